@@ -1,0 +1,1 @@
+"""Configuration, clock, database, ids, errors, logs: what every other floor stands on."""

@@ -1,0 +1,38 @@
+"""Time comes in from here, so that tests can say what time it is."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time in two ways."""
+
+    def now(self) -> datetime:
+        """Say the wall clock's time: aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Say seconds since some moment; never goes back."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Say the time of the machine in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Say seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+
+def rfc3339(at: datetime | None) -> str | None:
+    """Write an aware time as RFC 3339 in UTC with milliseconds; None stays None."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

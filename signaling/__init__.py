@@ -1,0 +1,1 @@
+"""The wire: connections, calls, pairing and presence. The only floor that holds live calls."""

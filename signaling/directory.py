@@ -1,0 +1,361 @@
+"""The register of sessions: who has a place in which, and what became of it.
+
+All times are aware UTC and come in as ``now``; the caller commits. A join code is shown once, when
+the session is made; only its SHA-256 is kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.ids import ApiKeyId, ParticipantId, SessionId, new_participant_id, new_session_id
+from media.codecs import Mode
+from signaling.tables import EventRow, ParticipantRow, QualityRow, SessionRow
+
+PLACES_LIFE = timedelta(hours=24)
+PLACES_AFTER_END = timedelta(hours=1)
+CODE_BYTES = 16
+
+
+class Role(enum.StrEnum):
+    """Who sits in a place."""
+
+    CLIENT = "client"
+    COUNSELOR = "counselor"
+
+
+class SessionState(enum.StrEnum):
+    """Where a session stands; ``ended`` is final."""
+
+    WAITING = "waiting"
+    ACTIVE = "active"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+
+
+class Recording(enum.StrEnum):
+    """Whether the two may be asked for a recording."""
+
+    OFF = "off"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class NewParticipant:
+    """A place to be made."""
+
+    role: Role
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRecord:
+    """One place. ``state`` is the last known wire state; ``seat`` is SHA-256 (hex) of the seat secret."""
+
+    id: ParticipantId
+    session_id: SessionId
+    role: Role
+    name: str
+    state: str
+    seat: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session with its places, in the order they were asked for.
+
+    ``ends_at`` is ``starts_at`` (or, without one, ``started_at``) plus ``max_minutes``; None while
+    unknown. ``places_until`` is when its codes, tokens and cookies stop opening.
+    """
+
+    id: SessionId
+    owner: ApiKeyId | None
+    mode: Mode
+    recording: Recording
+    state: SessionState
+    created_at: datetime
+    starts_at: datetime | None
+    max_minutes: int | None
+    started_at: datetime | None
+    ends_at: datetime | None
+    ended_at: datetime | None
+    ended_reason: str | None
+    places_until: datetime
+    participants: tuple[ParticipantRecord, ...]
+
+    def participant(self, participant: ParticipantId) -> ParticipantRecord | None:
+        """Find a place of this session."""
+        return next((one for one in self.participants if one.id == participant), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new session and the join code of each place: the only time that the codes are known."""
+
+    session: SessionRecord
+    codes: Mapping[ParticipantId, str]
+
+
+@dataclass(frozen=True, slots=True)
+class QualitySample:
+    """Ten seconds of one side's connection; None is unknown, bytes count since the session began."""
+
+    session_id: SessionId
+    participant_id: ParticipantId
+    at: datetime
+    rtt_ms: float | None
+    loss_up_pct: float | None
+    loss_down_pct: float | None
+    jitter_ms: float | None
+    bytes_up: int
+    bytes_down: int
+    transport: str | None
+    ip_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """One thing that happened; ``participant_id`` is None when it happened to the session."""
+
+    at: datetime
+    participant_id: ParticipantId | None
+    kind: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRecord:
+    """Everything known of a session's connections, in the order of time."""
+
+    samples: tuple[QualitySample, ...]
+    events: tuple[SessionEvent, ...]
+
+
+def places_until(*, now: datetime, starts_at: datetime | None, max_minutes: int | None) -> datetime:
+    """Say until when places open: past the latest possible end and the grace after it."""
+    length = timedelta(minutes=max_minutes) + PLACES_AFTER_END if max_minutes is not None else PLACES_LIFE
+    if starts_at is None:
+        return now + (PLACES_LIFE if max_minutes is None else PLACES_LIFE + length)
+    return max(starts_at, now) + length
+
+
+async def create(
+    db: AsyncSession,
+    *,
+    mode: Mode,
+    recording: Recording,
+    participants: Sequence[NewParticipant],
+    owner: ApiKeyId | None,
+    starts_at: datetime | None,
+    max_minutes: int | None,
+    now: datetime,
+) -> Created:
+    """Make a session and its places."""
+    ends_at = None
+    if starts_at is not None and max_minutes is not None:
+        ends_at = starts_at + timedelta(minutes=max_minutes)
+    row = SessionRow(
+        id=new_session_id(),
+        owner=owner,
+        mode=mode.value,
+        recording=recording.value,
+        state=SessionState.WAITING.value,
+        created_at=now,
+        starts_at=starts_at,
+        max_minutes=max_minutes,
+        started_at=None,
+        ends_at=ends_at,
+        ended_at=None,
+        ended_reason=None,
+        places_until=places_until(now=now, starts_at=starts_at, max_minutes=max_minutes),
+    )
+    db.add(row)
+    await db.flush()
+    codes: dict[ParticipantId, str] = {}
+    places: list[ParticipantRow] = []
+    for position, new in enumerate(participants):
+        participant = new_participant_id()
+        codes[participant] = _new_code()
+        places.append(
+            ParticipantRow(
+                id=participant,
+                session_id=row.id,
+                position=position,
+                role=new.role.value,
+                name=new.name,
+                state="absent",
+                changed_at=now,
+                seat=None,
+                code_hash=_hash(codes[participant]),
+            )
+        )
+    db.add_all(places)
+    await db.flush()
+    return Created(_session(row, places), codes)
+
+
+async def find(db: AsyncSession, *, session_id: SessionId) -> SessionRecord | None:
+    """Look a session up with its places."""
+    row = await db.get(SessionRow, session_id, populate_existing=True)
+    return None if row is None else _session(row, await _places(db, row.id))
+
+
+async def place_of(db: AsyncSession, *, participant_id: ParticipantId) -> SessionRecord | None:
+    """Look up the session that a place belongs to."""
+    place = await db.get(ParticipantRow, participant_id)
+    return None if place is None else await find(db, session_id=SessionId(place.session_id))
+
+
+async def open_code(db: AsyncSession, *, code: str, now: datetime) -> ParticipantRecord | None:
+    """Say whose place a join code opens; None when it is wrong, has expired, or the session has ended."""
+    found = (
+        await db.execute(
+            select(ParticipantRow)
+            .join(SessionRow, SessionRow.id == ParticipantRow.session_id)
+            .where(
+                ParticipantRow.code_hash == _hash(code),
+                SessionRow.places_until > now,
+                SessionRow.state != SessionState.ENDED.value,
+            )
+        )
+    ).scalar_one_or_none()
+    return None if found is None else _participant(found)
+
+
+async def record_state(
+    db: AsyncSession, *, session_id: SessionId, state: SessionState, now: datetime, reason: str | None = None
+) -> None:
+    """Keep a session's new state: its start when first active, its end when ended. Ended is final."""
+    row = await db.get(SessionRow, session_id, populate_existing=True, with_for_update=True)
+    if row is None or row.state == SessionState.ENDED.value:
+        return
+    row.state = state.value
+    if state is SessionState.ACTIVE and row.started_at is None:
+        row.started_at = now
+        if row.ends_at is None and row.max_minutes is not None:
+            row.ends_at = now + timedelta(minutes=row.max_minutes)
+    if state is SessionState.ENDED:
+        row.ended_at = now
+        row.ended_reason = None if reason is None else reason[:200]
+    await db.flush()
+
+
+async def record_mode(db: AsyncSession, *, session_id: SessionId, mode: Mode) -> None:
+    """Keep a session's new mode."""
+    await db.execute(update(SessionRow).where(SessionRow.id == session_id).values(mode=mode.value))
+
+
+async def record_participant(
+    db: AsyncSession,
+    *,
+    participant_id: ParticipantId,
+    now: datetime,
+    state: str | None = None,
+    seat: str | None = None,
+) -> None:
+    """Keep a place's new wire state, its new seat, or both; None leaves a value as it is."""
+    values: dict[str, Any] = {"changed_at": now}
+    if state is not None:
+        values["state"] = state
+    if seat is not None:
+        values["seat"] = seat
+    await db.execute(update(ParticipantRow).where(ParticipantRow.id == participant_id).values(**values))
+
+
+async def record_event(
+    db: AsyncSession,
+    *,
+    session_id: SessionId,
+    participant_id: ParticipantId | None,
+    kind: str,
+    detail: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Keep one thing that happened. ``detail`` holds numbers and words of ours, nothing a person wrote."""
+    db.add(
+        EventRow(session_id=session_id, participant_id=participant_id, kind=kind, detail=dict(detail), at=at)
+    )
+    await db.flush()
+
+
+async def record_quality(db: AsyncSession, rows: Sequence[QualitySample]) -> None:
+    """Keep samples, several at once."""
+    db.add_all([QualityRow(**{name: getattr(one, name) for name in QualitySample.__slots__}) for one in rows])
+    await db.flush()
+
+
+async def quality(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:
+    """Read everything known of a session's connections."""
+    samples = await db.scalars(
+        select(QualityRow).where(QualityRow.session_id == session_id).order_by(QualityRow.at, QualityRow.id)
+    )
+    events = await db.scalars(
+        select(EventRow).where(EventRow.session_id == session_id).order_by(EventRow.at, EventRow.id)
+    )
+    return QualityRecord(
+        tuple(
+            QualitySample(**{name: getattr(row, name) for name in QualitySample.__slots__}) for row in samples
+        ),
+        tuple(
+            SessionEvent(
+                row.at,
+                None if row.participant_id is None else ParticipantId(row.participant_id),
+                row.kind,
+                row.detail,
+            )
+            for row in events
+        ),
+    )
+
+
+def _new_code() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(CODE_BYTES)).rstrip(b"=").decode()
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def _places(db: AsyncSession, session_id: str) -> Sequence[ParticipantRow]:
+    found = await db.scalars(
+        select(ParticipantRow)
+        .where(ParticipantRow.session_id == session_id)
+        .order_by(ParticipantRow.position)
+        .execution_options(populate_existing=True)
+    )
+    return found.all()
+
+
+def _participant(row: ParticipantRow) -> ParticipantRecord:
+    return ParticipantRecord(
+        ParticipantId(row.id), SessionId(row.session_id), Role(row.role), row.name, row.state, row.seat
+    )
+
+
+def _session(row: SessionRow, places: Sequence[ParticipantRow]) -> SessionRecord:
+    return SessionRecord(
+        id=SessionId(row.id),
+        owner=None if row.owner is None else ApiKeyId(row.owner),
+        mode=Mode(row.mode),
+        recording=Recording(row.recording),
+        state=SessionState(row.state),
+        created_at=row.created_at,
+        starts_at=row.starts_at,
+        max_minutes=row.max_minutes,
+        started_at=row.started_at,
+        ends_at=row.ends_at,
+        ended_at=row.ended_at,
+        ended_reason=row.ended_reason,
+        places_until=row.places_until,
+        participants=tuple(_participant(place) for place in places),
+    )
