@@ -1,0 +1,201 @@
+"""The real ``teduh serve`` as a subprocess on free ports, and sessions made through its real API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jwt
+
+from tests.peers.peer import Place
+
+START_S = 15.0
+STOP_S = 8.0
+LOOPBACK = ("127.0.0.1", "[::1]")
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port number that is free for UDP and TCP at this moment."""
+    for _ in range(50):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind((host, 0))
+            number = int(tcp.getsockname()[1])
+            try:
+                udp.bind((host, number))
+            except OSError:
+                continue
+            return number
+    raise RuntimeError("no port is free for both UDP and TCP")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What ``teduh api-key create --json`` printed."""
+
+    key_id: str
+    secret: str
+
+    def bearer(self, **claims: object) -> dict[str, str]:
+        """The Authorization header of one request; ``claims`` replace the usual ones."""
+        now = dt.datetime.now(tz=dt.UTC)
+        said = {"iss": self.key_id, "aud": "teduh-api", "iat": now, "exp": now + dt.timedelta(minutes=5)}
+        return {"Authorization": f"Bearer {jwt.encode(said | claims, self.secret, algorithm='HS256')}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session with its two places."""
+
+    id: str
+    client: Place
+    counselor: Place
+
+
+@dataclass(slots=True)
+class Server:
+    """A server process with a data directory of its own. Stop and start keep ports and data."""
+
+    data_dir: Path
+    http_port: int = field(default_factory=free_port)
+    media_port: int = field(default_factory=free_port)
+    media_addresses: tuple[str, ...] = LOOPBACK
+    extra: dict[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+    key: ApiKey | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server is reached directly."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def public_url(self) -> str:
+        """The origin that pages have."""
+        return self.extra.get("TEDUH_PUBLIC_URL", self.url)
+
+    @property
+    def log_path(self) -> Path:
+        """All that the process wrote, over all its starts."""
+        return self.data_dir / "server.log"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the process: nothing of ``TEDUH_*`` is inherited."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("TEDUH_")}
+        return (
+            plain
+            | {
+                "TEDUH_HTTP_HOST": "127.0.0.1",
+                "TEDUH_HTTP_PORT": str(self.http_port),
+                "TEDUH_MEDIA_PORT": str(self.media_port),
+                "TEDUH_MEDIA_ADDRESSES": ",".join(self.media_addresses),
+                "TEDUH_DATA_DIR": str(self.data_dir),
+                "TEDUH_PUBLIC_URL": self.url,
+                "TEDUH_LOG_LEVEL": "DEBUG",
+            }
+            | self.extra
+        )
+
+    async def start(self) -> None:
+        """Start the process and wait until it is ready. Raises RuntimeError with its output."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "web.main", "serve", env=self.environment(), stdout=log, stderr=log
+            )
+        await self.ready()
+        if self.key is None:
+            self.key = await self.create_key()
+
+    async def ready(self) -> None:
+        """Wait until ``/readyz`` says 200."""
+        deadline = time.monotonic() + START_S
+        async with aiohttp.ClientSession() as http:
+            while time.monotonic() < deadline:
+                assert self.process is not None
+                if self.process.returncode is not None:
+                    break
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with http.get(f"{self.url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+        raise RuntimeError(f"the server did not get ready:\n{self.log()[-4000:]}")
+
+    async def create_key(self) -> ApiKey:
+        """Make an API key with the real command."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "web.main", "api-key", "create", "tests", "--json"),
+            env=self.environment(),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        made = json.loads(output)
+        return ApiKey(made["id"], made["secret"])
+
+    async def create_session(
+        self, http: aiohttp.ClientSession, *, mode: str = "video", **body: object
+    ) -> Session:
+        """Make a session of a client and a counselor."""
+        assert self.key is not None
+        wanted = {
+            "mode": mode,
+            "recording": "off",
+            "participants": [
+                {"role": "client", "name": "Sekar Ayu"},
+                {"role": "counselor", "name": "Bima Wirawan"},
+            ],
+        } | body
+        url = f"{self.url}/api/v1/sessions"
+        async with http.post(url, json=wanted, headers=self.key.bearer()) as answer:
+            assert answer.status == 201, await answer.text()
+            made = await answer.json()
+        places = {
+            each["role"]: Place(self.url, each["id"], each["token"], each["join_url"], each["role"])
+            for each in made["participants"]
+        }
+        return Session(made["id"], places["client"], places["counselor"])
+
+    async def get(self, http: aiohttp.ClientSession, path: str) -> dict[str, Any]:
+        """GET a path of the API with the key; returns the JSON."""
+        assert self.key is not None
+        async with http.get(f"{self.url}{path}", headers=self.key.bearer()) as answer:
+            assert answer.status == 200, await answer.text()
+            found: dict[str, Any] = await answer.json()
+            return found
+
+    def log(self) -> str:
+        """What the process wrote."""
+        return self.log_path.read_text(errors="replace")
+
+    async def stop(self) -> float:
+        """SIGTERM, and wait; returns how long it took in seconds."""
+        assert self.process is not None
+        began_s = time.monotonic()
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), STOP_S)
+        except TimeoutError:
+            await self.kill()
+            raise
+        return time.monotonic() - began_s
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
