@@ -1,0 +1,141 @@
+"""All settings: one struct, each field with its variable, unit and default.
+
+They come from ``TEDUH_*`` in the environment or in a file ``.env``; the environment wins. A name
+that is not in this file stops the start with a sentence that names it, so a typing error never
+silently leaves a default in force.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from core import settings as read
+from core.errors import ConfigError
+from core.settings import IceServer, MediaAddress, Tls
+
+PREFIX = "TEDUH_"
+
+
+def _setting(variable: str, parse: Callable[[str], object], default: object, unit: str = "") -> Any:  # noqa: ANN401  # as dataclasses.field
+    metadata = {"variable": PREFIX + variable, "parse": parse, "unit": unit}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything an operator can set. ``read_config`` makes it; tests make their own."""
+
+    http_host: tuple[str, ...] = _setting("HTTP_HOST", read.hosts, ("localhost",), "names or addresses")
+    """Where the HTTP server listens; ``0.0.0.0,::`` for everywhere."""
+    http_port: int = _setting("HTTP_PORT", read.port, 8080, "TCP port")
+    public_url: str = _setting("PUBLIC_URL", read.origin, "", "scheme://host[:port]")
+    """How browsers reach this server; ``http(s)://localhost:HTTP_PORT`` unless set."""
+    tls: Tls | None = _setting("TLS", read.tls, None, "off, self-signed, or CERTIFICATE,KEY files")
+    trusted_proxies: frozenset[str] = _setting("TRUSTED_PROXIES", read.proxies, frozenset(), "addresses")
+    """Proxies whose ``X-Forwarded-For`` is believed, for throttling only."""
+    embedders: frozenset[str] = _setting("EMBEDDERS", read.origins, frozenset(), "origins")
+    """Other sites whose pages may open the WebSocket."""
+
+    media_port: int = _setting("MEDIA_PORT", read.port, 3478, "UDP and TCP port")
+    media_addresses: tuple[MediaAddress, ...] = _setting(
+        "MEDIA_ADDRESSES", read.media_addresses, (), "address or address:port, [v6]:port"
+    )
+    """What browsers are told to send media to; found out (``core/addresses.py``) unless set."""
+    ice_servers: tuple[IceServer, ...] = _setting("ICE_SERVERS", read.ice_servers, (), "JSON list, or URLs")
+    container: bool | None = _setting("CONTAINER", read.flag, None, "0 or 1")
+    """Whether this is a container; None finds out."""
+
+    video_codecs: frozenset[str] = _setting("VIDEO_CODECS", read.video_codecs, frozenset(), "VP9, H264, AV1")
+    """Codecs offered behind VP8 to those who know them."""
+    voice_bitrate_kbps: int = _setting("VOICE_BITRATE_KBPS", read.whole(6, 128), 24, "kbit/s")
+    voice_ptime_ms: int = _setting("VOICE_PTIME_MS", read.one_of(10, 20, 40, 60), 40, "ms")
+
+    data_dir: Path = _setting("DATA_DIR", Path, Path("var"), "directory")
+    database_url: str = _setting("DATABASE_URL", read.database_url, "", "URL")
+    """SQLite in the data directory unless set; ``postgresql://…`` goes through asyncpg."""
+    master_key: bytes | None = _setting("MASTER_KEY", read.key_256, None, "32 bytes as base64")
+    """Made on first run in the data directory unless set."""
+
+    grace_s: int = _setting("GRACE_S", read.whole(1, 86_400), 600, "s")
+    """How long a place is kept for somebody who lost the connection."""
+    api_requests_per_s: int = _setting("API_REQUESTS_PER_S", read.whole(1, 100_000), 50, "requests/s")
+    """What each API key may ask; four times as many at once."""
+    metrics_token: str | None = _setting("METRICS_TOKEN", read.secret, None, "text")
+    """Opens ``/metrics`` to others than loopback."""
+    log_level: str = _setting("LOG_LEVEL", read.log_level, "INFO", "DEBUG, INFO, WARNING, ERROR")
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from other settings."""
+        if not self.public_url:
+            scheme = "http" if self.tls is None else "https"
+            object.__setattr__(self, "public_url", f"{scheme}://localhost:{self.http_port}")
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir.resolve() / 'teduh.db'}")
+
+    @property
+    def public_host(self) -> str:
+        """The host that browsers ask for: a name, or an address without brackets."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come by HTTPS."""
+        return self.public_url.startswith("https:")
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether nobody but this machine can reach the pages: then there may be demo data."""
+        return all(map(read.is_loopback, (self.public_host, *self.http_host)))
+
+
+def variables() -> dict[str, str]:
+    """Name every variable with the unit it is read in."""
+    return {field.metadata["variable"]: field.metadata["unit"] for field in dataclasses.fields(Config)}
+
+
+def read_config(environ: Mapping[str, str], env_file: Path | None = None) -> Config:
+    """Read all settings. Raises ``ConfigError`` whose text names the one that is wrong.
+
+    The text never quotes a value: it could be a secret.
+    """
+    found: dict[str, str | None] = {}
+    if env_file is not None and env_file.is_file():
+        found.update(dotenv_values(env_file, interpolate=False))
+    found.update(environ)
+    by_variable = {field.metadata["variable"]: field for field in dataclasses.fields(Config)}
+    values: dict[str, Any] = {}
+    for name, text in found.items():
+        if not name.upper().startswith(PREFIX.rstrip("_")):
+            continue
+        field = by_variable.get(name)
+        if field is None:
+            raise ConfigError(_unknown(name, list(by_variable)))
+        if text is None:
+            raise ConfigError(f"{name} has no value in {env_file}; write {name}=… or take the line out.")
+        if not text.strip():
+            continue
+        try:
+            values[field.name] = field.metadata["parse"](text.strip())
+        except (ValueError, ConfigError) as error:
+            raise ConfigError(f"{name} does not fit: {error} (expected: {field.metadata['unit']}).") from None
+    return Config(**values)
+
+
+def config_from_here() -> Config:
+    """Read the settings of this process: its environment and ``.env`` in the working directory."""
+    return read_config(os.environ, Path(".env"))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.upper().replace("-", "_"), known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else " docs/operations.md lists those there are."
+    return f"{name} is not a setting of teduh.{hint}"

@@ -1,0 +1,238 @@
+"""How each kind of setting is read from text. Every reader raises ``ValueError`` with a sentence."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core.db import async_url
+
+EXTRA_VIDEO_CODECS = frozenset({"VP9", "H264", "AV1"})
+LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAddress:
+    """An address that browsers send media to; ``port`` None is the media port itself."""
+
+    address: str
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server that browsers are told of (RTCIceServer of the WebRTC API)."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificate and key files in PEM; both None is a certificate of our own making."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers between two bounds, both allowed."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"it must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def one_of(*choices: int) -> Callable[[str], int]:
+    """Make a reader of a number from a short list."""
+
+    def read(text: str) -> int:
+        if text not in map(str, choices):
+            raise ValueError(f"it must be one of {', '.join(map(str, choices))}")
+        return int(text)
+
+    return read
+
+
+port = whole(0, 65_535)
+
+
+def flag(text: str) -> bool:
+    """Read a yes or no."""
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("it must be 0 or 1")
+    return words[text.lower()]
+
+
+def secret(text: str) -> str:
+    """Read a secret that others must not guess."""
+    if len(text) < 16:
+        raise ValueError("it must have at least 16 characters")
+    return text
+
+
+def key_256(text: str) -> bytes:
+    """Read 32 bytes written as base64, either alphabet."""
+    try:
+        key = base64.b64decode(
+            text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True
+        )
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        raise ValueError("it must be 32 bytes as base64; `openssl rand -base64 32` makes some")
+    return key
+
+
+def log_level(text: str) -> str:
+    """Read a level of the logging module."""
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Read what to listen on."""
+    found = _list(text)
+    if not found or any(any(sign in host for sign in " /[]@") for host in found):
+        raise ValueError("it must be names or addresses without brackets or ports")
+    return tuple(found)
+
+
+def proxies(text: str) -> frozenset[str]:
+    """Read the addresses of proxies."""
+    return frozenset(str(ipaddress.ip_address(entry)) for entry in _list(text))
+
+
+def origin(text: str) -> str:
+    """Read an origin (RFC 6454, 6.2): scheme, host, and a port unless it is the scheme's own."""
+    parts = urlsplit(text)
+    own = {"http": 80, "https": 443}
+    if parts.scheme not in own or not parts.hostname or parts.username is not None:
+        raise ValueError("it must look like https://teduh.example.org")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("it must have no path: teduh lives at the root of its host")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    tail = "" if parts.port is None or parts.port == own[parts.scheme] else f":{parts.port}"
+    return f"{parts.scheme}://{host}{tail}"
+
+
+def origins(text: str) -> frozenset[str]:
+    """Read a list of origins."""
+    return frozenset(map(origin, _list(text)))
+
+
+def media_addresses(text: str) -> tuple[MediaAddress, ...]:
+    """Read ``address``, ``address:port``, ``v6`` or ``[v6]:port``, separated by commas."""
+    return tuple(map(_media_address, _list(text)))
+
+
+def _media_address(entry: str) -> MediaAddress:
+    address, number = entry, ""
+    if entry.startswith("["):
+        address, _, rest = entry[1:].partition("]")
+        if rest and not rest.startswith(":"):
+            raise ValueError("an IPv6 address with a port looks like [2001:db8::1]:3478")
+        number = rest[1:]
+        if rest and not number:
+            raise ValueError("a port is missing behind the colon")
+    elif entry.count(":") == 1:
+        address, _, number = entry.partition(":")
+        if not number:
+            raise ValueError("a port is missing behind the colon")
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError("each entry must be an IP address, with :port behind it if need be") from None
+    if parsed.is_unspecified or parsed.is_multicast or parsed.is_link_local:
+        raise ValueError("an address that means everywhere, many or only this link cannot be reached")
+    if number and not 1 <= port(number) <= 65_535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return MediaAddress(str(parsed), port(number) if number else None)
+
+
+def ice_servers(text: str) -> tuple[IceServer, ...]:
+    """Read a JSON list of RTCIceServer objects, or bare URLs separated by commas."""
+    if not text.startswith("["):
+        return (IceServer(tuple(map(_ice_url, _list(text)))),)
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError:
+        raise ValueError("the JSON cannot be parsed") from None
+    return tuple(map(_ice_server, entries))
+
+
+def _ice_server(entry: object) -> IceServer:
+    if not isinstance(entry, dict) or not set(entry) <= {"urls", "username", "credential"}:
+        raise ValueError("each entry must be an object with urls, and username and credential if need be")
+    urls = [entry.get("urls")] if isinstance(entry.get("urls"), str) else entry.get("urls")
+    texts = (entry.get("username"), entry.get("credential"))
+    if not isinstance(urls, list) or not urls or not all(isinstance(url, str) for url in urls):
+        raise ValueError("urls must be a URL or a list of them")
+    if not all(one is None or isinstance(one, str) for one in texts):
+        raise ValueError("username and credential must be texts")
+    return IceServer(tuple(map(_ice_url, urls)), *texts)
+
+
+def _ice_url(url: str) -> str:
+    scheme, _, rest = url.partition(":")
+    if scheme not in {"stun", "stuns", "turn", "turns"} or not rest:
+        raise ValueError("URLs look like stun:host:3478 or turn:host:3478?transport=tcp")
+    return url
+
+
+def video_codecs(text: str) -> frozenset[str]:
+    """Read which codecs are offered behind VP8."""
+    found = frozenset(name.upper() for name in _list(text))
+    if not found <= EXTRA_VIDEO_CODECS:
+        raise ValueError(f"it may list {', '.join(sorted(EXTRA_VIDEO_CODECS))}; VP8 is always on")
+    return found
+
+
+def tls(text: str) -> Tls | None:
+    """Read how HTTPS is done here."""
+    if text.lower() == "off":
+        return None
+    if text.lower() == "self-signed":
+        return Tls()
+    files = [Path(entry) for entry in _list(text)]
+    if len(files) != 2:
+        raise ValueError("it must be off, self-signed, or two files: CERTIFICATE,KEY")
+    if not all(file.is_file() for file in files):
+        raise ValueError("a file that it names is not there")
+    return Tls(files[0], files[1])
+
+
+def database_url(text: str) -> str:
+    """Read a database URL; only SQLite and PostgreSQL are known."""
+    try:
+        async_url(text)
+    except Exception:  # noqa: BLE001  # SQLAlchemy's own errors quote the URL with its password
+        raise ValueError("it must be sqlite:///file or postgresql://user:password@host/name") from None
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine and nobody else."""
+    if host.lower() in LOOPBACK_NAMES or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _list(text: str) -> list[str]:
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
