@@ -1,0 +1,110 @@
+"""What the relay tells the program above it: plain values, nothing alive inside.
+
+Together with the methods of ``media.relay.Relay`` this is the whole seam, so that the relay can
+later run in a process of its own (relay.md, "Where this goes next").
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NewType
+
+LegId = NewType("LegId", str)
+
+
+class Transport(enum.StrEnum):
+    """How a path carries datagrams: UDP, or TCP with RFC 4571 framing."""
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The SSRCs one side sends with: ``(media,)`` for audio, ``(media, rtx)`` for video."""
+
+    audio: tuple[int, ...] = ()
+    video: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LegConnected:
+    """DTLS is up. Told once for each leg."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegFailed:
+    """The handshake failed, timed out, or showed another fingerprint; the leg is closed."""
+
+    leg: LegId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathChanged:
+    """Media now goes over another path; ``first`` for the first one. Addresses are not told."""
+
+    leg: LegId
+    transport: Transport
+    ip_version: int
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsChanged:
+    """Packets showed SSRCs that the last answer did not list: offer them to the other side."""
+
+    leg: LegId
+    streams: Streams
+
+
+@dataclass(frozen=True, slots=True)
+class LegInterrupted:
+    """Packets that were expected have been missing for ``gap_ms``."""
+
+    leg: LegId
+    gap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegResumed:
+    """Authentic packets arrive again after ``gap_ms`` without any."""
+
+    leg: LegId
+    gap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegSpent:
+    """The leg must be replaced by a fresh one: its SRTP contexts cannot go on."""
+
+    leg: LegId
+    reason: str
+
+
+MediaEvent = LegConnected | LegFailed | PathChanged | StreamsChanged | LegInterrupted | LegResumed | LegSpent
+
+
+@dataclass(frozen=True, slots=True)
+class LegSample:
+    """What the relay saw of one leg, percentages and rates over the last 10 s.
+
+    ``up`` is from the participant to the server, ``down`` the other way. ``bytes_*`` count IP
+    headers and everything since the leg began. None means not known yet.
+    """
+
+    leg: LegId
+    rtt_ms: float | None
+    loss_up_pct: float | None
+    loss_down_pct: float | None
+    jitter_ms: float | None
+    kbps_up: float
+    kbps_down: float
+    bytes_up: int
+    bytes_down: int
+    silent_ms: int | None
+    transport: Transport | None
+    ip_version: int | None

@@ -1,0 +1,109 @@
+"""A path: transport, local socket and remote address, and how to send over it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from media.events import Transport
+from media.ice import PathRecord
+
+if TYPE_CHECKING:
+    from media.leg import Leg
+    from media.tcp import TcpConnection
+    from media.udp import UdpSocket
+
+UDP_SEGMENT = 103  # linux/udp.h; not in Python's socket module
+IPV4_HEADER, IPV6_HEADER, UDP_HEADER, TCP_HEADER, FRAME_HEADER = 20, 40, 8, 32, 2
+
+
+class Path(PathRecord):
+    """One way to reach a leg's other end. ``overhead`` is the bytes that headers add to a packet."""
+
+    __slots__ = ("address", "ip_version", "leg", "overhead")
+    batches = False  # whether packets in a row may leave in one system call
+
+    def __init__(self, transport: Transport, address: tuple[Any, ...], leg: Leg) -> None:
+        super().__init__(transport)
+        self.address = address
+        self.leg = leg
+        self.ip_version = 6 if ":" in address[0] else 4
+        headers = UDP_HEADER if transport is Transport.UDP else TCP_HEADER + FRAME_HEADER
+        self.overhead = headers + (IPV6_HEADER if self.ip_version == 6 else IPV4_HEADER)
+
+    def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:
+        """Send one datagram; False when it had to be dropped. ``video`` is dropped first."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Unregister the path: it belongs to no leg any more."""
+        raise NotImplementedError
+
+
+class UdpPath(Path):
+    """A remote address seen by one of our UDP sockets."""
+
+    __slots__ = ("socket",)
+    batches = True
+
+    def __init__(self, local: UdpSocket, address: tuple[Any, ...], leg: Leg) -> None:
+        super().__init__(Transport.UDP, address, leg)
+        self.socket = local
+        local.paths[address] = self
+
+    def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:  # noqa: ARG002  # UDP drops nothing by kind
+        """Send one datagram."""
+        try:
+            self.socket.raw.sendto(data, self.address)
+        except OSError:
+            return False
+        return True
+
+    def send_segments(self, data: memoryview, size: int) -> bool:
+        """Send datagrams of ``size`` bytes each, the last maybe shorter, in one system call.
+
+        UDP generic segmentation offload (Linux 4.18, udp(7)); where the kernel or the path does
+        not take it, they go one by one.
+        """
+        if self.socket.segmentation:
+            try:
+                control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", size))]
+                self.socket.raw.sendmsg([data], control, 0, self.address)
+            except BlockingIOError:
+                return False
+            except OSError:
+                self.socket.segmentation = False
+            else:
+                return True
+        sent = True
+        for at in range(0, len(data), size):
+            sent = self.send(data[at : at + size]) and sent
+        return sent
+
+    def forget(self) -> None:
+        """Unregister the path."""
+        with contextlib.suppress(KeyError):
+            if self.socket.paths[self.address] is self:
+                del self.socket.paths[self.address]
+
+
+class TcpPath(Path):
+    """An ICE-TCP connection (RFC 6544, passive side; RFC 4571 framing)."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: TcpConnection, leg: Leg) -> None:
+        super().__init__(Transport.TCP, connection.address, leg)
+        self.connection = connection
+        connection.path = self
+
+    def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:
+        """Queue one frame, unless too much waits already."""
+        return self.connection.send(data, video=video)
+
+    def forget(self) -> None:
+        """Unregister the path and close its connection."""
+        self.connection.path = None
+        self.connection.close()

@@ -1,0 +1,97 @@
+"""What is looked after ten times a second: silence, signs of life, key frames, and the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from media.events import LegInterrupted, LegResumed, LegSample, LegSpent, MediaEvent
+from media.forwarding import Forwarder
+from media.leg import MAX_RETURNS, REFUSALS_SPENT, Leg
+from media.rtcp import picture_loss, receiver_report
+from media.silence import ANY_SILENCE_S, silence_limit_s
+
+TICK_S = 0.1
+SAMPLE_S = 1.0
+KEEPALIVE_S = 0.4
+WAITING_KEEPALIVE_S = 5.0
+
+
+class Watch:
+    """Looks after one leg at a time; everything it finds becomes an event or a few bytes of RTCP."""
+
+    def __init__(self, forwarder: Forwarder, tell: Callable[[MediaEvent], None]) -> None:
+        self._forwarder = forwarder
+        self._tell = tell
+
+    def look(self, leg: Leg, now: float) -> None:
+        """Do what is due for this leg."""
+        if not leg.connected:
+            return
+        self._path(leg, now)
+        self._silence(leg, now)
+        self._spent(leg)
+        if leg.key_frame.due and leg.key_frame.due[0] <= now:
+            self.ask_for_key_frame(leg, now)
+        # Behind a peer the page expects a packet every 400 ms, so that it can tell its own line.
+        if now - leg.sent_at >= (KEEPALIVE_S if leg.peer is not None else WAITING_KEEPALIVE_S):
+            self._forwarder.own_rtcp(leg, receiver_report(leg.ssrc), now)
+        if not leg.window.kept or now - leg.window.kept[-1].at >= SAMPLE_S:
+            leg.window.add(leg.totals(now))
+
+    def _path(self, leg: Leg, now: float) -> None:
+        """Stop sending to a path that has been silent for 15 s, and go on when it is heard again."""
+        if leg.path is not None:
+            leg.out = leg.path if now - leg.path.heard_at < ANY_SILENCE_S else None
+
+    def _silence(self, leg: Leg, now: float) -> None:
+        silent_s = now - leg.heard_at
+        if leg.interrupted_at is None:
+            limit_s = silence_limit_s(
+                expects_audio=leg.expects_audio, last_audio_at=leg.last_audio_at, now=now
+            )
+            if silent_s >= limit_s:
+                leg.interrupted_at = leg.heard_at
+                leg.mark_missed()
+                self._tell(LegInterrupted(leg.id, int(silent_s * 1000)))
+        elif leg.heard_at > leg.interrupted_at:
+            gap_ms = int((leg.heard_at - leg.interrupted_at) * 1000)
+            leg.interrupted_at = None
+            if leg.missed_too_much():
+                self._tell(LegSpent(leg.id, "missed_packets"))
+            else:
+                self._tell(LegResumed(leg.id, gap_ms))
+            leg.marks.clear()
+
+    def _spent(self, leg: Leg) -> None:
+        if leg.refusals > REFUSALS_SPENT:
+            leg.refusals = 0
+            self._tell(LegSpent(leg.id, "refused_packets"))
+        elif leg.peer is not None and leg.returns > MAX_RETURNS:
+            leg.sources.clear()
+            self._tell(LegSpent(leg.id, "returns"))
+
+    def ask_for_key_frame(self, leg: Leg, now: float) -> None:
+        """Send a PLI to this leg's video sender."""
+        while leg.key_frame.due and leg.key_frame.due[0] <= now:
+            leg.key_frame.due.pop(0)
+        ssrc = leg.video_ssrc()
+        if ssrc is not None:
+            self._forwarder.own_rtcp(leg, picture_loss(leg.ssrc, ssrc), now)
+
+    def sample(self, leg: Leg, now: float) -> LegSample:
+        """Say what was seen of this leg."""
+        up, down = leg.window.kbps()
+        return LegSample(
+            leg=leg.id,
+            rtt_ms=leg.rtt_ms,
+            loss_up_pct=leg.window.loss_up_pct(),
+            loss_down_pct=leg.window.loss_down_pct(),
+            jitter_ms=leg.jitter_ms(),
+            kbps_up=up,
+            kbps_down=down,
+            bytes_up=leg.bytes_up,
+            bytes_down=leg.bytes_down,
+            silent_ms=int((now - leg.heard_at) * 1000) if leg.connected else None,
+            transport=leg.path.transport if leg.path is not None else None,
+            ip_version=leg.path.ip_version if leg.path is not None else None,
+        )
