@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import datetime as dt
 import json
 import os
-import signal
 import socket
+import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.peers.peer import Place
 
 START_S = 15.0
 STOP_S = 8.0
+COMMAND = (sys.executable, "-m", "web.main")
 LOOPBACK = ("127.0.0.1", "[::1]")
 
 
@@ -71,7 +71,7 @@ class Server:
     media_port: int = field(default_factory=free_port)
     media_addresses: tuple[str, ...] = LOOPBACK
     extra: dict[str, str] = field(default_factory=dict)
-    process: asyncio.subprocess.Process | None = None
+    process: subprocess.Popen[bytes] | None = None
     key: ApiKey | None = None
 
     @property
@@ -106,44 +106,41 @@ class Server:
             | self.extra
         )
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Start the process and wait until it is ready. Raises RuntimeError with its output."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "web.main", "serve", env=self.environment(), stdout=log, stderr=log
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve"], env=self.environment(), stdout=log, stderr=log
             )
-        await self.ready()
+        self.wait_ready()
         if self.key is None:
-            self.key = await self.create_key()
+            self.key = self.create_key()
 
-    async def ready(self) -> None:
+    def wait_ready(self) -> None:
         """Wait until ``/readyz`` says 200."""
+        assert self.process is not None
         deadline = time.monotonic() + START_S
-        async with aiohttp.ClientSession() as http:
-            while time.monotonic() < deadline:
-                assert self.process is not None
-                if self.process.returncode is not None:
-                    break
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with http.get(f"{self.url}/readyz") as answer:
-                        if answer.status == 200:
-                            return
-                await asyncio.sleep(0.05)
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.05)
         raise RuntimeError(f"the server did not get ready:\n{self.log()[-4000:]}")
 
-    async def create_key(self) -> ApiKey:
+    def create_key(self) -> ApiKey:
         """Make an API key with the real command."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "web.main", "api-key", "create", "tests", "--json"),
-            env=self.environment(),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await process.communicate()
-        assert process.returncode == 0
-        made = json.loads(output)
+        made = json.loads(self.command("api-key", "create", "tests", "--json"))
         return ApiKey(made["id"], made["secret"])
+
+    def command(self, *words: str) -> str:
+        """Run a ``teduh`` command against the same data; returns what it prints."""
+        done = subprocess.run(
+            [*COMMAND, *words], env=self.environment(), stdout=subprocess.PIPE, check=True, text=True
+        )
+        return done.stdout
 
     async def create_session(
         self, http: aiohttp.ClientSession, *, mode: str = "video", **body: object
@@ -180,22 +177,20 @@ class Server:
         """What the process wrote."""
         return self.log_path.read_text(errors="replace")
 
-    async def stop(self) -> float:
+    def stop(self) -> float:
         """SIGTERM, and wait; returns how long it took in seconds."""
         assert self.process is not None
         began_s = time.monotonic()
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         try:
-            await asyncio.wait_for(self.process.wait(), STOP_S)
-        except TimeoutError:
-            await self.kill()
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
             raise
         return time.monotonic() - began_s
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """SIGKILL, and wait."""
         assert self.process is not None
-        if self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
+        self.process.kill()
+        self.process.wait()

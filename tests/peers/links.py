@@ -69,6 +69,7 @@ class TcpLink(asyncio.Protocol):
         self._receive = receive
         self._transport: asyncio.Transport | None = None
         self._pending = bytearray()
+        self.ended = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -84,10 +85,8 @@ class TcpLink(asyncio.Protocol):
             del self._pending[:end]
             self._receive(frame)
 
-    @property
-    def closed(self) -> bool:
-        """Whether either side closed the connection."""
-        return self._transport is None or self._transport.is_closing()
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.ended.set()
 
     def send(self, datagram: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

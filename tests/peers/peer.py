@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -158,6 +159,14 @@ class Peer:
         async with asyncio.timeout(within_s):
             while self.peer_state != "connected":
                 await self.on.expect("peer", within_s=within_s)
+
+    async def until(self, holds: Callable[[Leg], bool], *, within_s: float = WAIT_S) -> None:
+        """Wait until the newest leg, after some answered offer, fits."""
+        async with asyncio.timeout(within_s):
+            await self._leg_made.wait()
+            while not holds(self.media):
+                self._answered.clear()
+                await self._answered.wait()
 
     def send_rtp(self, packet: bytes) -> None:
         """Encrypt and send one RTP packet."""
