@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OURS = frozenset({"core", "accounts", "media", "recordings", "counseling", "signaling", "web", "migrations"})
 _QUIET = ("aiosqlite", "asyncio", "sqlalchemy", "alembic", "aiohttp.access", "aiortc", "aioice")
 
 
@@ -42,13 +43,20 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": _event(record),
         }
         line.update({key: value for key, value in vars(record).items() if key not in _PLAIN})
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["trace"] = _trace(record)
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _event(record: logging.LogRecord) -> str:
+    """Name the event; of a library's message only the first line, without the values in it."""
+    if record.name.partition(".")[0] in _OURS:
+        return record.getMessage()
+    return str(record.msg).partition("\n")[0]
 
 
 def _trace(record: logging.LogRecord) -> list[str]:

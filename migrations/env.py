@@ -1,0 +1,20 @@
+"""What Alembic runs: always on a connection that ``migrations.run`` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+import accounts.tables
+import signaling.tables
+from core.db import Base
+
+TABLES = (accounts.tables, signaling.tables)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

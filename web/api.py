@@ -1,0 +1,169 @@
+"""The API for programs: sessions by HTTP. A key sees the sessions that it made and no others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from aiohttp import web as http
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts.apikeys import ApiKey, Scope
+from core.errors import InvalidInput, InvalidState, Misfit, NotFound
+from core.ids import SessionId
+from signaling import directory
+from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
+from web import api_quality
+from web import api_schemas as schema
+from web.api_auth import with_key
+from web.bodies import read_body
+from web.openapi import document
+from web.services import SERVICES, Services
+
+FARTHEST_START = timedelta(days=400)
+OLDEST_START = timedelta(days=1)
+BY_API = "api"
+DOCUMENT = "/api/v1/openapi.json"
+
+
+def setup(app: http.Application) -> None:
+    """Add the API."""
+    app.router.add_post("/api/v1/sessions", create)
+    app.router.add_get("/api/v1/sessions/{id}", show, allow_head=False)
+    app.router.add_get("/api/v1/sessions/{id}/quality", quality, allow_head=False)
+    app.router.add_post("/api/v1/sessions/{id}/end", end)
+    described = document(app_version())
+    answer = msgspec.json.encode(described)
+
+    async def openapi(_request: http.Request) -> http.Response:
+        return http.Response(body=answer, content_type="application/json")
+
+    app.router.add_get(DOCUMENT, openapi, allow_head=False)
+
+
+def app_version() -> str:
+    """Say the version of the API's description."""
+    return "1.0.0"
+
+
+@with_key(Scope.CREATE)
+async def create(request: http.Request, key: ApiKey) -> http.Response:
+    """Answer ``POST /api/v1/sessions``."""
+    services = request.app[SERVICES]
+    wanted = await read_body(request, schema.NewSession)
+    check(wanted, now=services.now())
+    async with services.database.sessions.begin() as db:
+        created = await directory.create(
+            db,
+            mode=wanted.mode,
+            recording=wanted.recording,
+            participants=[NewParticipant(place.role, place.name) for place in wanted.participants],
+            owner=key.id,
+            starts_at=wanted.starts_at,
+            max_minutes=wanted.max_minutes,
+            now=services.now(),
+        )
+    location = f"/api/v1/sessions/{created.session.id}"
+    return _json(made(created, services), status=201, headers={"Location": location})
+
+
+def check(wanted: schema.NewSession, *, now: datetime) -> None:
+    """Check what the types do not say; raises ``InvalidInput`` with a pointer for each misfit."""
+    misfits: list[Misfit] = []
+    if {place.role for place in wanted.participants} != set(Role):
+        misfits.append(Misfit("/participants", "One must be the client and the other the counselor."))
+    if wanted.starts_at is not None and not _in_reach(wanted.starts_at, now):
+        misfits.append(
+            Misfit("/starts_at", "It may be at most a day in the past and at most 400 days in the future.")
+        )
+    if misfits:
+        raise InvalidInput("The body does not fit.", misfits)
+
+
+def _in_reach(starts_at: datetime, now: datetime) -> bool:
+    try:
+        return -OLDEST_START <= starts_at.astimezone(UTC) - now <= FARTHEST_START
+    except OverflowError:
+        return False
+
+
+def made(created: Created, services: Services) -> schema.MadeSession:
+    """Write a new session with the two ways into each place."""
+    session = created.session
+    places = [
+        schema.MadePlace(
+            id=place.id,
+            role=place.role,
+            token=services.tokens.issue_place(
+                participant=place.id,
+                session=session.id,
+                role=place.role.value,
+                now=services.now(),
+                expires=session.places_until,
+            ),
+            join_url=f"{services.config.public_url}/join#{created.codes[place.id]}",
+        )
+        for place in session.participants
+    ]
+    return schema.MadeSession(session.id, session.state, places)
+
+
+@with_key(Scope.READ)
+async def show(request: http.Request, key: ApiKey) -> http.Response:
+    """Answer ``GET /api/v1/sessions/{id}``."""
+    async with request.app[SERVICES].database.sessions() as db:
+        session = await _own(db, request, key)
+        record = await directory.quality(db, session_id=session.id)
+    return _json(
+        schema.Session(
+            id=session.id,
+            state=session.state,
+            mode=session.mode,
+            started_at=session.started_at,
+            ended_at=session.ended_at,
+            participants=[
+                schema.Place(place.id, place.role, place.name, place.state) for place in session.participants
+            ],
+            quality=api_quality.summary(record, session.participants),
+            recording=schema.RecordingState("off"),
+        )
+    )
+
+
+@with_key(Scope.READ)
+async def quality(request: http.Request, key: ApiKey) -> http.Response:
+    """Answer ``GET /api/v1/sessions/{id}/quality``, as JSON or with ``?format=csv``."""
+    wanted = request.query.get("format", "json")
+    if wanted not in {"json", "csv"}:
+        raise InvalidInput("The query does not fit.", [Misfit("/format", "It must be json or csv.")])
+    async with request.app[SERVICES].database.sessions() as db:
+        session = await _own(db, request, key)
+        record = await directory.quality(db, session_id=session.id)
+    if wanted == "csv":
+        return http.Response(text=api_quality.as_csv(record), content_type="text/csv", charset="utf-8")
+    return _json(api_quality.whole(session.id, record, session.participants))
+
+
+@with_key(Scope.END)
+async def end(request: http.Request, key: ApiKey) -> http.Response:
+    """Answer ``POST /api/v1/sessions/{id}/end``."""
+    services = request.app[SERVICES]
+    async with services.database.sessions() as db:
+        session = await _own(db, request, key)
+    wanted = await read_body(request, schema.NewEnd)
+    if session.state is SessionState.ENDED:
+        raise InvalidState("The session has already ended.")
+    await services.calls.end(session.id, reason=wanted.reason, by=BY_API)
+    return http.Response(status=204)
+
+
+async def _own(db: AsyncSession, request: http.Request, key: ApiKey) -> SessionRecord:
+    session = await directory.find(db, session_id=SessionId(request.match_info["id"]))
+    if session is None or session.owner != key.id:
+        raise NotFound("This key has made no session with this id.")
+    return session
+
+
+def _json(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> http.Response:
+    body = msgspec.json.encode(value)
+    return http.Response(body=body, status=status, content_type="application/json", headers=headers)

@@ -1,0 +1,179 @@
+"""What goes in and out of the API for programs; the OpenAPI document is made of these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from media.codecs import Mode
+from signaling.directory import Recording, Role, SessionState
+
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\u0000-\u001f\u007f]*[^\u0000-\u0020\u007f][^\u0000-\u001f\u007f]*$",
+        description="Shown to the other side; no control characters, not blank.",
+        examples=["Sekar"],
+    ),
+]
+Words = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\u0000-\u001f\u007f]*$",
+        description="Why; shown to both sides.",
+        examples=["The time is over."],
+    ),
+]
+Minutes = Annotated[int, Meta(ge=1, le=1440, description="Minutes from the start to the end.", examples=[50])]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339.", examples=["2027-03-01T09:00:00Z"])]
+
+
+class NewPlace(msgspec.Struct, frozen=True):
+    """One of the two people."""
+
+    role: Role
+    name: Name
+
+
+class NewSession(msgspec.Struct, frozen=True):
+    """A session to be made: one client and one counselor, in either order."""
+
+    mode: Mode
+    recording: Recording
+    participants: Annotated[list[NewPlace], Meta(min_length=2, max_length=2)]
+    starts_at: Moment | None = None
+    max_minutes: Minutes | None = None
+
+
+class NewEnd(msgspec.Struct, frozen=True):
+    """How a session is ended."""
+
+    reason: Words
+
+
+class MadePlace(msgspec.Struct, frozen=True):
+    """One place: a token for programs, a link for people. Both are shown this once."""
+
+    id: str
+    role: Role
+    token: str
+    join_url: str
+
+
+class MadeSession(msgspec.Struct, frozen=True):
+    """A session that was made."""
+
+    id: str
+    state: SessionState
+    participants: list[MadePlace]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One of the two people and how they are connected."""
+
+    id: str
+    role: Role
+    name: str
+    state: str
+
+
+class SideSummary(msgspec.Struct, frozen=True):
+    """One side's connection over the whole session; null is unknown, bytes count from its start."""
+
+    rtt_ms: float | None
+    loss_up_pct: float | None
+    loss_down_pct: float | None
+    jitter_ms: float | None
+    bytes_up: int
+    bytes_down: int
+    interruptions: int
+
+
+class QualitySummary(msgspec.Struct, frozen=True):
+    """Both sides' connections, by participant id."""
+
+    participants: dict[str, SideSummary]
+
+
+class RecordingState(msgspec.Struct, frozen=True):
+    """Whether this session is being recorded."""
+
+    state: str
+    id: str | UnsetType = UNSET
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session as it stands."""
+
+    id: str
+    state: SessionState
+    mode: Mode
+    started_at: datetime | None
+    ended_at: datetime | None
+    participants: list[Place]
+    quality: QualitySummary
+    recording: RecordingState
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """Ten seconds of one side's connection."""
+
+    participant: str
+    at: datetime
+    rtt_ms: float | None
+    loss_up_pct: float | None
+    loss_down_pct: float | None
+    jitter_ms: float | None
+    bytes_up: int
+    bytes_down: int
+    transport: str | None
+    ip_version: int | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One thing that happened; ``participant`` is null when it happened to the session."""
+
+    participant: str | None
+    at: datetime
+    kind: str
+    detail: dict[str, str | int | float | bool | None]
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """The whole quality record of a session, in the order of time."""
+
+    session: str
+    summary: QualitySummary
+    samples: list[Sample]
+    events: list[Event]
+
+
+class Misfit(msgspec.Struct, frozen=True):
+    """One value that does not fit: a JSON pointer (RFC 6901) and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Misfit] | UnsetType = UNSET
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether the server works; ``checks`` only for those who may see them."""
+
+    status: str
+    checks: dict[str, bool] | UnsetType = UNSET

@@ -1,0 +1,77 @@
+"""The composition root: ``make_app`` builds everything and shares nothing; a test may build two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web as http
+
+from accounts.throttle import Throttle
+from accounts.tokens import Tokens
+from core.clock import Clock, SystemClock
+from core.config import Config
+from core.db import Database
+from core.keyfile import make_data_dir, master_key
+from migrations.run import upgrade
+from web import api, health, metrics, pages, place, security
+from web.access import REQUESTS, access
+from web.bodies import MAX_BODY_BYTES
+from web.engine import Engine, LiveEngine
+from web.errors import problems
+from web.services import SERVICES, Services
+
+MakeEngine = Callable[[Config, Clock, Database, Tokens], Engine]
+BURST_S = 4  # how many seconds' worth of requests a key may send at once
+
+
+def make_app(
+    config: Config, *, clock: Clock | None = None, make_engine: MakeEngine = LiveEngine
+) -> http.Application:
+    """Build the application. Nothing runs and no port is open before it starts."""
+    clock = clock or SystemClock()
+    make_data_dir(config.data_dir)
+    database = Database(config.database_url)
+    tokens = Tokens(config.master_key or master_key(config.data_dir))
+    engine = make_engine(config, clock, database, tokens)
+    app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems])
+    app[REQUESTS] = Counter()
+    app[SERVICES] = Services(
+        config=config,
+        clock=clock,
+        database=database,
+        tokens=tokens,
+        calls=engine.calls,
+        media=engine.media,
+        asked=Throttle(config.api_requests_per_s, config.api_requests_per_s * BURST_S),
+    )
+    security.setup(app, config)
+    for part in (api, place, health, metrics, pages):
+        part.setup(app)
+    app.router.add_get("/api/v1/signal", engine.signal, allow_head=False)
+    _live_and_die(app, database, engine)
+    return app
+
+
+def _live_and_die(app: http.Application, database: Database, engine: Engine) -> None:
+    """Open from the bottom up; close from the top down, telling everybody first (docs/closures.md)."""
+
+    async def stores(_app: http.Application) -> AsyncIterator[None]:
+        try:
+            await upgrade(database)
+            yield
+        finally:
+            await database.close()
+
+    async def live(_app: http.Application) -> AsyncIterator[None]:
+        try:
+            await engine.start()
+            yield
+        finally:
+            await engine.close()
+
+    async def tell(_app: http.Application) -> None:
+        await engine.tell_everybody()
+
+    app.cleanup_ctx.extend((stores, live))
+    app.on_shutdown.append(tell)

@@ -1,0 +1,43 @@
+"""Who asks: the address behind trusted proxies, and the page's origin. Neither is ever logged."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from aiohttp import web as http
+
+from core.config import Config
+from core.settings import is_loopback
+
+
+def client_address(request: http.Request, config: Config) -> str:
+    """Say the address that asks, for throttling: the last one that no trusted proxy has."""
+    address = request.remote or ""
+    if address not in config.trusted_proxies:
+        return address
+    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        if entry.strip() and entry.strip() not in config.trusted_proxies:
+            return entry.strip()
+    return address
+
+
+def from_loopback(request: http.Request) -> bool:
+    """Whether the asker sits on this machine, and is no proxy that speaks for somebody else."""
+    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
+    try:
+        return not forwarded and ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
+
+
+def allowed_origin(origin: str, config: Config) -> bool:
+    """Whether a page of this origin is ours. All names of loopback are one, on the same port."""
+    if origin == config.public_url:
+        return True
+    try:
+        asked, own = urlsplit(origin), urlsplit(config.public_url)
+        same = (asked.scheme, asked.port) == (own.scheme, own.port)
+    except ValueError:
+        return False
+    return same and is_loopback(config.public_host) and is_loopback(asked.hostname or "")

@@ -1,0 +1,151 @@
+"""The engine of calls: the relay below, the hub above, and the watch over this machine's addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+
+from aiohttp import web as http
+from aiohttp.typedefs import Handler
+
+from accounts.tokens import Tokens
+from core import addresses
+from core.clock import Clock
+from core.config import Config
+from core.db import Database
+from core.errors import ConfigError
+from media.description import VoiceProfile
+from media.events import MediaEvent
+from media.relay import Relay, RelayConfig
+from signaling.endpoint import signal_handler
+from signaling.hub import Hub, SignalingSettings
+from web.client import allowed_origin
+from web.place import read_place
+from web.services import Calls, Media
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 10.0
+RESTARTS = "The server restarts."
+
+
+class Engine(Protocol):
+    """What carries the calls of one application."""
+
+    @property
+    def calls(self) -> Calls:
+        """The live calls."""
+        ...
+
+    @property
+    def media(self) -> Media:
+        """The media port."""
+        ...
+
+    @property
+    def signal(self) -> Handler:
+        """The handler of ``GET /api/v1/signal``."""
+        ...
+
+    async def start(self) -> None:
+        """Open the media port and take calls."""
+        ...
+
+    async def tell_everybody(self) -> None:
+        """Tell everybody that the server goes, and close their sockets. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """End everything. Idempotent, and also after a start that failed."""
+        ...
+
+
+class LiveEngine:
+    """The real engine."""
+
+    def __init__(self, config: Config, clock: Clock, database: Database, tokens: Tokens) -> None:
+        self._config = config
+        self._watch: asyncio.Task[None] | None = None
+        found = addresses.local_interfaces()
+        self._advertised = self._choose(found)
+        container = addresses.in_container() and not config.loopback_only
+        addresses.require(
+            config.media_addresses,
+            self._advertised,
+            container=container if config.container is None else config.container,
+        )
+        self.media = Relay(
+            RelayConfig(
+                bind=addresses.bound(config.media_addresses, found),
+                port=config.media_port,
+                advertise=self._advertised,
+            ),
+            on_event=self._on_media_event,
+        )
+        self.calls = Hub(
+            db=database.sessions,
+            clock=clock,
+            relay=self.media,
+            settings=settings(config),
+            tokens=tokens,
+        )
+        self.signal = signal_handler(
+            self.calls,
+            place_from_upgrade=read_place,
+        )
+
+    def _on_media_event(self, event: MediaEvent) -> None:
+        self.calls.on_media_event(event)
+
+    def _choose(self, found: tuple[addresses.Interface, ...]) -> tuple[tuple[str, int], ...]:
+        return addresses.advertised(
+            self._config.media_addresses,
+            reach=addresses.reach_of(self._config.public_host),
+            interfaces=found,
+            port=self._config.media_port,
+        )
+
+    async def start(self) -> None:
+        """Open the media port, take calls, and keep an eye on the machine's addresses."""
+        try:
+            await self.media.start()
+        except OSError as error:
+            raise ConfigError(
+                f"The media port {self._config.media_port} cannot be opened ({error.strerror}): "
+                "set TEDUH_MEDIA_PORT to one that is free for UDP and TCP."
+            ) from None
+        await self.calls.start()
+        self._watch = asyncio.create_task(self._look(), name="engine.look")
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.look()
+            except OSError as error:
+                logger.warning("addresses.failed", extra={"errno": error.errno})
+
+    async def look(self) -> None:
+        """Look at the machine's addresses again; the offers to come name those there are now."""
+        found = addresses.local_interfaces()
+        await self.media.bind(addresses.bound(self._config.media_addresses, found))
+        chosen = self._choose(found)
+        if chosen != self._advertised:
+            self._advertised = chosen
+            self.media.advertise(chosen)
+            logger.info("addresses.changed", extra={"count": len(chosen)})
+
+    async def tell_everybody(self) -> None:
+        """Close every socket with 1012."""
+        await self.calls.close(RESTARTS)
+
+    async def close(self) -> None:
+        """End the watch, the calls, and the media port, in this order."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await self.tell_everybody()
+        await self.media.close()

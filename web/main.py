@@ -1,0 +1,175 @@
+"""The command ``teduh``: serve, demo, migrate, api-key."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from accounts import apikeys
+from accounts.apikeys import ALL_SCOPES, Scope
+from accounts.tokens import Tokens
+from core.clock import SystemClock, rfc3339
+from core.config import Config, config_from_here
+from core.db import Database
+from core.errors import ConfigError, TeduhError
+from core.ids import ApiKeyId
+from core.keyfile import make_data_dir, master_key
+from core.logs import setup_logging
+from migrations.run import upgrade
+from web.demo import make_demo
+from web.serve import serve
+
+Command = Callable[[Config, argparse.Namespace], Coroutine[Any, Any, None]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status. A wrong setting is one sentence and status 2."""
+    asked = _parser().parse_args(arguments)
+    command: Command = asked.command
+    try:
+        config = config_from_here()
+        setup_logging(config.log_level)
+        asyncio.run(command(config, asked))
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # a command speaks
+        return 2
+    except TeduhError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # a command speaks
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="teduh",
+        description="Online counseling on a server of one's own. Settings are TEDUH_* variables or .env.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("serve", help="run the server")
+    one.add_argument("--demo", action="store_true", help="make a demo session and print both links")
+    one.set_defaults(command=_serve)
+
+    one = commands.add_parser("demo", help="make another demo session and print both links")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_demo)
+
+    one = commands.add_parser("migrate", help="bring the database up to date; serve does it too")
+    one.set_defaults(command=_migrate)
+
+    keys = commands.add_parser("api-key", help="keys for programs").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    one = keys.add_parser("create", help="make a key; its secret is printed this once")
+    one.add_argument("name", metavar="NAME", help="what the key is for")
+    one.add_argument("--scopes", type=_scopes, default=ALL_SCOPES, help="create,read,end (all of them)")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_create_key)
+
+    one = keys.add_parser("list", help="list all keys")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_list_keys)
+
+    one = keys.add_parser("revoke", help="revoke a key at once")
+    one.add_argument("id", metavar="ID")
+    one.set_defaults(command=_revoke_key)
+    return parser
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    try:
+        return frozenset(Scope(word.strip()) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("scopes are create, read and end") from None
+
+
+async def _serve(config: Config, asked: argparse.Namespace) -> None:
+    await serve(config, demo=asked.demo, say=_say)
+
+
+async def _demo(config: Config, asked: argparse.Namespace) -> None:
+    async with _Stores(config) as stores:
+        links = await make_demo(stores.database, config, now=SystemClock().now())
+    if asked.json:
+        _say(json.dumps(links))
+        return
+    for role, link in links.items():
+        _say(f"{role.value:<10} {link}")
+
+
+async def _migrate(config: Config, _asked: argparse.Namespace) -> None:
+    async with _Stores(config):
+        _say("The database is up to date.")
+
+
+async def _create_key(config: Config, asked: argparse.Namespace) -> None:
+    if not 1 <= len(asked.name) <= 100:
+        raise ConfigError("NAME must have 1 to 100 characters.")
+    async with _Stores(config) as stores, stores.database.sessions.begin() as db:
+        key = await apikeys.create(db, name=asked.name, scopes=asked.scopes, now=SystemClock().now())
+    secret = stores.tokens.api_secret(key.id)
+    if asked.json:
+        _say(json.dumps({"id": key.id, "name": key.name, "secret": secret, "scopes": sorted(key.scopes)}))
+        return
+    _say(f"id      {key.id}\nsecret  {secret}\nThe secret is not shown again.")
+
+
+async def _list_keys(config: Config, asked: argparse.Namespace) -> None:
+    async with _Stores(config) as stores, stores.database.sessions() as db:
+        keys = await apikeys.every(db)
+    rows = [
+        {
+            "id": key.id,
+            "name": key.name,
+            "scopes": sorted(key.scopes),
+            "created_at": rfc3339(key.created_at),
+            "revoked_at": rfc3339(key.revoked_at),
+        }
+        for key in keys
+    ]
+    if asked.json:
+        _say(json.dumps(rows))
+        return
+    for key in keys:
+        state = "revoked" if key.revoked_at else ",".join(sorted(key.scopes))
+        _say(f"{key.id}  {rfc3339(key.created_at)}  {state:<16}  {key.name}")
+
+
+async def _revoke_key(config: Config, asked: argparse.Namespace) -> None:
+    async with _Stores(config) as stores, stores.database.sessions.begin() as db:
+        await apikeys.revoke(db, key=ApiKeyId(asked.id), now=SystemClock().now())
+    _say("The key is revoked.")
+
+
+@dataclasses.dataclass(slots=True)
+class _Stores:
+    """The database, up to date, and the tokens, for a command that ends by itself."""
+
+    config: Config
+    database: Database = dataclasses.field(init=False)
+    tokens: Tokens = dataclasses.field(init=False)
+
+    async def __aenter__(self) -> _Stores:
+        make_data_dir(self.config.data_dir)
+        self.tokens = Tokens(self.config.master_key or master_key(self.config.data_dir))
+        self.database = Database(self.config.database_url)
+        await upgrade(self.database)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.database.close()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201  # a command speaks
+
+
+if __name__ == "__main__":
+    sys.exit(main())

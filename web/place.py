@@ -1,0 +1,142 @@
+"""A person's way to a place: a join code becomes a cookie, and each page gets a ticket to go with it.
+
+The cookie alone opens nothing: the WebSocket asks for the ticket too, which only a page of ours can
+read, so another site cannot ride on the cookie.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web as http
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import Forbidden, NotFound, Unauthenticated
+from core.ids import ParticipantId
+from signaling import directory
+from signaling.directory import ParticipantRecord, SessionRecord
+from web.bodies import read_body
+from web.client import allowed_origin, client_address
+from web.services import SERVICES, Services
+
+TICKET_PREFIX = "teduh.ticket."
+
+
+class CodeIn(msgspec.Struct, frozen=True):
+    """What a join link carries in its fragment."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class PlaceOut(msgspec.Struct, frozen=True):
+    """What the room page needs to enter; the cookie goes beside it."""
+
+    participant: str
+    session: str
+    role: str
+    mode: str
+    recording: str
+    ticket: str
+
+
+def setup(app: http.Application) -> None:
+    """Add the two ways to a place."""
+    app.router.add_post("/api/v1/place", exchange)
+    app.router.add_post("/api/v1/place/{participant}/ticket", ticket)
+
+
+async def exchange(request: http.Request) -> http.Response:
+    """Answer ``POST /api/v1/place``: a join code becomes a cookie and a ticket."""
+    services = request.app[SERVICES]
+    _check_origin(request, services)
+    wanted = await read_body(request, CodeIn)
+    now = services.now()
+    async with services.database.sessions() as db:
+        place = await directory.open_code(db, code=wanted.code, now=now)
+        session = None if place is None else await directory.find(db, session_id=place.session_id)
+    if place is None or session is None:
+        services.attempts.spend(client_address(request, services.config), services.clock.monotonic())
+        raise NotFound("This link has expired or was never given out.")
+    cookie = services.tokens.issue_cookie(
+        participant=place.id,
+        session=session.id,
+        role=place.role.value,
+        now=now,
+        expires=session.places_until,
+    )
+    response = _answer(services, session, place, cookie)
+    response.set_cookie(
+        cookie_name(place.id),
+        cookie,
+        max_age=int((session.places_until - now).total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="Strict",
+        secure=services.config.secure,
+    )
+    return response
+
+
+async def ticket(request: http.Request) -> http.Response:
+    """Answer ``POST /api/v1/place/{participant}/ticket``: a reloaded page gets a new ticket."""
+    services = request.app[SERVICES]
+    _check_origin(request, services)
+    participant = ParticipantId(request.match_info["participant"])
+    cookie = request.cookies.get(cookie_name(participant), "")
+    if services.tokens.read_cookie(cookie, now=services.now()).participant != participant:
+        raise Unauthenticated("This browser has no such place.")
+    async with services.database.sessions() as db:
+        session, place = await _place(db, participant)
+    return _answer(services, session, place, cookie)
+
+
+def read_place(request: http.Request) -> ParticipantId | None:
+    """Say whose place a WebSocket upgrade may enter by cookie and ticket; None when by neither.
+
+    The ticket is the subprotocol ``teduh.ticket.…`` and names the cookie that it goes with.
+    """
+    services = request.app[SERVICES]
+    offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    sent = [one.strip()[len(TICKET_PREFIX) :] for one in offered if one.strip().startswith(TICKET_PREFIX)]
+    if len(sent) != 1:
+        return None
+    try:
+        participant = services.tokens.ticket_participant(sent[0])
+        cookie = request.cookies.get(cookie_name(participant), "")
+        services.tokens.read_ticket(sent[0], cookie=cookie, now=services.now())
+        claims = services.tokens.read_cookie(cookie, now=services.now())
+    except Unauthenticated:
+        return None
+    return participant if claims.participant == participant else None
+
+
+def cookie_name(participant: ParticipantId) -> str:
+    """Name the cookie of a place: one browser may sit in several."""
+    return f"teduh_place_{participant}"
+
+
+async def _place(db: AsyncSession, participant: ParticipantId) -> tuple[SessionRecord, ParticipantRecord]:
+    session = await directory.place_of(db, participant_id=participant)
+    place = None if session is None else session.participant(participant)
+    if session is None or place is None:
+        raise Unauthenticated("This browser has no such place.")
+    return session, place
+
+
+def _answer(
+    services: Services, session: SessionRecord, place: ParticipantRecord, cookie: str
+) -> http.Response:
+    ticket_text = services.tokens.issue_ticket(participant=place.id, cookie=cookie, now=services.now())
+    body = PlaceOut(
+        place.id, session.id, place.role.value, session.mode.value, session.recording.value, ticket_text
+    )
+    return http.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+def _check_origin(request: http.Request, services: Services) -> None:
+    """Refuse pages of others. Browsers send ``Origin`` with every POST; programs may leave it out."""
+    origin = request.headers.get("Origin")
+    if origin is not None and not allowed_origin(origin, services.config):
+        raise Forbidden("This page belongs to another site.")

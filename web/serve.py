@@ -1,0 +1,95 @@
+"""``teduh serve``: from the settings to a server that says where to go, and to its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import logging
+import signal
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web as http
+
+from core.addresses import local_interfaces, usable
+from core.clock import SystemClock
+from core.config import Config
+from core.errors import ConfigError
+from web import tls
+from web.app import make_app
+from web.demo import make_demo
+from web.listen import listen
+from web.services import SERVICES
+
+logger = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 4.5
+LINGER_S = 0.5  # how long open HTTP connections may finish
+
+
+async def serve(config: Config, *, demo: bool, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then tell everybody and end within five seconds."""
+    sockets = listen(config.http_host, config.http_port)
+    config = with_port(config, sockets[0].getsockname()[1])
+    runner = http.AppRunner(
+        make_app(config), access_log=None, handle_signals=False, shutdown_timeout=LINGER_S
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await runner.setup()
+        context = tls_context(config)
+        for one in sockets:
+            await http.SockSite(runner, one, ssl_context=context, backlog=512).start()
+        await _announce(runner.app, config, demo=demo, say=say)
+        gc.collect()
+        gc.freeze()
+        await stop.wait()
+        logger.info("serve.stopping")
+    finally:
+        await _end(runner)
+        for one in sockets:
+            one.close()
+
+
+def with_port(config: Config, port: int) -> Config:
+    """Put the port that was really opened in the place of 0, also in a URL that was not set."""
+    if config.http_port == port:
+        return config
+    default = Config(tls=config.tls, http_port=config.http_port).public_url
+    url = "" if config.public_url == default else config.public_url
+    return dataclasses.replace(config, http_port=port, public_url=url)
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """Make the TLS context that the settings ask for; None for plain HTTP."""
+    if config.tls is None:
+        return None
+    names = dict.fromkeys((config.public_host, "localhost", *usable(local_interfaces())))
+    return tls.context(config.tls, data_dir=config.data_dir, names=[*names], now=SystemClock().now())
+
+
+async def _announce(app: http.Application, config: Config, *, demo: bool, say: Callable[[str], None]) -> None:
+    say(f"teduh serves at {config.public_url}")
+    if not demo:
+        return
+    services = app[SERVICES]
+    try:
+        links = await make_demo(services.database, config, now=services.now())
+    except ConfigError as error:
+        say(str(error))
+        return
+    say("A demo session. Open both links, in two windows of one browser if you like:")
+    for role, link in links.items():
+        say(f"  {role.value:<10} {link}")
+
+
+async def _end(runner: http.AppRunner) -> None:
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await runner.cleanup()
+    except TimeoutError:
+        logger.warning("serve.stopped_late")

@@ -1,0 +1,65 @@
+"""What handlers need, in one place: built by ``web/app.py``, found in the application by its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from aiohttp import web as http
+
+from accounts.throttle import Throttle
+from accounts.tokens import Tokens
+from core.clock import Clock
+from core.config import Config
+from core.db import Database
+from core.ids import SessionId
+
+ATTEMPTS_PER_S = 20.0
+ATTEMPTS_AT_ONCE = 200.0
+
+
+class Calls(Protocol):
+    """What the API asks of the live calls (``signaling.hub.Hub``)."""
+
+    async def end(self, session_id: SessionId, *, reason: str, by: str) -> None:
+        """End a session for both sides and keep it in the directory."""
+        ...
+
+    def counters(self) -> dict[str, int | float]:
+        """Count what is live, for /metrics."""
+        ...
+
+
+class Media(Protocol):
+    """What the API asks of the media port (``media.relay.Relay``)."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the media port is bound and its loop runs."""
+        ...
+
+    def counters(self) -> dict[str, int]:
+        """Count packets and legs, for /metrics."""
+        ...
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything one application is made of. ``attempts`` throttles addresses, ``asked`` API keys."""
+
+    config: Config
+    clock: Clock
+    database: Database
+    tokens: Tokens
+    calls: Calls
+    media: Media
+    asked: Throttle
+    attempts: Throttle = field(default_factory=lambda: Throttle(ATTEMPTS_PER_S, ATTEMPTS_AT_ONCE))
+
+    def now(self) -> datetime:
+        """Say the time."""
+        return self.clock.now()
+
+
+SERVICES: Final = http.AppKey("services", Services)
