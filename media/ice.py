@@ -7,6 +7,7 @@ and decides which of the addresses they come from media goes to.
 from __future__ import annotations
 
 import secrets
+import struct
 from dataclasses import dataclass
 
 from aioice import stun
@@ -69,7 +70,8 @@ def read_check(data: bytes, credentials: Credentials) -> Check | None:
         message = stun.parse_message(data)
         if not message.check_message_integrity(credentials.pwd.encode()):
             return None
-    except (ValueError, KeyError, IndexError):
+    except (ValueError, KeyError, IndexError, struct.error):
+        # aioice raises all of these on attributes whose length does not fit their kind.
         return None
     return Check(message.transaction_id, credentials, "USE-CANDIDATE" in message.attributes)
 
