@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 
 import pytest
 from aioice import stun
@@ -100,9 +100,11 @@ def test_junk_names_nobody_and_raises_nothing() -> None:
     for cut in range(len(good)):
         assert peek_ufrag(good[:cut]) is None
         assert read_check(good[:cut], ours) is None
-    for _ in range(2_000):
+    source = random.Random(5)
+    for _ in range(5_000):
         junk = bytearray(good)
         for _ in range(3):
-            junk[int.from_bytes(os.urandom(2), "big") % len(junk)] = os.urandom(1)[0]
+            junk[source.randrange(len(junk))] = source.randrange(256)
         peek_ufrag(bytes(junk))
-        assert read_check(bytes(junk), ours) is None or bytes(junk[:-4]) == good[:-4]
+        # What stands behind MESSAGE-INTEGRITY (8 bytes of FINGERPRINT) is not covered by it.
+        assert read_check(bytes(junk), ours) is None or junk[:-8] == good[:-8]
