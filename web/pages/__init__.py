@@ -1,1 +1,21 @@
-"""The pages, one file for each."""
+"""The pages for people. `setup(app)` adds them all to an application."""
+
+from __future__ import annotations
+
+from aiohttp import web as http
+
+from web.pages import errors, front, language, room
+from web.pages.assets import read_assets
+from web.pages.site import SITE, Site
+from web.render import make_renderer
+
+
+def setup(app: http.Application) -> None:
+    """Add every page, their files and the error pages to `app`, before it starts."""
+    assets = read_assets()
+    app[SITE] = Site(make_renderer(), assets)
+    app.router.add_get("/static/{digest}/{path:.+}", assets.serve)
+    front.setup(app)
+    room.setup(app)
+    language.setup(app)
+    errors.setup(app)

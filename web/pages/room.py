@@ -1,0 +1,29 @@
+"""The room page, the same for everybody: no person and no session stands in its HTML.
+
+`/join#CODE` is what a link opens; the code stays in the fragment, which no server and no log sees.
+The page's modules exchange it for a cookie and go on as `/room/{participant}` (web/place.py).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web as http
+
+from web.pages.site import SITE, language_of
+
+SCRIPT_TEXTS: Final = ("say", "refusal", "state", "pill", "chat", "mode", "gone", "control")
+"""Which texts of the catalogues the page's modules are given."""
+
+
+async def room(request: http.Request) -> http.Response:
+    """Answer `GET /join` and `GET /room/{participant}`."""
+    site = request.app[SITE]
+    texts = site.renderer.script_texts(language_of(request), SCRIPT_TEXTS)
+    return site.show(request, "room.html", texts=texts)
+
+
+def setup(app: http.Application) -> None:
+    """Add the room page."""
+    app.router.add_get("/join", room)
+    app.router.add_get("/room/{participant}", room)

@@ -1,0 +1,120 @@
+"""Templates and the words in them: Jinja2 with autoescape, gettext catalogues read by Babel.
+
+The catalogues in `web/locales/*/LC_MESSAGES/teduh.po` are read as they stand when the
+application is made, so that no compiled file and no build step exists. A message id is a key
+(`preview.title`), never a text: both languages are first languages, neither is the source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from babel import Locale, negotiate_locale
+from babel.messages.pofile import read_po
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+HERE: Final = Path(__file__).parent
+LANGUAGES: Final = ("id", "en")
+"""Codes of the catalogues there are; the first is used when a reader prefers none of them."""
+
+
+class MissingText(KeyError):
+    """A template asks for a key that a catalogue does not have."""
+
+
+def read_catalogue(language: str) -> dict[str, str]:
+    """Return every text of `language` by its key; fuzzy and empty ones are left out."""
+    path = HERE / "locales" / language / "LC_MESSAGES" / "teduh.po"
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    return {
+        message.id: message.string
+        for message in catalogue
+        if isinstance(message.id, str)
+        and isinstance(message.string, str)
+        and message.id
+        and message.string
+        and not message.fuzzy
+    }
+
+
+def preferred(accept_language: str, chosen: str | None = None) -> str:
+    """Return the language to speak: the reader's own choice, else the `Accept-Language` header's.
+
+    `chosen` is what the language cookie says and is not trusted. Weights follow RFC 9110, 12.5.4.
+    """
+    if chosen in LANGUAGES:
+        return str(chosen)
+    weighted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accept_language[:512].split(",")):
+        tag, _, parameters = part.strip().partition(";")
+        weight = 1.0
+        if parameters.strip().startswith("q="):
+            try:
+                weight = float(parameters.strip()[2:])
+            except ValueError:
+                continue
+        if tag and tag != "*" and weight > 0:
+            weighted.append((-weight, place, tag.strip()))
+    tags = ["id" if tag.lower() in ("in", "ms") else tag for _, _, tag in sorted(weighted)]
+    return negotiate_locale(tags, LANGUAGES, sep="-") or LANGUAGES[0]
+
+
+def data_json(value: object) -> Markup:
+    """Return JSON that may stand inside a `<script type="application/json">` element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - every character that could end the element is escaped above.
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders one template in one language."""
+
+    environment: Environment
+    texts: Mapping[str, Mapping[str, str]]
+
+    def text(self, language: str, key: str, /, **values: object) -> str:
+        """Return the text of `key` with `{name}` places filled in; raises MissingText."""
+        try:
+            text = self.texts[language][key]
+        except KeyError as error:
+            raise MissingText(f"{language}: {key}") from error
+        return text.format(**values) if values else text
+
+    def script_texts(self, language: str, prefixes: Iterable[str]) -> dict[str, str]:
+        """Return what the page's modules may say: every text under one of `prefixes`."""
+        starts = tuple(f"{prefix}." for prefix in prefixes)
+        return {key: text for key, text in self.texts[language].items() if key.startswith(starts)}
+
+    def page(self, template: str, *, language: str, **values: object) -> str:
+        """Return the HTML of `template`; `_(key)` inside it speaks `language`."""
+
+        def speak(key: str, /, **places: object) -> str:
+            return self.text(language, key, **places)
+
+        return self.environment.get_template(template).render(
+            _=speak,
+            language=language,
+            languages=[(code, Locale.parse(code).get_display_name(code)) for code in LANGUAGES],
+            **values,
+        )
+
+
+def make_renderer() -> Renderer:
+    """Read templates and catalogues; raises when a catalogue does not parse."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_json"] = data_json
+    return Renderer(environment, {language: read_catalogue(language) for language in LANGUAGES})

@@ -1,0 +1,375 @@
+// @ts-check
+/**
+ * @file The call as this page lives it: what the server says and what the lines show goes in, the page's state comes
+ * out, and sound and picture are let go only while both people are there.
+ */
+
+import { t } from './i18n.js';
+import { Peer, receivable } from './peer.js';
+import { Line, count } from './recovery.js';
+import { REPORT_MS, Reports, costOf } from './quality.js';
+import { Signal } from './signal.js';
+import { standing } from './state.js';
+import { toast } from './screen.js';
+import { renewPlace } from './place.js';
+
+const LOOK_MS = 250;
+
+/** @typedef {import('./signal.js').Message} Message */
+/** @typedef {import('./state.js').Mode} Mode */
+
+/**
+ * @typedef {object} CallOptions
+ * @property {import('./place.js').Place} place
+ * @property {ReturnType<typeof import('./place.js').keeper>} kept
+ * @property {ReturnType<typeof import('./state.js').makeState>} state
+ * @property {import('./devices.js').Devices} devices
+ * @property {{mic: boolean, camera: boolean}} wish what the person wants to send
+ * @property {Mode | null} wanted the way of talking chosen before entering
+ * @property {() => void} changed show everything anew
+ * @property {(stream: MediaStream) => void} remote
+ * @property {(why: string, by: string) => void} over the call is over for this page
+ * @property {(question: {id: string, device: string}, answer: (admit: boolean) => void) => void} takeover
+ * @property {import('./chat.js').Chat} chat
+ */
+
+export class Call {
+  /** @param {CallOptions} options */
+  constructor(options) {
+    this.options = options;
+    const { place, kept } = options;
+    this.me = place.participant;
+    /** @type {{id: string, role: string, name: string, state: string, media: {audio: boolean, video: boolean} | null}} */
+    this.other = { id: '', role: '', name: '', state: 'absent', media: null };
+    this.held = false;
+    this.met = false;
+    this.socket = false;
+    this.startedAt = /** @type {number | null} */ (null);
+    this.brokenAt = /** @type {number | null} */ (null);
+    this.bytes = 0;
+    this.ownBytes = 0;
+    /** @type {Record<string, any>} */
+    this.grades = {};
+    this.endedBy = { reason: '', by: '' };
+    this.own = /** @type {'ok'|'silent'} */ ('ok');
+    this.their = /** @type {'ok'|'silent'} */ ('ok');
+    this.restartedAt = -Infinity;
+    this.reportedAt = 0;
+    this.reports = new Reports();
+    this.line = new Line(performance.now());
+    this.busy = false;
+    this.over = false;
+    let ticket = place.ticket;
+    this.signal = new Signal({
+      ticket: async () => {
+        const now = ticket || (await renewPlace(place.participant)).ticket;
+        ticket = '';
+        return now;
+      },
+      kept,
+      codecs: receivable(),
+      on: {
+        message: (message) => this.#receive(message),
+        open: (open) => this.#opened(open),
+        closed: (why) => this.#finish(why),
+      },
+    });
+    this.peer = this.#makePeer([]);
+    this.chat = options.chat;
+    this.chat.use({
+      request: (type, fields) => this.signal.request(type, fields),
+      typing: () => this.signal.tell('typing'),
+      me: () => this.me,
+      nameOf: () => this.other.name || t(place.role === 'client' ? 'say.counselor' : 'say.client'),
+      storage: `teduh.unsent.${place.participant}`,
+    });
+    this.timer = window.setInterval(() => void this.#look(), LOOK_MS);
+    this.networkChanged = () => {
+      this.line.networkChanged();
+      void this.#look();
+    };
+    window.addEventListener('online', this.networkChanged);
+    /** @type {any} */ (navigator).connection?.addEventListener?.('change', this.networkChanged);
+  }
+
+  /** @param {RTCIceServer[]} servers */
+  #makePeer(servers) {
+    return new Peer(servers, {
+      answer: (leg, negotiation, sdp) => void this.signal.request('answer', { leg, negotiation, sdp }).catch(() => undefined),
+      remote: (stream) => this.options.remote(stream),
+      connection: () => this.update(),
+      failed: () => this.#restart(true),
+    });
+  }
+
+  enter() {
+    void this.signal.connect();
+  }
+
+  // --- from the server
+
+  /** @type {Record<string, (message: Message) => void>} */
+  #handlers = {
+    welcome: (message) => this.#welcome(message),
+    offer: (message) => {
+      const { leg, negotiation, sdp } = /** @type {any} */ (message);
+      if (leg !== this.peer.leg) this.line.reset(performance.now());
+      void this.peer.offer({ leg, negotiation, sdp });
+    },
+    peer: (message) => {
+      if (message.name === null || message.name === undefined) {
+        this.held = true;
+        return;
+      }
+      const before = this.other.state;
+      this.other = { ...this.other, ...message, name: message.name, media: message.media ?? null };
+      if (message.state === 'left' && before !== 'left' && this.met) toast(t('say.left', { name: message.name }));
+    },
+    session: (message) => {
+      if (message.started_at) this.startedAt = Date.parse(message.started_at);
+    },
+    mode: (message) => void this.#moved(message.mode, message.by, message.reason),
+    chat: (message) => this.chat.receive(message),
+    typing: () => this.chat.theyType(),
+    quality: (message) => {
+      this.grades = message.participants ?? {};
+      this.bytes = Math.max(this.bytes, this.grades[this.me]?.bytes ?? 0);
+      this.#advise(message.advice);
+    },
+    takeover: (message) =>
+      this.options.takeover({ id: message.id, device: message.device }, (admit) => {
+        void this.signal.request('takeover', { id: message.id, admit }).catch(() => undefined);
+      }),
+    error: (message) => {
+      if (message.code === 'no_common_codec') toast(t('say.no_common_codec'));
+    },
+    ended: (message) => {
+      this.endedBy = { reason: message.reason ?? '', by: message.by ?? '' };
+    },
+  };
+
+  /** @param {Message} message */
+  #receive(message) {
+    this.#handlers[message.type]?.(message);
+    this.update();
+  }
+
+  /** @param {Message} message */
+  #welcome(message) {
+    const { session, you, peers, ice_servers: servers } = message;
+    this.held = false;
+    this.me = you.id;
+    this.startedAt = session.started_at ? Date.parse(session.started_at) : null;
+    const [other] = peers;
+    if (other) this.other = { ...other, media: other.media ?? null };
+    this.peer.iceServers = servers ?? [];
+    this.options.state.mode = session.mode;
+    const { wanted } = this.options;
+    this.options.wanted = null;
+    if (wanted && wanted !== session.mode && session.mode !== 'chat') void this.setMode(wanted);
+    this.chat.resume();
+    void this.refreshDevices();
+  }
+
+  /** @param {boolean} open */
+  #opened(open) {
+    this.socket = open;
+    this.chat.allow(true);
+    if (open && this.own === 'silent') this.#restart(false);
+    this.update();
+  }
+
+  /** @param {string} why */
+  #finish(why) {
+    const { reason, by } = this.endedBy;
+    this.close();
+    this.options.over(why, reason === 'time_over' ? 'time' : by && by !== this.me ? 'other' : by ? 'me' : '');
+  }
+
+  // --- the lines
+
+  async #look() {
+    if (this.over) return;
+    const now = performance.now();
+    const report = this.peer.pc && (await this.peer.stats());
+    if (this.over) return;
+    const paired = this.other.state === 'connected';
+    const { mode } = this.options.state;
+    if (report && mode !== 'chat') {
+      const counted = count(report);
+      const media = this.other.media;
+      const speaking = Boolean(media && (media.audio || (mode === 'video' && media.video)));
+      const verdict = this.line.look({ now, ...counted, paired, speaking });
+      if (verdict.own === 'silent' && this.own === 'ok') this.signal.probe();
+      this.own = verdict.own;
+      this.their = verdict.other;
+      if (verdict.fresh) this.#restart(true);
+      else if (verdict.restart) this.#restart(false);
+      this.ownBytes = Math.max(this.ownBytes, costOf(counted.pair));
+      this.#report(now, report, counted.pair);
+    } else {
+      this.own = mode === 'chat' && !this.socket ? 'silent' : 'ok';
+      this.their = 'ok';
+    }
+    this.signal.pingEvery = mode === 'voice' && paired && this.own === 'ok' ? 3 : 1;
+    this.update();
+  }
+
+  /**
+   * @param {number} now
+   * @param {RTCStatsReport} report
+   * @param {Record<string, any> | undefined} pair
+   */
+  #report(now, report, pair) {
+    if (now - this.reportedAt < REPORT_MS[this.options.state.mode] || !pair || !this.peer.leg) return;
+    this.reportedAt = now;
+    this.signal.tell('quality', this.reports.make(report, pair, this.peer.leg));
+  }
+
+  /** @param {boolean} fresh */
+  #restart(fresh) {
+    const now = performance.now();
+    if (!this.socket || this.over || now - this.restartedAt < 2050) return;
+    this.restartedAt = now;
+    void this.signal.request('restart', fresh ? { fresh } : {}).catch(() => undefined);
+  }
+
+  /** The person asks for another try. */
+  tryAgain() {
+    this.signal.reconnect();
+    this.line.restarted();
+    this.#restart(false);
+  }
+
+  /** @param {string | undefined} advice */
+  #advise(advice) {
+    this.peer.setPicture(advice === 'reduce_video' || advice === 'voice' ? 'small' : 'full');
+    if (advice === 'voice' && this.options.state.mode === 'video' && !this.advised) {
+      this.advised = true;
+      toast(t('say.advice_voice'), { label: t('control.to_voice'), act: () => void this.setMode('voice') });
+    }
+  }
+
+  /** @type {boolean} */
+  advised = false;
+
+  /** Works out where we stand and lets sound and picture go accordingly. */
+  update() {
+    if (this.over) return;
+    const { state } = this.options;
+    const now = performance.now();
+    if (!this.held && this.me && this.other.id) {
+      const connection = this.peer.pc?.connectionState ?? 'new';
+      const media = connection === 'connected' || connection === 'disconnected' || connection === 'failed';
+      let where = standing({ mode: state.mode, peer: this.other.state, own: this.own, media, met: this.met });
+      if (where === 'met' && this.their === 'silent') where = 'broke';
+      if (where === 'broke') this.brokenAt ??= now;
+      else this.brokenAt = null;
+      state.apply(where);
+      if (where === 'met') this.met = true;
+    }
+    this.peer.allow(state.mode !== 'chat' && this.other.state === 'connected' && this.own === 'ok');
+    this.options.changed();
+  }
+
+  // --- what the person wants
+
+  /** @param {Mode} mode */
+  async setMode(mode) {
+    const { wish, state } = this.options;
+    if (mode === 'voice' || mode === 'chat') wish.camera = false;
+    if (mode === 'video') wish.camera = true;
+    this.#keep();
+    if (state.mode === mode) return this.refreshDevices();
+    await this.signal.request('mode', { mode, reason: 'user' }).catch(() => undefined);
+  }
+
+  /**
+   * The session moved to another way of talking.
+   * @param {Mode} mode
+   * @param {string | null} by
+   * @param {string} reason
+   */
+  async #moved(mode, by, reason) {
+    this.options.state.mode = mode;
+    const name = this.other.name;
+    if (by !== this.me) toast(t(reason === 'user' ? `mode.${mode}_by_other` : `mode.${mode}_by_line`, { name }));
+    else toast(t(`mode.${mode}_by_me`));
+    await this.refreshDevices();
+  }
+
+  async toggleMic() {
+    const { wish, devices } = this.options;
+    wish.mic = devices.audio ? !wish.mic : true;
+    this.#keep();
+    await this.refreshDevices();
+  }
+
+  async toggleCamera() {
+    const { wish, devices } = this.options;
+    wish.camera = !devices.video;
+    this.#keep();
+    await this.refreshDevices();
+  }
+
+  #keep() {
+    this.options.kept.keep(this.options.wish);
+  }
+
+  /** Opens and closes devices as the mode and the person's wishes say, and tells the other side. @returns {Promise<void>} */
+  async refreshDevices() {
+    const { devices, wish, state } = this.options;
+    const mode = state.mode;
+    if (mode !== 'video' || !wish.camera) devices.stop('video');
+    if (mode === 'chat') devices.stop('audio');
+    const wanted = { audio: mode !== 'chat' && !devices.audio, video: mode === 'video' && wish.camera && !devices.video };
+    if ((wanted.audio || wanted.video) && !this.busy) {
+      this.busy = true;
+      this.options.changed();
+      await devices.open(wanted);
+      this.busy = false;
+      if (this.over) return devices.close();
+      this.#tellRefusal(wanted);
+      if (state.mode !== mode) return this.refreshDevices();
+    }
+    if (devices.audio) devices.audio.enabled = wish.mic;
+    await this.peer.use({ audio: devices.audio, video: devices.video });
+    const sent = { audio: Boolean(devices.audio) && wish.mic, video: Boolean(devices.video) };
+    if (this.signal.welcomed) void this.signal.request('media', sent).catch(() => undefined);
+    this.options.changed();
+  }
+
+  /** @param {{audio: boolean, video: boolean}} wanted */
+  #tellRefusal(wanted) {
+    const { audio, video } = this.options.devices.refused;
+    const kind = wanted.audio && audio ? audio : wanted.video ? video : null;
+    if (!kind) return;
+    const what = wanted.audio && audio ? 'mic' : 'camera';
+    const title = t(`refusal.${what}_${kind === 'insecure' || kind === 'failed' ? 'failed' : kind}`);
+    toast(`${title} ${t(`refusal.do_${kind}`)}`, { label: t('say.retry'), act: () => void this.refreshDevices() });
+    if (what === 'camera') this.options.wish.camera = false;
+  }
+
+  /** Leaves; the place is kept and the page offers to come back. */
+  async leave() {
+    await Promise.race([this.signal.request('leave').catch(() => undefined), new Promise((done) => window.setTimeout(done, 700))]);
+    this.#finish('left');
+  }
+
+  end() {
+    void this.signal.request('end', {}).catch(() => toast(t('say.end_failed')));
+  }
+
+  /** Idempotent. */
+  close() {
+    if (this.over) return;
+    this.over = true;
+    window.clearInterval(this.timer);
+    window.removeEventListener('online', this.networkChanged);
+    /** @type {any} */ (navigator).connection?.removeEventListener?.('change', this.networkChanged);
+    this.signal.close();
+    this.peer.close();
+    this.chat.allow(false);
+    this.options.devices.close();
+  }
+}

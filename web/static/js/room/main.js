@@ -1,0 +1,269 @@
+// @ts-check
+/** @file The room page: puts its parts together. */
+
+import { Call } from './call.js';
+import { Chat } from './chat.js';
+import { arrowKeys, showControls } from './controls.js';
+import { Devices, setSpeaker } from './devices.js';
+import { action, box, byId, write } from './dom.js';
+import { t } from './i18n.js';
+import { makePicker } from './picker.js';
+import { PlaceError, keeper, openPlace } from './place.js';
+import { Preview } from './preview.js';
+import { pill } from './quality.js';
+import { hideToast, showFigures, showGone, showScene, showScreen, speak, toast } from './screen.js';
+import { inside, makeState } from './state.js';
+
+const remote = byId('remote', HTMLVideoElement);
+const endDialog = byId('end-dialog', HTMLDialogElement);
+const takeoverDialog = byId('takeover-dialog', HTMLDialogElement);
+const deviceDialog = byId('device-dialog', HTMLDialogElement);
+
+/** @type {import('./place.js').Place | null} */
+let place = null;
+/** @type {Call | null} */
+let call = null;
+const wish = { mic: true, camera: true };
+let bornChat = false;
+
+const devices = new Devices((kind) => {
+  toast(t(kind === 'audio' ? 'say.mic_lost' : 'say.camera_lost'));
+  devices.chosen[kind === 'audio' ? 'mic' : 'camera'] = '';
+  if (call) void call.refreshDevices();
+  else if (preview.shown) void preview.refresh();
+});
+const picker = makePicker(devices, async (slot) => {
+  if (slot === 'speaker') return setSpeaker(remote, devices.chosen.speaker);
+  devices.stop(slot === 'mic' ? 'audio' : 'video');
+  await (call ? call.refreshDevices() : preview.refresh());
+  return undefined;
+});
+const preview = new Preview(devices, () => void picker.refresh());
+
+const state = makeState(box('room'), (now, before) => {
+  showScreen(now, before);
+  if (now === 'waiting' || now === 'connected') speak(t(`state.say_${now}`, { name: call?.other.name ?? '' }));
+  if (now === 'interrupted') speak(`${box('broken-title').textContent}. ${box('broken-words').textContent}`);
+  void stayAwake();
+});
+
+/** @type {any} */
+let lock = null;
+
+/** The screen stays on while one is inside; the browser drops the lock whenever the page is hidden. */
+async function stayAwake() {
+  const wanted = inside(state.now) && document.visibilityState === 'visible';
+  if (wanted && !lock) {
+    lock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
+    lock?.addEventListener('release', () => {
+      lock = null;
+    });
+  } else if (!wanted && lock) await lock.release();
+}
+document.addEventListener('visibilitychange', () => void stayAwake());
+
+/** Shows everything as it stands now. */
+function show() {
+  if (!call || !place) return;
+  const { other, own, grades, me } = call;
+  const ownBroken = own === 'silent' || (state.mode === 'chat' && !call.socket);
+  const picture = state.mode === 'video' && other.media?.video === true && (state.now === 'connected' || state.now === 'interrupted');
+  showScene({
+    state: state.now,
+    mode: state.mode,
+    role: place.role,
+    held: call.held,
+    name: other.name,
+    peer: other.state,
+    picture,
+    theirMic: other.media?.audio !== false,
+    ownBroken,
+    self: devices.video,
+  });
+  showControls({
+    state: state.now,
+    mode: state.mode,
+    role: place.role,
+    mic: wish.mic && Boolean(devices.audio),
+    camera: Boolean(devices.video),
+    born_chat: bornChat,
+    busy: call.busy,
+    socket: call.socket,
+  });
+  const now = Date.now() + call.signal.skewMs;
+  showFigures({
+    pill: pill({ state: state.now, socket: call.socket, own: !ownBroken, mine: grades[me]?.grade, theirs: grades[other.id]?.grade }),
+    bytes: call.bytes || call.ownBytes,
+    seconds: call.startedAt === null || state.now === 'waiting' ? null : (now - call.startedAt) / 1000,
+    brokenS: call.brokenAt === null ? null : (performance.now() - call.brokenAt) / 1000,
+  });
+  if (state.mode === 'chat' && !chatOpen()) openChat(true);
+}
+
+/** Plays what comes in; says so when the browser wants a touch first. */
+async function play() {
+  if (!remote.srcObject) return;
+  try {
+    await remote.play();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'NotAllowedError') toast(t('say.sound_blocked'), { label: t('say.sound_on'), act: () => void play() });
+  }
+}
+
+/** @param {MediaStream} stream */
+function showRemote(stream) {
+  const tracks = stream.getTracks();
+  remote.srcObject = tracks.length ? new MediaStream(tracks) : null;
+  void play();
+}
+
+const chat = new Chat(unread);
+const chatOpen = () => !box('side').hidden;
+
+/** @param {boolean} open */
+function openChat(open) {
+  box('side').hidden = !open;
+  box('stage').classList.toggle('with-chat', open);
+  action('chat').setAttribute('aria-expanded', String(open));
+  chat.shown(open);
+}
+
+/** @param {number} count @param {string} text */
+function unread(count, text) {
+  const badge = box('unread');
+  badge.hidden = count === 0;
+  write(badge, count > 9 ? '9+' : String(count));
+  action('chat').setAttribute('aria-label', count ? t('control.chat_unread', { count }) : t('control.chat'));
+  if (count) toast(t('chat.came', { name: call?.other.name ?? '', text: text.length > 90 ? `${text.slice(0, 90)}…` : text }), { label: t('chat.open'), act: () => chooseChat(true) });
+}
+
+/** @param {boolean} open */
+function chooseChat(open) {
+  openChat(open);
+  hideToast();
+  if (open) byId('line', HTMLTextAreaElement).focus();
+  else action('chat').focus();
+}
+
+/** Enters the session, from the preview, after leaving, or after a reload. */
+function enter() {
+  if (!place) return;
+  const kept = keeper(place.participant);
+  preview.hide();
+  picker.moveTo('devices-there');
+  state.apply('join');
+  call = new Call({
+    place,
+    kept,
+    state,
+    devices,
+    wish,
+    wanted: preview.chose ? preview.mode : null,
+    changed: show,
+    remote: showRemote,
+    over,
+    takeover: askTakeover,
+    chat,
+  });
+  chat.shown(chatOpen());
+  show();
+  call.enter();
+  place = { ...place, ticket: '' };
+}
+
+/** @param {string} why @param {string} by */
+function over(why, by) {
+  const kept = place && keeper(place.participant);
+  call = null;
+  for (const dialog of [endDialog, takeoverDialog, deviceDialog]) dialog.close();
+  hideToast();
+  if (why === 'left' || why === 'ended') kept?.forget();
+  const ended = why === 'ended' || why === 'unknown' || why === 'token';
+  state.apply(ended ? 'end' : 'leave');
+  const words = why === 'ended' && by ? `ended_${by}` : why === 'token' ? 'closed' : why;
+  showGone(words, !ended, why === 'elsewhere' ? 'gone.here' : why === 'refused' ? 'gone.ask_again' : 'gone.back');
+}
+
+/**
+ * @param {{id: string, device: string}} question
+ * @param {(admit: boolean) => void} answer
+ */
+function askTakeover({ device }, answer) {
+  write(box('takeover-words'), t('say.takeover', { device: device || t('say.some_device') }));
+  takeoverDialog.returnValue = '';
+  takeoverDialog.onclose = () => {
+    if (takeoverDialog.returnValue) answer(takeoverDialog.returnValue === 'yes');
+  };
+  if (!takeoverDialog.open) takeoverDialog.showModal();
+}
+
+/** Opens the place of this address and shows the preview, or goes straight on after a reload. */
+async function arrive() {
+  try {
+    place = await openPlace();
+  } catch (error) {
+    const kind = error instanceof PlaceError ? error.kind : 'offline';
+    const again = kind === 'offline' || kind === 'busy';
+    state.apply(again ? 'leave' : 'end');
+    showGone(kind, again, 'gone.again');
+    return;
+  }
+  const { role, mode, participant } = place;
+  box('room').dataset.role = role;
+  state.mode = mode;
+  bornChat = mode === 'chat';
+  for (const link of document.querySelectorAll('.languages a')) {
+    link.setAttribute('href', `${link.getAttribute('href')?.split('?')[0]}?to=${encodeURIComponent(location.pathname)}`);
+  }
+  const kept = keeper(participant).read();
+  if (kept.key) {
+    wish.mic = kept.mic ?? true;
+    wish.camera = kept.camera ?? mode === 'video';
+    enter();
+    return;
+  }
+  action('join').disabled = false;
+  await preview.show(mode);
+}
+
+function join() {
+  if (state.now === 'preview') {
+    wish.mic = true;
+    wish.camera = preview.mode === 'video';
+    if (place) keeper(place.participant).keep(wish);
+    enter();
+  } else if (place) enter();
+  else location.reload();
+}
+
+/** @type {Record<string, () => void>} */
+const ACTIONS = {
+  join,
+  leave: () => void call?.leave(),
+  mute: () => void call?.toggleMic(),
+  camera: () => void call?.toggleCamera(),
+  mode: () => void call?.setMode(state.mode === 'voice' ? 'video' : 'voice'),
+  chat: () => chooseChat(!chatOpen()),
+  restart: () => call?.tryAgain(),
+  end: () => {
+    endDialog.returnValue = 'no';
+    endDialog.showModal();
+  },
+  devices: () => {
+    void picker.refresh();
+    deviceDialog.showModal();
+  },
+};
+for (const [name, act] of Object.entries(ACTIONS)) action(name).addEventListener('click', act);
+endDialog.addEventListener('close', () => endDialog.returnValue === 'yes' && call?.end());
+box('close-chat').addEventListener('click', () => chooseChat(false));
+box('side').addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && state.mode !== 'chat') chooseChat(false);
+});
+arrowKeys(box('controls'));
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload(); // Restored from the back-forward cache: continues as after any reload.
+});
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && void play());
+
+void arrive();

@@ -1,0 +1,197 @@
+// @ts-check
+/**
+ * @file The RTCPeerConnection. The server offers and we answer; sound and picture leave this device only while
+ * `allow(true)` holds, that is while the other person is `connected` and our own line carries.
+ */
+
+/** Upper limits of the picture we send; the browser's congestion control goes below them by itself. */
+export const PICTURE = Object.freeze({
+  full: { maxBitrate: 900_000, maxFramerate: 24, scaleResolutionDownBy: 1 },
+  small: { maxBitrate: 250_000, maxFramerate: 15, scaleResolutionDownBy: 2 },
+});
+
+/**
+ * What the offer's Opus line asks of us: bits a second, or undefined when it says nothing.
+ * @param {string} sdp
+ */
+export function opusBitrate(sdp) {
+  const type = /a=rtpmap:(\d+) opus\/48000/i.exec(sdp)?.[1];
+  const line = type && new RegExp(`a=fmtp:${type} (.*)`).exec(sdp)?.[1];
+  const rate = line && /(?:^|;)\s*maxaveragebitrate=(\d+)/.exec(line)?.[1];
+  return rate ? Number(rate) : undefined;
+}
+
+/** Mime types this browser can receive, for `hello.codecs`. */
+export function receivable() {
+  /** @type {Set<string>} */
+  const types = new Set();
+  for (const kind of ['audio', 'video']) {
+    for (const codec of globalThis.RTCRtpReceiver?.getCapabilities?.(kind)?.codecs ?? []) types.add(codec.mimeType);
+  }
+  return [...types].filter((type) => !/rtx|ulpfec|flexfec|CN$|telephone-event/i.test(type));
+}
+
+/**
+ * @typedef {object} PeerEvents
+ * @property {(leg: string, negotiation: number, sdp: string) => void} answer
+ * @property {(stream: MediaStream) => void} remote the tracks of the other side changed
+ * @property {(state: RTCPeerConnectionState) => void} connection
+ * @property {() => void} failed a description did not fit: a fresh leg is needed
+ */
+
+export class Peer {
+  /**
+   * @param {RTCIceServer[]} iceServers
+   * @param {PeerEvents} on
+   */
+  constructor(iceServers, on) {
+    this.iceServers = iceServers;
+    this.on = on;
+    this.leg = '';
+    /** @type {RTCPeerConnection | null} */
+    this.pc = null;
+    /** @type {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} */
+    this.tracks = { audio: null, video: null };
+    this.allowed = false;
+    /** @type {keyof typeof PICTURE} */
+    this.picture = 'full';
+    this.opusBps = /** @type {number | undefined} */ (undefined);
+    this.stream = new MediaStream();
+    this.queue = Promise.resolve();
+  }
+
+  /**
+   * Applies an offer after all earlier ones and answers it.
+   * @param {{leg: string, negotiation: number, sdp: string}} offer
+   */
+  offer(offer) {
+    this.queue = this.queue.then(() => this.#negotiate(offer)).catch(() => this.on.failed());
+    return this.queue;
+  }
+
+  /** @param {{leg: string, negotiation: number, sdp: string}} offer */
+  async #negotiate({ leg, negotiation, sdp }) {
+    if (leg !== this.leg) {
+      if (negotiation !== 1) return; // A leg of the page before this one; a fresh leg has been asked for.
+      this.#renew(leg);
+    }
+    const pc = this.pc;
+    if (!pc) return;
+    await pc.setRemoteDescription({ type: 'offer', sdp });
+    this.opusBps = opusBitrate(sdp);
+    for (const transceiver of pc.getTransceivers()) {
+      if (transceiver.direction !== 'stopped') transceiver.direction = 'sendrecv';
+    }
+    await pc.setLocalDescription(await pc.createAnswer());
+    if (pc !== this.pc) return;
+    this.on.answer(leg, negotiation, pc.localDescription?.sdp ?? '');
+    await this.#attach();
+    this.#collect();
+  }
+
+  /** @param {string} leg */
+  #renew(leg) {
+    this.#shut();
+    this.leg = leg;
+    const pc = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: 'max-bundle' });
+    this.pc = pc;
+    pc.onconnectionstatechange = () => pc === this.pc && this.on.connection(pc.connectionState);
+    pc.ontrack = () => pc === this.pc && this.#collect();
+  }
+
+  /** Puts the receiving tracks into one stream, which the page's picture plays. */
+  #collect() {
+    const wanted = (this.pc?.getTransceivers() ?? [])
+      .filter((transceiver) => /recv/.test(transceiver.currentDirection ?? transceiver.direction))
+      .map((transceiver) => transceiver.receiver.track);
+    let changed = false;
+    for (const track of this.stream.getTracks()) {
+      if (!wanted.includes(track)) {
+        this.stream.removeTrack(track);
+        changed = true;
+      }
+    }
+    for (const track of wanted) {
+      if (!this.stream.getTracks().includes(track)) {
+        this.stream.addTrack(track);
+        changed = true;
+      }
+    }
+    if (changed) this.on.remote(this.stream);
+  }
+
+  /**
+   * What this device would send. Null for a kind that is off.
+   * @param {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} tracks
+   */
+  use(tracks) {
+    this.tracks = tracks;
+    return this.#attach();
+  }
+
+  /**
+   * Whether sound and picture may leave this device now.
+   * @param {boolean} allowed
+   */
+  allow(allowed) {
+    if (allowed === this.allowed) return;
+    this.allowed = allowed;
+    void this.#attach();
+  }
+
+  async #attach() {
+    const pc = this.pc;
+    for (const transceiver of pc?.getTransceivers() ?? []) {
+      const kind = transceiver.receiver.track.kind === 'audio' ? 'audio' : 'video';
+      const active = /send/.test(transceiver.currentDirection ?? '');
+      const track = this.allowed && active ? this.tracks[kind] : null;
+      if (transceiver.sender.track !== track) await transceiver.sender.replaceTrack(track).catch(() => undefined);
+      if (track) await this.#limit(transceiver.sender, kind);
+    }
+  }
+
+  /**
+   * @param {RTCRtpSender} sender
+   * @param {'audio' | 'video'} kind
+   */
+  async #limit(sender, kind) {
+    const parameters = sender.getParameters();
+    const [encoding] = parameters.encodings ?? [];
+    if (!encoding) return;
+    const limits = kind === 'audio' ? { maxBitrate: this.opusBps } : PICTURE[this.picture];
+    if (kind === 'audio' && !this.opusBps) return;
+    Object.assign(encoding, limits);
+    if (kind === 'video') Object.assign(parameters, { degradationPreference: 'balanced' });
+    await sender.setParameters(parameters).catch(() => undefined); // Limits are a wish; media flows without them.
+  }
+
+  /**
+   * Sends a smaller picture, or the full one again.
+   * @param {keyof typeof PICTURE} picture
+   */
+  setPicture(picture) {
+    this.picture = picture;
+    void this.#attach();
+  }
+
+  /** @returns {Promise<RTCStatsReport | null>} */
+  async stats() {
+    return (await this.pc?.getStats().catch(() => null)) ?? null;
+  }
+
+  #shut() {
+    const pc = this.pc;
+    this.pc = null;
+    this.leg = '';
+    if (!pc) return;
+    pc.onconnectionstatechange = pc.ontrack = null;
+    pc.close();
+    for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
+  }
+
+  /** Idempotent. */
+  close() {
+    this.#shut();
+    this.on.remote(this.stream);
+  }
+}

@@ -1,0 +1,107 @@
+// @ts-check
+/** @file A person's place: the link's code or the cookie is exchanged for a ticket, and what a tab keeps of it. */
+
+/**
+ * @typedef {object} Place
+ * @property {string} participant
+ * @property {string} session
+ * @property {'client'|'counselor'} role
+ * @property {import('./state.js').Mode} mode
+ * @property {string} recording
+ * @property {string} ticket goes with the WebSocket's upgrade; bound to the cookie
+ */
+
+/** Why a place does not open: `none` no link at all, `closed` not (or no longer) valid, `busy`, `offline`. */
+export class PlaceError extends Error {
+  /** @param {'none'|'closed'|'busy'|'offline'} kind */
+  constructor(kind) {
+    super(kind);
+    this.kind = kind;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<Place>}
+ */
+async function post(path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      credentials: 'same-origin',
+      cache: 'no-store',
+    });
+  } catch {
+    throw new PlaceError('offline');
+  }
+  if (response.ok) return response.json();
+  if (response.status === 429) throw new PlaceError('busy');
+  throw new PlaceError(response.status >= 500 ? 'offline' : 'closed');
+}
+
+/** The participant that the address names, or an empty string. */
+const named = () => /^\/room\/([\w-]+)$/.exec(location.pathname)?.[1] ?? '';
+
+/**
+ * Opens the place of this address. The code leaves the address and the history at once.
+ * @returns {Promise<Place>}
+ */
+export async function openPlace() {
+  const code = decodeURIComponent(location.hash.slice(1));
+  if (code) {
+    const place = await post('/api/v1/place', { code });
+    history.replaceState(null, '', `/room/${place.participant}`);
+    return place;
+  }
+  if (!named()) throw new PlaceError('none');
+  return renewPlace(named());
+}
+
+/**
+ * A new ticket for a place whose cookie this browser has.
+ * @param {string} participant
+ */
+export const renewPlace = (participant) => post(`/api/v1/place/${encodeURIComponent(participant)}/ticket`, {});
+
+/**
+ * What this tab keeps so that a reload comes back at once. It goes with the tab.
+ * @typedef {object} Kept
+ * @property {string} key the resume key
+ * @property {number} seq
+ * @property {boolean} mic
+ * @property {boolean} camera
+ */
+
+/** @param {string} participant */
+export function keeper(participant) {
+  const name = `teduh.place.${participant}`;
+  return {
+    /** @returns {Partial<Kept>} */
+    read() {
+      try {
+        return JSON.parse(sessionStorage.getItem(name) ?? '{}');
+      } catch {
+        return {};
+      }
+    },
+    /** @param {Partial<Kept>} part */
+    keep(part) {
+      try {
+        sessionStorage.setItem(name, JSON.stringify({ ...this.read(), ...part }));
+      } catch {
+        // A browser without storage loses only the quick return after a reload.
+      }
+    },
+    forget() {
+      try {
+        sessionStorage.removeItem(name);
+      } catch {
+        // As above.
+      }
+    },
+  };
+}

@@ -1,0 +1,158 @@
+// @ts-check
+/**
+ * @file Silence and coming back. `Line` decides from what was counted: the selected candidate pair's bytes are our own
+ * line (the server sends at least every 400 ms while both are connected), inbound RTP is the other person's.
+ */
+
+/** How long nothing may arrive before the line counts as broken, in ms. */
+export const SILENT_MS = 1100;
+/** The same while nobody else is there: the server then sends only every 5 s. */
+export const IDLE_SILENT_MS = 13000;
+/** When ICE is restarted after the last sign of life, in ms; afterwards every RESTART_EVERY_MS. */
+export const RESTARTS_MS = [2500, 5000];
+export const RESTART_EVERY_MS = 10000;
+/** In this time after a return both directions must have carried something, in ms. */
+export const VERIFY_MS = 3000;
+
+/**
+ * One look at the counters.
+ * @typedef {object} Look
+ * @property {number} now ms, monotonic
+ * @property {number | null} received bytes that came over the selected pair; null when there is none
+ * @property {number} echoed checks the server answered: our packets reach it
+ * @property {number} heard RTP packets from the other side
+ * @property {boolean} paired the other person is `connected`
+ * @property {boolean} speaking the other person says it is sending
+ */
+
+/**
+ * @typedef {object} Verdict
+ * @property {'ok'|'silent'} own
+ * @property {'ok'|'silent'} other
+ * @property {boolean} restart ask for new ICE credentials now
+ * @property {boolean} fresh ask for a whole new leg now: a direction stayed silent after a return
+ * @property {number} silentMs since the last byte on our own line
+ */
+
+export class Line {
+  /** @param {number} now */
+  constructor(now) {
+    /** @type {number | null} */
+    this.received = null;
+    this.heard = 0;
+    this.echoed = 0;
+    this.aliveAt = now;
+    this.heardAt = now;
+    /** @type {'ok'|'silent'} */
+    this.own = 'ok';
+    this.restarts = 0;
+    this.paired = false;
+    this.changed = false;
+    /** @type {{by: number, heard: number, echoed: number, tries: number} | null} */
+    this.proof = null;
+  }
+
+  /**
+   * A new leg: nothing has been counted on it.
+   * @param {number} now
+   */
+  reset(now) {
+    Object.assign(this, new Line(now));
+  }
+
+  /** The network changed under us: do not wait before the restart. */
+  networkChanged() {
+    this.changed = true;
+  }
+
+  /** A restart was asked for: the change of network has been answered. */
+  restarted() {
+    this.changed = false;
+  }
+
+  /**
+   * @param {Look} look
+   * @returns {Verdict}
+   */
+  look({ now, received, echoed, heard, paired, speaking }) {
+    if (paired && !this.paired) {
+      this.aliveAt = Math.max(this.aliveAt, now);
+      this.heardAt = now;
+    }
+    this.paired = paired;
+    const moved = received !== null && received !== this.received;
+    if (moved) this.aliveAt = now;
+    if (heard !== this.heard || !speaking || !paired) this.heardAt = now;
+    this.received = received;
+    this.heard = heard;
+
+    const silentMs = now - this.aliveAt;
+    const before = this.own;
+    this.own = silentMs > (paired ? SILENT_MS : IDLE_SILENT_MS) ? 'silent' : 'ok';
+    if (before === 'silent' && this.own === 'ok') {
+      this.restarts = 0;
+      this.proof = { by: now + VERIFY_MS, heard, echoed, tries: this.proof?.tries ?? 0 };
+    }
+    const verdict = { own: this.own, other: this.#other(now), restart: false, fresh: false, silentMs };
+    if (this.own === 'silent') verdict.restart = this.#due(silentMs);
+    else if (this.changed) verdict.restart = true;
+    else verdict.fresh = this.#unproved({ now, echoed, heard, speaking: paired && speaking });
+    this.echoed = echoed;
+    if (verdict.restart) this.restarted();
+    return verdict;
+  }
+
+  /** @param {number} now @returns {'ok'|'silent'} */
+  #other(now) {
+    return this.own === 'ok' && now - this.heardAt > SILENT_MS ? 'silent' : 'ok';
+  }
+
+  /** @param {number} silentMs */
+  #due(silentMs) {
+    const last = RESTARTS_MS[RESTARTS_MS.length - 1] ?? 0;
+    const at = RESTARTS_MS[this.restarts] ?? last + RESTART_EVERY_MS * (this.restarts - RESTARTS_MS.length + 1);
+    if (this.changed) return true;
+    if (silentMs < at) return false;
+    this.restarts += 1;
+    return true;
+  }
+
+  /** @param {{now: number, echoed: number, heard: number, speaking: boolean}} look */
+  #unproved({ now, echoed, heard, speaking }) {
+    const proof = this.proof;
+    if (!proof) return false;
+    const out = echoed > proof.echoed;
+    const back = heard > proof.heard || !speaking;
+    if (out && back) this.proof = null;
+    if (!this.proof || now < proof.by + 3000 * Number(!out && back)) return false;
+    // Silent in one direction: a new leg, at most twice in a row.
+    this.proof = proof.tries < 2 ? { ...proof, by: now + 2 * VERIFY_MS, tries: proof.tries + 1 } : null;
+    return this.proof !== null;
+  }
+}
+
+/**
+ * The counters of `Look` in one statistics report.
+ * @param {RTCStatsReport} report
+ */
+export function count(report) {
+  /** @type {Record<string, any> | undefined} */
+  let pair;
+  let heard = 0;
+  let selected = '';
+  report.forEach((entry) => {
+    if (entry.type === 'transport' && entry.selectedCandidatePairId) selected = entry.selectedCandidatePairId;
+    if (entry.type === 'inbound-rtp') heard += entry.packetsReceived ?? 0;
+  });
+  report.forEach((entry) => {
+    if (entry.type !== 'candidate-pair') return;
+    if (selected ? entry.id === selected : entry.selected || (entry.nominated && entry.state === 'succeeded')) pair = entry;
+  });
+  // With the pair's name in the number a move to another pair counts as life.
+  return {
+    received: pair ? Number(pair.bytesReceived ?? 0) + Number(pair.responsesReceived ?? 0) : null,
+    echoed: Number(pair?.responsesReceived ?? 0),
+    heard,
+    pair,
+  };
+}
