@@ -22,7 +22,6 @@ from web.services import SERVICES, Services
 
 FARTHEST_START = timedelta(days=400)
 OLDEST_START = timedelta(days=1)
-BY_API = "api"
 DOCUMENT = "/api/v1/openapi.json"
 
 
@@ -111,9 +110,11 @@ def made(created: Created, services: Services) -> schema.MadeSession:
 @with_key(Scope.READ)
 async def show(request: http.Request, key: ApiKey) -> http.Response:
     """Answer ``GET /api/v1/sessions/{id}``."""
-    async with request.app[SERVICES].database.sessions() as db:
+    services = request.app[SERVICES]
+    async with services.database.sessions() as db:
         session = await _own(db, request, key)
         record = await directory.quality(db, session_id=session.id)
+    live = services.calls.states(session.id) or {}
     return _json(
         schema.Session(
             id=session.id,
@@ -122,7 +123,8 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
             started_at=session.started_at,
             ended_at=session.ended_at,
             participants=[
-                schema.Place(place.id, place.role, place.name, place.state) for place in session.participants
+                schema.Place(place.id, place.role, place.name, live.get(place.id, place.state))
+                for place in session.participants
             ],
             quality=api_quality.summary(record, session.participants),
             recording=schema.RecordingState("off"),
@@ -153,7 +155,7 @@ async def end(request: http.Request, key: ApiKey) -> http.Response:
     wanted = await read_body(request, schema.NewEnd)
     if session.state is SessionState.ENDED:
         raise InvalidState("The session has already ended.")
-    await services.calls.end(session.id, reason=wanted.reason, by=BY_API)
+    await services.calls.end(session.id, reason=wanted.reason)
     return http.Response(status=204)
 
 

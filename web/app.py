@@ -17,9 +17,9 @@ from migrations.run import upgrade
 from web import api, health, metrics, pages, place, security
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
-from web.engine import Engine, LiveEngine
+from web.engine import LiveEngine
 from web.errors import problems
-from web.services import SERVICES, Services
+from web.services import SERVICES, Engine, Services
 
 MakeEngine = Callable[[Config, Clock, Database, Tokens], Engine]
 BURST_S = 4  # how many seconds' worth of requests a key may send at once

@@ -31,13 +31,11 @@ def from_loopback(request: http.Request) -> bool:
         return False
 
 
-def allowed_origin(origin: str, config: Config) -> bool:
-    """Whether a page of this origin is ours. All names of loopback are one, on the same port."""
-    if origin == config.public_url:
-        return True
-    try:
-        asked, own = urlsplit(origin), urlsplit(config.public_url)
-        same = (asked.scheme, asked.port) == (own.scheme, own.port)
-    except ValueError:
-        return False
-    return same and is_loopback(config.public_host) and is_loopback(asked.hostname or "")
+def own_origins(config: Config) -> frozenset[str]:
+    """Name the origins of our own pages: ``TEDUH_PUBLIC_URL``, and with it all names of loopback."""
+    if not is_loopback(config.public_host):
+        return frozenset({config.public_url})
+    parts = urlsplit(config.public_url)
+    port = "" if parts.port is None else f":{parts.port}"
+    names = {f"{parts.scheme}://{host}{port}" for host in ("localhost", "127.0.0.1", "[::1]")}
+    return frozenset(names | {config.public_url})

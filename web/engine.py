@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Protocol
-
-from aiohttp import web as http
-from aiohttp.typedefs import Handler
 
 from accounts.tokens import Tokens
 from core import addresses
@@ -20,46 +16,31 @@ from media.description import VoiceProfile
 from media.events import MediaEvent
 from media.relay import Relay, RelayConfig
 from signaling.endpoint import signal_handler
-from signaling.hub import Hub, SignalingSettings
-from web.client import allowed_origin
+from signaling.hub import Hub
+from signaling.joining import SignalingSettings
+from signaling.protocol import IceServer
+from web.client import own_origins
 from web.place import read_place
-from web.services import Calls, Media
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 10.0
-RESTARTS = "The server restarts."
 
 
-class Engine(Protocol):
-    """What carries the calls of one application."""
-
-    @property
-    def calls(self) -> Calls:
-        """The live calls."""
-        ...
-
-    @property
-    def media(self) -> Media:
-        """The media port."""
-        ...
-
-    @property
-    def signal(self) -> Handler:
-        """The handler of ``GET /api/v1/signal``."""
-        ...
-
-    async def start(self) -> None:
-        """Open the media port and take calls."""
-        ...
-
-    async def tell_everybody(self) -> None:
-        """Tell everybody that the server goes, and close their sockets. Idempotent."""
-        ...
-
-    async def close(self) -> None:
-        """End everything. Idempotent, and also after a start that failed."""
-        ...
+def settings(config: Config) -> SignalingSettings:
+    """Choose from all settings those of signaling."""
+    return SignalingSettings(
+        origins=own_origins(config) | config.embedders,
+        grace_s=config.grace_s,
+        ice_servers=tuple(
+            IceServer([*server.urls], server.username, server.credential) for server in config.ice_servers
+        ),
+        turned_on=config.video_codecs,
+        voice=VoiceProfile(
+            bitrate_bps=config.voice_bitrate_kbps * 1000,
+            ptime_ms=config.voice_ptime_ms,
+        ),
+    )
 
 
 class LiveEngine:
@@ -91,10 +72,7 @@ class LiveEngine:
             settings=settings(config),
             tokens=tokens,
         )
-        self.signal = signal_handler(
-            self.calls,
-            place_from_upgrade=read_place,
-        )
+        self.signal = signal_handler(self.calls, place_from_upgrade=read_place)
 
     def _on_media_event(self, event: MediaEvent) -> None:
         self.calls.on_media_event(event)
@@ -139,7 +117,7 @@ class LiveEngine:
 
     async def tell_everybody(self) -> None:
         """Close every socket with 1012."""
-        await self.calls.close(RESTARTS)
+        await self.calls.close()
 
     async def close(self) -> None:
         """End the watch, the calls, and the media port, in this order."""

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Self
 
 from accounts import apikeys
 from accounts.apikeys import ALL_SCOPES, Scope
@@ -156,7 +156,7 @@ class _Stores:
     database: Database = dataclasses.field(init=False)
     tokens: Tokens = dataclasses.field(init=False)
 
-    async def __aenter__(self) -> _Stores:
+    async def __aenter__(self) -> Self:
         make_data_dir(self.config.data_dir)
         self.tokens = Tokens(self.config.master_key or master_key(self.config.data_dir))
         self.database = Database(self.config.database_url)

@@ -18,7 +18,7 @@ from core.ids import ParticipantId
 from signaling import directory
 from signaling.directory import ParticipantRecord, SessionRecord
 from web.bodies import read_body
-from web.client import allowed_origin, client_address
+from web.client import client_address, own_origins
 from web.services import SERVICES, Services
 
 TICKET_PREFIX = "teduh.ticket."
@@ -138,5 +138,5 @@ def _answer(
 def _check_origin(request: http.Request, services: Services) -> None:
     """Refuse pages of others. Browsers send ``Origin`` with every POST; programs may leave it out."""
     origin = request.headers.get("Origin")
-    if origin is not None and not allowed_origin(origin, services.config):
+    if origin is not None and origin not in own_origins(services.config):
         raise Forbidden("This page belongs to another site.")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
 from aiohttp import web as http
+from aiohttp.typedefs import Handler
 
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
 from core.clock import Clock
 from core.config import Config
 from core.db import Database
-from core.ids import SessionId
+from core.ids import ParticipantId, SessionId
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -22,8 +24,12 @@ ATTEMPTS_AT_ONCE = 200.0
 class Calls(Protocol):
     """What the API asks of the live calls (``signaling.hub.Hub``)."""
 
-    async def end(self, session_id: SessionId, *, reason: str, by: str) -> None:
-        """End a session for both sides and keep it in the directory."""
+    async def end(self, session_id: SessionId, *, reason: str) -> None:
+        """End a session for both sides. Raises ``InvalidState`` when it has ended already."""
+        ...
+
+    def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
+        """Say how the participants look now; None for a session that is not in memory."""
         ...
 
     def counters(self) -> dict[str, int | float]:
@@ -41,6 +47,37 @@ class Media(Protocol):
 
     def counters(self) -> dict[str, int]:
         """Count packets and legs, for /metrics."""
+        ...
+
+
+class Engine(Protocol):
+    """What carries the calls of one application."""
+
+    @property
+    def calls(self) -> Calls:
+        """The live calls."""
+        ...
+
+    @property
+    def media(self) -> Media:
+        """The media port."""
+        ...
+
+    @property
+    def signal(self) -> Handler:
+        """The handler of ``GET /api/v1/signal``."""
+        ...
+
+    async def start(self) -> None:
+        """Open the media port and take calls."""
+        ...
+
+    async def tell_everybody(self) -> None:
+        """Tell everybody that the server goes, and close their sockets. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """End everything. Idempotent, and also after a start that failed."""
         ...
 
 
