@@ -229,6 +229,9 @@ def _stream_lines(kind: Kind, peer: str, ssrcs: Sequence[int]) -> list[str]:
     return lines
 
 
+_DIRECTIONS = {direction.value: direction for direction in Direction}
+
+
 @dataclass(slots=True)
 class _Section:
     """One m-line while it is being read."""
@@ -297,8 +300,8 @@ def _read_fingerprint(value: str) -> tuple[str, str]:
 
 def _read_attribute(section: _Section, attribute: str) -> None:
     name, _, value = attribute.strip().partition(":")
-    if name in tuple(Direction):
-        section.direction = Direction(name)
+    if name in _DIRECTIONS:
+        section.direction = _DIRECTIONS[name]
     elif name == "mid":
         section.mid = value
     elif name == "rtcp-mux":

@@ -87,6 +87,8 @@ class Certificate(aiortc_dtls.RTCCertificate):
     def _create_ssl_context(self, srtp_profiles: list[Any]) -> SSL.Context:
         if self._context is None:
             self._context = super()._create_ssl_context(srtp_profiles)
+            # Nothing but a handshake goes through it: the record buffers are given back after it.
+            self._context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         return self._context
 
     @property

@@ -78,7 +78,7 @@ class Forwarder:
             return None
         if stream.cleared is not peer and not self._clear(stream, leg, peer):
             return None
-        if leg.key_frame.due and stream.kind is Kind.VIDEO:
+        if leg.key_frames_due and stream.kind is Kind.VIDEO:
             self._look_for_key_frame(leg, at, payload_type)
         out = peer.out
         if out is None or peer.tx is None:
@@ -109,7 +109,7 @@ class Forwarder:
 
     def _look_for_key_frame(self, leg: Leg, at: int, payload_type: int) -> None:
         if begins_key_frame(self.view[at : at + self.length[0]], payload_type):
-            leg.key_frame.due.clear()
+            leg.key_frames_due.clear()
 
     def rtcp(self, path: Path, at: int, size: int, now: float) -> Path | None:
         """Take the SRTCP packet of ``size`` bytes at ``at``; the same contract as ``rtp``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
 from typing import Any
 
 from media.codecs import BY_PAYLOAD_TYPE, KIND_OF, RTX_TYPES, Kind
@@ -28,13 +27,6 @@ AUDIO_TYPES = frozenset(number for number, kind in KIND_OF.items() if kind is Ki
 VIDEO_TYPES = frozenset(number for number, kind in KIND_OF.items() if kind is Kind.VIDEO)
 
 
-@dataclass(slots=True)
-class KeyFrameWish:
-    """When to ask (again) for a key frame: monotonic seconds, soonest first."""
-
-    due: list[float] = field(default_factory=list)
-
-
 class Leg:
     """The state of one leg. Times are monotonic seconds; byte counts include IP headers."""
 
@@ -52,7 +44,7 @@ class Leg:
         "held",
         "id",
         "interrupted_at",
-        "key_frame",
+        "key_frames_due",
         "last_audio_at",
         "marks",
         "number",
@@ -100,7 +92,8 @@ class Leg:
         self.heard_at = self.sent_at = now
         self.last_audio_at: float | None = None
         self.interrupted_at: float | None = None
-        self.key_frame = KeyFrameWish()
+        # When to ask (again) for a key frame, soonest first; empty when none is wanted.
+        self.key_frames_due: list[float] = []
         self.refusals = 0
         self.bytes_up = self.bytes_down = 0
         self.rtt_ms: float | None = None

@@ -34,7 +34,6 @@ from media.watch import TICK_S, Watch
 
 logger = logging.getLogger(__name__)
 
-KEY_FRAME_RETRY_S = (0.0, 0.5, 1.5)
 PORT_TRIES = 20
 
 
@@ -196,10 +195,7 @@ class Relay:
 
     def request_key_frame(self, leg: LegId) -> None:
         """Ask this leg's video sender for a key frame, again after 0.5 and 1.5 s unless one passed."""
-        now = time.monotonic()
-        found = self._leg(leg)
-        found.key_frame.due = [now + after for after in KEY_FRAME_RETRY_S]
-        self._watch.ask_for_key_frame(found, now)
+        self._watch.want_key_frame(self._leg(leg), time.monotonic())
 
     def sample(self, leg: LegId) -> LegSample:
         """Say what was seen of a leg in the last ten seconds."""

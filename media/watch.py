@@ -14,6 +14,7 @@ TICK_S = 0.1
 SAMPLE_S = 1.0
 KEEPALIVE_S = 0.4
 WAITING_KEEPALIVE_S = 5.0
+KEY_FRAME_RETRY_S = (0.0, 0.5, 1.5)
 
 
 class Watch:
@@ -30,7 +31,7 @@ class Watch:
         self._path(leg, now)
         self._silence(leg, now)
         self._spent(leg)
-        if leg.key_frame.due and leg.key_frame.due[0] <= now:
+        if leg.key_frames_due and leg.key_frames_due[0] <= now:
             self.ask_for_key_frame(leg, now)
         # Behind a peer the page expects a packet every 400 ms, so that it can tell its own line.
         if now - leg.sent_at >= (KEEPALIVE_S if leg.peer is not None else WAITING_KEEPALIVE_S):
@@ -60,6 +61,9 @@ class Watch:
                 self._tell(LegSpent(leg.id, "missed_packets"))
             else:
                 self._tell(LegResumed(leg.id, gap_ms))
+                self.want_key_frame(leg, now)
+                if leg.peer is not None:
+                    self.want_key_frame(leg.peer, now)
             leg.marks.clear()
 
     def _spent(self, leg: Leg) -> None:
@@ -70,10 +74,15 @@ class Watch:
             leg.sources.clear()
             self._tell(LegSpent(leg.id, "returns"))
 
+    def want_key_frame(self, leg: Leg, now: float) -> None:
+        """Ask for a key frame now, and again after 0.5 and 1.5 s unless one passed."""
+        leg.key_frames_due = [now + after for after in KEY_FRAME_RETRY_S]
+        self.ask_for_key_frame(leg, now)
+
     def ask_for_key_frame(self, leg: Leg, now: float) -> None:
-        """Send a PLI to this leg's video sender."""
-        while leg.key_frame.due and leg.key_frame.due[0] <= now:
-            leg.key_frame.due.pop(0)
+        """Send a PLI to this leg's video sender; does nothing where none is sent."""
+        while leg.key_frames_due and leg.key_frames_due[0] <= now:
+            leg.key_frames_due.pop(0)
         ssrc = leg.video_ssrc()
         if ssrc is not None:
             self._forwarder.own_rtcp(leg, picture_loss(leg.ssrc, ssrc), now)
