@@ -54,8 +54,7 @@ class Stage:
 
     def link(self, join_url: str, network: Network) -> str:
         """The join link as it is reached through a network."""
-        parts = urlsplit(join_url)
-        return parts._replace(netloc=f"127.0.0.1:{network.http.port}").geturl()
+        return urlsplit(join_url)._replace(netloc=network.http.netloc).geturl()
 
     async def close(self) -> None:
         """Stop everything."""
@@ -66,21 +65,23 @@ class Stage:
 
 
 async def set_up(folder: Path) -> Stage:
-    """Start a server and both networks. Each network's HTTP side is an allowed origin."""
+    """Start a server and both networks. Their HTTP sides are two loopback names on one port."""
     host = own_address()
     ports = [free_port(host) for _ in range(2)]
     server = Server(folder, media_addresses=tuple(f"{host}:{port}" for port in ports))
+    http_port = free_port()
+    names = ("127.0.0.1", "127.0.0.2")
     networks = []
     for number, port in enumerate(ports):
         network = Network(
             media=("127.0.0.1", server.media_port), http=("127.0.0.1", server.http_port), seed=number + 1
         )
         await network.media.start(host, port)
-        await network.http.start("127.0.0.1")
+        await network.http.start(names[number], http_port)
         networks.append(network)
     red, blue = networks
-    server.extra["TEDUH_PUBLIC_URL"] = f"http://127.0.0.1:{red.http.port}"
-    server.extra["TEDUH_EMBEDDERS"] = f"http://127.0.0.1:{blue.http.port}"
+    server.extra["TEDUH_PUBLIC_URL"] = f"http://{red.http.netloc}"
+    server.extra["TEDUH_EMBEDDERS"] = f"http://{blue.http.netloc}"
     server.start()
     return Stage(server, red, blue, host, aiohttp.ClientSession())
 

@@ -121,4 +121,18 @@
     }
     return { seconds: samples.length / 48000, loudness: total / samples.length, shares: power.map((each) => each / (total || 1)) };
   };
+
+  // Samples of [ms since the epoch, voice packets received, data-state, peer connections made].
+  window.probe.watch = (everyMs) => {
+    const rows = (window.probe.rows = []);
+    const sample = async () => {
+      const audio = current()?.getReceivers().find((each) => each.track.kind === "audio");
+      let packets = 0;
+      (await audio?.getStats())?.forEach((each) => {
+        if (each.type === "inbound-rtp") packets = each.packetsReceived ?? 0;
+      });
+      rows.push([Date.now(), packets, document.querySelector("main").dataset.state, peers.length]);
+    };
+    setInterval(() => void sample().catch(() => {}), everyMs);
+  };
 })();

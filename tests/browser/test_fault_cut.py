@@ -51,10 +51,13 @@ async def test_a_cut_of_30_seconds(stage: Stage, red_browser: Browser, blue_brow
         await call.blue.reads("kembali")
 
 
-async def test_a_new_address(stage: Stage, red_browser: Browser, blue_browser: Browser) -> None:
+@pytest.mark.parametrize("way", ["rebind", "move"])
+async def test_a_new_address(stage: Stage, red_browser: Browser, blue_browser: Browser, way: str) -> None:
+    """A NAT that forgot its bindings, and an address that is gone with every socket on it."""
     async with two_people(stage, red_browser, blue_browser) as call:
         await call.both_decode()
-        stage.red.rebind()
+        getattr(stage.red, way)()
+        await asyncio.sleep(2)
         await is_well(call, within_s=10)
 
 

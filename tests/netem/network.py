@@ -37,9 +37,14 @@ class Network:
         self.http.set(up, down)
 
     def rebind(self) -> None:
-        """A new public address: new source ports, and every TCP connection is gone."""
+        """A NAT that forgot: new source ports, and every TCP connection is gone."""
         self.media.rebind()
         self.http.rebind()
+
+    def move(self) -> None:
+        """A new address, as from Wi-Fi to mobile data: no old socket works any more."""
+        self.media.move()
+        self.http.move()
 
     async def close(self) -> None:
         """Idempotent."""

@@ -21,18 +21,20 @@ class Proxy:
     """Forwards every client's datagrams and connections to ``target``.
 
     ``up`` and ``down`` are the two directions. ``cut()`` and ``heal()``, ``rebind()``,
-    ``block_udp()`` and ``reset_tcp()`` may be called at any time.
+    ``move()``, ``block_udp()`` and ``reset_tcp()`` may be called at any time.
     """
 
     def __init__(self, target: Address, *, seed: int = 1, udp: bool = True) -> None:
         self.target = target
         self.up = Line(seed=seed)
         self.down = Line(seed=seed + 1)
+        self.host = ""
         self.port = 0
         self.udp_blocked = False
         self.udp_packets = 0
         self.tcp_bytes = 0
         self._with_udp = udp
+        self._dead: set[Address] = set()
         self._flows: dict[Address, _Flow] = {}
         self._pipes: set[_Pipe] = set()
         self._front: asyncio.DatagramTransport | None = None
@@ -44,6 +46,7 @@ class Proxy:
         """Bind; returns the port number, the same for UDP and TCP."""
         loop = asyncio.get_running_loop()
         self._server = await asyncio.start_server(self._accept, host, port)
+        self.host = host
         self.port = self._server.sockets[0].getsockname()[1]
         if self._with_udp:
             transport, _ = await loop.create_datagram_endpoint(
@@ -51,6 +54,11 @@ class Proxy:
             )
             self._front = transport
         return self.port
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as they stand in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def set(self, up: Conditions = CLEAN, down: Conditions | None = None) -> None:
         """Set the conditions of both directions; ``down`` is as ``up`` unless given."""
@@ -74,6 +82,11 @@ class Proxy:
         self._flows.clear()
         self.reset_tcp()
 
+    def move(self) -> None:
+        """As if the client's address was gone: its sockets are dead, only new ones get through."""
+        self._dead.update(self._flows)
+        self.rebind()
+
     def block_udp(self, *, blocked: bool = True) -> None:
         """Drop every datagram in both directions; TCP passes."""
         self.udp_blocked = blocked
@@ -94,7 +107,7 @@ class Proxy:
 
     def _from_client(self, data: bytes, client: Address) -> None:
         self.udp_packets += 1
-        if self.udp_blocked:
+        if self.udp_blocked or client in self._dead:
             return
         flow = self._flows.get(client)
         if flow is None:

@@ -107,6 +107,11 @@ async def test_the_proxy_cuts_rebinds_and_blocks_udp() -> None:
     proxy.rebind()
     assert await passes()
     assert len(echo.sources) == 2
+    proxy.move()
+    assert not await passes()
+    sender.close()
+    sender, client = await loop.create_datagram_endpoint(Client, remote_addr=("127.0.0.1", port))
+    assert await passes()
     proxy.block_udp()
     assert not await passes()
     sender.close()

@@ -1,0 +1,1 @@
+"""Measurements beside their baselines; each file says how it is run."""
