@@ -30,7 +30,6 @@ LOOK_EVERY_S = 10.0
 def settings(config: Config) -> SignalingSettings:
     """Choose from all settings those of signaling."""
     return SignalingSettings(
-        origins=own_origins(config) | config.embedders,
         grace_s=config.grace_s,
         ice_servers=tuple(
             IceServer([*server.urls], server.username, server.credential) for server in config.ice_servers
@@ -72,7 +71,10 @@ class LiveEngine:
             settings=settings(config),
             tokens=tokens,
         )
-        self.signal = signal_handler(self.calls, place_from_upgrade=read_place)
+        origins = own_origins(config) | config.embedders
+        self.signal = signal_handler(
+            self.calls, place_from_upgrade=read_place, origin_allowed=origins.__contains__
+        )
 
     def _on_media_event(self, event: MediaEvent) -> None:
         self.calls.on_media_event(event)
