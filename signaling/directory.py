@@ -12,7 +12,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -146,7 +146,13 @@ def places_until(*, now: datetime, starts_at: datetime | None, max_minutes: int 
     length = timedelta(minutes=max_minutes) + PLACES_AFTER_END if max_minutes is not None else PLACES_LIFE
     if starts_at is None:
         return now + (PLACES_LIFE if max_minutes is None else PLACES_LIFE + length)
-    return max(starts_at, now) + length
+    return _later(starts_at, length)
+
+
+def _later(at: datetime, by: timedelta) -> datetime:
+    """Add, and stop at the last time there is."""
+    last = datetime.max.replace(tzinfo=UTC)
+    return last if last - at < by else at + by
 
 
 async def create(
@@ -160,10 +166,11 @@ async def create(
     max_minutes: int | None,
     now: datetime,
 ) -> Created:
-    """Make a session and its places."""
+    """Make a session and its places. A start that has passed counts from ``now``."""
+    starts_at = None if starts_at is None else max(starts_at.astimezone(UTC), now)
     ends_at = None
     if starts_at is not None and max_minutes is not None:
-        ends_at = starts_at + timedelta(minutes=max_minutes)
+        ends_at = _later(starts_at, timedelta(minutes=max_minutes))
     row = SessionRow(
         id=new_session_id(),
         owner=owner,

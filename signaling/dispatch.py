@@ -1,0 +1,211 @@
+"""One handler for each message type, found through a table. ``hello`` and ``ping`` are the hub's.
+
+Handlers are synchronous and raise ``TeduhError`` for what cannot be granted; ``handle`` answers
+each request once and remembers the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import UNSET
+
+from core.errors import TeduhError
+from core.ids import ParticipantId
+from media.description import Answer as ReadAnswer
+from media.events import LegId
+from signaling import events as ev
+from signaling import protocol as wire
+from signaling.call import Refused
+from signaling.live import Live
+from signaling.participant import Seat
+
+logger = logging.getLogger(__name__)
+
+COUNSELOR = "counselor"
+
+
+class Doer(Protocol):
+    """What handlers need of the hub."""
+
+    def apply(self, live: Live, event: ev.CallEvent) -> None:
+        """Let an event happen and do what the call wants."""
+        ...
+
+    def send(self, live: Live, to: ParticipantId, message: wire.ServerMessage) -> None:
+        """Send a message to a participant, or keep it for them."""
+        ...
+
+    def read_answer(self, leg: LegId, sdp: str) -> ReadAnswer:
+        """Have the relay read an answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, where and when."""
+
+    hub: Doer
+    live: Live
+    participant: ParticipantId
+    now: datetime
+    now_s: float
+
+    def apply(self, event: ev.CallEvent) -> None:
+        """Let an event happen."""
+        self.hub.apply(self.live, event)
+
+    def send(self, to: ParticipantId, message: wire.ServerMessage) -> None:
+        """Send a message."""
+        self.hub.send(self.live, to, message)
+
+
+def answer(asked: Asked, message: wire.Answer) -> None:
+    """Take an answer; one to an older offer is dropped."""
+    if asked.live.call.awaits_answer(asked.participant, message.leg, message.negotiation):
+        leg = LegId(message.leg)
+        asked.apply(ev.Answered(leg, asked.hub.read_answer(leg, message.sdp)))
+
+
+def restart(asked: Asked, message: wire.Restart) -> None:
+    """Make an offer with new credentials, or a new leg."""
+    asked.apply(ev.AsksRestart(asked.participant, message.fresh))
+
+
+def media(asked: Asked, message: wire.Media) -> None:
+    """Take the mute state."""
+    asked.apply(ev.SaysMedia(asked.participant, wire.MediaState(message.audio, message.video)))
+
+
+def mode(asked: Asked, message: wire.ModeRequest) -> None:
+    """Move the session to another mode."""
+    asked.apply(ev.WishesMode(asked.participant, message.mode, message.reason))
+
+
+def chat(asked: Asked, message: wire.Chat) -> None:
+    """Tell both a line of chat."""
+    live = asked.live
+    line = live.transcript.say(
+        sender=asked.participant, ref=message.ref, text=message.text, tag=live.tag, now=asked.now
+    )
+    for place in live.call.places:
+        # Whoever is not in a place gets the whole chat on entering.
+        if place.is_kept:
+            asked.send(place.id, line)
+
+
+def typing(asked: Asked, _message: wire.Typing) -> None:
+    """Show the other side that this one is writing."""
+    other = asked.live.call.other(asked.participant)
+    if other.is_here:
+        asked.send(other.id, wire.PeerTyping(sender=asked.participant))
+
+
+def consent(asked: Asked, _message: wire.Consent) -> None:
+    """Refuse: no recording is made by this version, and none is pretended."""
+    if asked.live.call.terms.recording == "off":
+        raise Refused("recording_off", "this session is not recorded")
+    raise Refused("recording_unavailable", "this server cannot record yet")
+
+
+def quality(asked: Asked, message: wire.QualityReport) -> None:
+    """Keep the browser's view of its present leg."""
+    place = asked.live.call.place(asked.participant)
+    if place is not None and place.leg is not None and place.leg.id == message.leg:
+        asked.live.meters[asked.participant].report(message, asked.now_s)
+
+
+def relay(asked: Asked, message: wire.Relay) -> None:
+    """Pass opaque data on, unread."""
+    other = asked.live.call.other(asked.participant)
+    if len(bytes(message.data)) > wire.MAX_RELAY_BYTES:
+        raise Refused("too_large", "at most 4 KiB can be passed on")
+    if other.id != message.to or other.seat in (Seat.ABSENT, Seat.LEFT):
+        raise Refused("not_there", "nobody of that id is there")
+    asked.send(other.id, wire.Relayed(sender=asked.participant, data=message.data))
+
+
+def takeover(asked: Asked, message: wire.TakeoverAnswer) -> None:
+    """Admit or refuse another device."""
+    asked.apply(ev.AnswersTakeover(asked.participant, message.id, message.admit))
+
+
+def leave(asked: Asked, _message: wire.Leave) -> None:
+    """Leave; the place stays open for a new ``hello``."""
+    asked.apply(ev.Leaves(asked.participant))
+
+
+def end(asked: Asked, message: wire.End) -> None:
+    """End the session for both."""
+    asked.apply(ev.Ends(message.reason or "ended", asked.participant))
+
+
+Handler = Callable[[Asked, Any], None]
+
+HANDLERS: dict[type[wire.ClientMessage], Handler] = {
+    wire.Answer: answer,
+    wire.Restart: restart,
+    wire.Media: media,
+    wire.ModeRequest: mode,
+    wire.Chat: chat,
+    wire.Typing: typing,
+    wire.Consent: consent,
+    wire.QualityReport: quality,
+    wire.Relay: relay,
+    wire.TakeoverAnswer: takeover,
+    wire.Leave: leave,
+    wire.End: end,
+}
+
+_ANSWERED_FIRST = (wire.Leave, wire.End)
+
+
+def handle(asked: Asked, message: wire.ClientMessage) -> None:
+    """Handle a message of a seated participant and answer it. Raises nothing."""
+    if not isinstance(message, wire.Request):
+        failure = _try(asked, message)
+        if failure is not None:
+            asked.send(asked.participant, failure)
+        return
+    known = asked.live.answered(asked.participant, message.ref)
+    if known is not None:
+        asked.send(asked.participant, known)
+        return
+    reply: wire.Ok | wire.Error = wire.Ok(ref=message.ref)
+    if isinstance(message, _ANSWERED_FIRST):
+        refusal = _may_not(asked, message)
+        _answer(asked, message.ref, refusal or reply)
+        if refusal is None:
+            _try(asked, message)
+        return
+    _answer(asked, message.ref, _try(asked, message) or reply)
+
+
+def _answer(asked: Asked, ref: str, reply: wire.Ok | wire.Error) -> None:
+    asked.live.refs[asked.participant].keep(ref, reply)
+    asked.send(asked.participant, reply)
+
+
+def _may_not(asked: Asked, message: wire.Request) -> wire.Error | None:
+    """Say why a request whose ``ok`` goes out before it is done cannot be granted."""
+    place = asked.live.call.place(asked.participant)
+    if isinstance(message, wire.End) and (place is None or place.role != COUNSELOR):
+        text = "only the counselor ends the session for both"
+        return wire.Error(code="forbidden", message=text, ref=message.ref)
+    return None
+
+
+def _try(asked: Asked, message: wire.ClientMessage) -> wire.Error | None:
+    ref = message.ref if isinstance(message, wire.Request) else UNSET
+    try:
+        HANDLERS[type(message)](asked, message)
+    except TeduhError as error:
+        return wire.Error(code=error.code, message=str(error), ref=ref)
+    except Exception:
+        logger.exception("signal.internal", extra={"kind": type(message).__name__})
+        return wire.Error(code="internal", message="something went wrong on the server", ref=ref)
+    return None

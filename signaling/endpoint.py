@@ -1,0 +1,126 @@
+"""``GET /api/v1/signal``: the WebSocket's edge. Bytes come in and go out here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import WSMessage, WSMsgType
+from aiohttp import web as http
+
+from core.errors import TeduhError
+from core.ids import ParticipantId
+from signaling.device import describe
+from signaling.hub import Hub
+from signaling.protocol import MAX_FRAME_BYTES, SUBPROTOCOL
+from signaling.wire import Wire
+
+logger = logging.getLogger(__name__)
+
+PATH = "/api/v1/signal"
+CLOSE_TIMEOUT_S = 1.0
+
+PlaceFromUpgrade = Callable[[http.Request], ParticipantId | None]
+Handler = Callable[[http.Request], Awaitable[http.StreamResponse]]
+
+
+def signal_handler(
+    hub: Hub, *, place_from_upgrade: PlaceFromUpgrade, origin_allowed: Callable[[str], bool]
+) -> Handler:
+    """Make the handler of the WebSocket.
+
+    ``origin_allowed`` says whether pages of an origin may open it: PUBLIC_URL's and the embedders'.
+
+    ``place_from_upgrade`` reads the place's cookie and its ticket (the ``teduh.ticket.`` entry of
+    the subprotocols) and returns None when they do not both hold.
+    """
+
+    async def signal(request: http.Request) -> http.StreamResponse:
+        refusal = _refuse(request, hub, origin_allowed)
+        if refusal is not None:
+            return refusal
+        socket = http.WebSocketResponse(
+            protocols=(SUBPROTOCOL,),
+            compress=False,
+            # aiohttp refuses a frame of this size or more; ours may have 64 KiB exactly.
+            max_msg_size=MAX_FRAME_BYTES + 1,
+            autoping=False,
+            timeout=CLOSE_TIMEOUT_S,
+        )
+        cookie_place = _cookie_place(request, place_from_upgrade)
+        await socket.prepare(request)
+        wire = Wire(
+            hub.next_connection(),
+            socket,
+            cut=lambda: _cut(request),
+            device=describe(request.headers.get("User-Agent", "")),
+            cookie_place=cookie_place,
+            now_s=hub.clock.monotonic(),
+        )
+        await _serve(hub, wire, socket)
+        return socket
+
+    return signal
+
+
+def _refuse(request: http.Request, hub: Hub, origin_allowed: Callable[[str], bool]) -> http.Response | None:
+    """Say why this upgrade is not taken, None when it is."""
+    origin = request.headers.get("Origin")
+    if origin is not None and not origin_allowed(origin):
+        return http.Response(status=403, text="This origin may not open the session socket.\n")
+    offered = {
+        name.strip()
+        for line in request.headers.getall("Sec-WebSocket-Protocol", [])
+        for name in line.split(",")
+    }
+    if SUBPROTOCOL not in offered:
+        return http.Response(status=400, text=f"Offer the subprotocol {SUBPROTOCOL}.\n")
+    if hub.is_closing:
+        return http.Response(status=503, headers={"Retry-After": "1"}, text="The server restarts.\n")
+    return None
+
+
+def _cookie_place(request: http.Request, place_from_upgrade: PlaceFromUpgrade) -> ParticipantId | None:
+    try:
+        return place_from_upgrade(request)
+    except TeduhError:
+        return None
+
+
+def _cut(request: http.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def _serve(hub: Hub, wire: Wire, socket: http.WebSocketResponse) -> None:
+    """Read until the connection ends; a second task writes."""
+    hub.opened(wire)
+    writing = asyncio.get_running_loop().create_task(wire.write())
+    try:
+        while not socket.closed:
+            if not await _take(hub, wire, await socket.receive()):
+                break
+    except Exception:
+        logger.exception("signal.read_failed", extra={"connection": wire.id})
+    finally:
+        hub.gone(wire)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+
+async def _take(hub: Hub, wire: Wire, message: WSMessage) -> bool:
+    """Take one frame; False after the last one."""
+    match message.type:
+        case WSMsgType.TEXT:
+            await hub.received(wire, message.data)
+        case WSMsgType.BINARY:
+            hub.malformed(wire, "messages are text frames")
+        case WSMsgType.PING:
+            wire.alive()
+            wire.pong(message.data)
+        case WSMsgType.PONG:
+            wire.alive()
+        case _:
+            return False
+    return True

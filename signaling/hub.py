@@ -1,0 +1,429 @@
+"""The hub holds the live sessions and lets everything happen to them: messages, media, time.
+
+The call decides, the carrier does, the journal remembers. Sessions are loaded from the database
+with the first ``hello``, so a restarted process loses none, and forgotten when nobody is in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections import deque
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from core.clock import Clock, rfc3339
+from core.errors import InvalidState, NotFound, TeduhError
+from core.ids import ParticipantId, SessionId
+from media import events as media
+from media.description import Answer
+from media.events import LegId, MediaEvent
+from signaling import directory
+from signaling import events as ev
+from signaling.call import CallState
+from signaling.carrying import Carrier, RelayLike
+from signaling.connection import State
+from signaling.directory import SessionRecord, SessionState
+from signaling.dispatch import Asked, handle
+from signaling.joining import (
+    Claim,
+    PlaceTokens,
+    SignalingSettings,
+    TurnedAway,
+    admit,
+    claim,
+    join_event,
+    revive,
+)
+from signaling.journal import Journal
+from signaling.live import Live
+from signaling.participant import ConnectionId
+from signaling.protocol import (
+    MAX_ECHO_BYTES,
+    ClientMessage,
+    CloseCode,
+    Ended,
+    Error,
+    Hello,
+    LineQuality,
+    MalformedMessage,
+    Ping,
+    Pong,
+    ServerMessage,
+    UnknownType,
+    WireState,
+    decode,
+)
+from signaling.quality_watch import QualityWatch
+from signaling.wire import Wire
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["Hub", "SignalingSettings"]
+
+TICK_S = 0.25
+CLOSE_WITHIN_S = 3.0
+
+
+class Hub:
+    """All live sessions of this process. ``start`` before use; ``close`` is idempotent."""
+
+    def __init__(
+        self,
+        *,
+        db: async_sessionmaker[AsyncSession],
+        clock: Clock,
+        relay: RelayLike,
+        settings: SignalingSettings,
+        tokens: PlaceTokens,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._db = db
+        self._relay = relay
+        self._tokens = tokens
+        self._journal = Journal(db)
+        self._carrier = Carrier(relay=relay, journal=self._journal, clock=clock)
+        self._watch = QualityWatch(relay=relay, journal=self._journal, send=self.send)
+        self._lives: dict[SessionId, Live] = {}
+        self._session_of: dict[ParticipantId, SessionId] = {}
+        self._numbers = itertools.count(1)
+        self._media_events: deque[MediaEvent] = deque()
+        self._ticking: asyncio.Task[None] | None = None
+        self._closing = False
+        self._counts = {"messages_in": 0, "joins": 0, "internal_errors": 0}
+
+    # --- life of the hub
+
+    async def start(self) -> None:
+        """Start the clockwork."""
+        self._journal.start()
+        self._ticking = asyncio.get_running_loop().create_task(self._tick_for_ever())
+
+    async def close(self, reason: str = "") -> None:
+        """Tell everybody that the server restarts (1012), and write down what is left."""
+        self._closing = True
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+            self._ticking = None
+        for wire in list(self._carrier.wires.values()):
+            wire.close(CloseCode.RESTART, reason)
+        deadline_s = self.clock.monotonic() + CLOSE_WITHIN_S
+        while self._carrier.wires and self.clock.monotonic() < deadline_s:
+            await asyncio.sleep(0.02)
+        await self._journal.close()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether no new connection is taken."""
+        return self._closing
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                self.tick()
+            except Exception:
+                self._counts["internal_errors"] += 1
+                logger.exception("signal.tick_failed")
+
+    def tick(self) -> None:
+        """Let time pass: heartbeats, deadlines, quality. Called four times a second."""
+        now, now_s = self.clock.now(), self.clock.monotonic()
+        for wire in list(self._carrier.wires.values()):
+            self._beat(wire, now_s)
+        for live in list(self._lives.values()):
+            deadline = live.call.next_deadline
+            if deadline is not None and deadline <= now:
+                self.apply(live, ev.Tick())
+            self._watch.look(live, now=now, now_s=now_s)
+            if live.call.is_idle:
+                self._forget(live)
+
+    def _beat(self, wire: Wire, now_s: float) -> None:
+        if wire.machine.hello_is_late(now_s):
+            wire.close(CloseCode.UNAUTHENTICATED)
+            return
+        live = self._lives.get(wire.session) if wire.session is not None else None
+        heartbeat_s = live.call.heartbeat_s if live is not None else self.settings.heartbeat_s
+        if not wire.beat(now_s, heartbeat_s):
+            wire.close(CloseCode.HEARTBEAT_LOST)
+            self._socket_lost(wire)
+
+    # --- connections
+
+    def next_connection(self) -> ConnectionId:
+        """Number a new connection."""
+        return ConnectionId(next(self._numbers))
+
+    def opened(self, wire: Wire) -> None:
+        """Take a new connection."""
+        self._carrier.wires[wire.id] = wire
+
+    def gone(self, wire: Wire) -> None:
+        """Take the end of a connection, whoever ended it."""
+        wire.closed()
+        self._socket_lost(wire)
+        self._carrier.forget(wire)
+
+    def _socket_lost(self, wire: Wire) -> None:
+        live = self._lives.get(wire.session) if wire.session is not None else None
+        if live is not None and not self._closing:
+            self.apply(live, ev.SocketLost(wire.id))
+
+    async def received(self, wire: Wire, text: str) -> None:
+        """Take a text frame. Raises nothing."""
+        wire.alive()
+        self._counts["messages_in"] += 1
+        if not wire.is_open:
+            return
+        if not wire.machine.spend(len(text), self.clock.monotonic()):
+            self._close(wire, CloseCode.TOO_MANY)
+            return
+        try:
+            message = decode(text)
+        except MalformedMessage as error:
+            self.malformed(wire, str(error))
+            return
+        except UnknownType as error:
+            self._unknown(wire, error)
+            return
+        refusal = wire.machine.verdict(message)
+        if refusal is None:
+            await self._legal(wire, message)
+        elif refusal.close is not None:
+            self._close(wire, refusal.close)
+        elif refusal.error is not None:
+            text = "this is not the time for that"
+            self._complain(wire, Error(code=refusal.error, message=text, ref=_ref(message)))
+
+    def malformed(self, wire: Wire, text: str) -> None:
+        """Answer what is not a message of the protocol: an error, then 4400."""
+        self._complain(wire, Error(code="malformed", message=text))
+        self._close(wire, CloseCode.MALFORMED)
+
+    def _unknown(self, wire: Wire, error: UnknownType) -> None:
+        if wire.machine.state is State.OPENED:
+            self._close(wire, CloseCode.UNAUTHENTICATED)
+        elif error.ref is None:
+            self._complain(wire, Error(code=error.code, message=str(error)))
+        else:
+            self._complain(wire, Error(code=error.code, message=str(error), ref=error.ref))
+
+    async def _legal(self, wire: Wire, message: ClientMessage) -> None:
+        match message:
+            case Hello():
+                await self._hello(wire, message)
+            case Ping():
+                self._pong(wire, message)
+            case _:
+                live = self._lives.get(wire.session) if wire.session is not None else None
+                if live is not None and wire.participant is not None:
+                    handle(
+                        Asked(self, live, wire.participant, self.clock.now(), self.clock.monotonic()),
+                        message,
+                    )
+
+    def _pong(self, wire: Wire, message: Ping) -> None:
+        if len(bytes(message.t)) > MAX_ECHO_BYTES:
+            self.malformed(wire, "t is longer than 256 bytes")
+            return
+        pong = Pong(t=message.t, server_time=rfc3339(self.clock.now()) or "")
+        self._say(wire, pong)
+
+    def _complain(self, wire: Wire, error: Error) -> None:
+        self._say(wire, error)
+
+    def _say(self, wire: Wire, message: ServerMessage) -> None:
+        """Say something to one connection: numbered once it is seated."""
+        live = self._lives.get(wire.session) if wire.session is not None else None
+        if wire.machine.state is State.SEATED and live is not None and wire.participant is not None:
+            self.send(live, wire.participant, message)
+        else:
+            wire.send_unnumbered(message)
+
+    def _close(self, wire: Wire, code: CloseCode) -> None:
+        """Close a connection by our own decision, and tell its call at once."""
+        wire.close(code)
+        self._socket_lost(wire)
+
+    # --- joining
+
+    async def _hello(self, wire: Wire, hello: Hello) -> None:
+        try:
+            asked = claim(hello, wire, tokens=self._tokens, now=self.clock.now())
+            live = await self._live_for(asked)
+        except TurnedAway as away:
+            self._close(wire, away.close)
+            return
+        except _HasEnded as over:
+            wire.send_unnumbered(over.ended)
+            self._close(wire, CloseCode.ENDED)
+            return
+        except Exception:
+            self._counts["internal_errors"] += 1
+            logger.exception("signal.hello_failed")
+            wire.send_unnumbered(Error(code="internal", message="something went wrong on the server"))
+            self._close(wire, CloseCode.RESTART)
+            return
+        if not wire.is_open:
+            return
+        self._counts["joins"] += 1
+        wire.session = live.id
+        self.apply(live, join_event(asked, hello, live, wire))
+
+    async def _live_for(self, asked: Claim) -> Live:
+        """Return the session of a claim, from memory or else from the database."""
+        session = asked.session or self._session_of.get(asked.participant)
+        live = self._lives.get(session) if session is not None else None
+        if live is None:
+            record = await self._find(asked)
+            if record.state is SessionState.ENDED:
+                raise _HasEnded(Ended(reason=record.ended_reason or "ended", by=None))
+            # Another hello may have loaded it meanwhile.
+            live = self._lives.get(record.id) or self._revive(record)
+        if live.call.ended is not None:
+            raise _HasEnded(live.call.ended)
+        admit(asked, live.call, live.id)
+        return live
+
+    async def _find(self, asked: Claim) -> SessionRecord:
+        async with self._db() as db:
+            if asked.session is not None:
+                record = await directory.find(db, session_id=asked.session)
+            else:
+                record = await directory.place_of(db, participant_id=asked.participant)
+        if record is None:
+            raise TurnedAway(CloseCode.NO_SESSION)
+        if record.participant(asked.participant) is None:
+            raise TurnedAway(CloseCode.NOT_YOUR_PLACE)
+        return record
+
+    def _revive(self, record: SessionRecord) -> Live:
+        live = revive(record, settings=self.settings, now=self.clock.now(), new_tag=_new_tag)
+        self._lives[live.id] = live
+        for participant in live.participants():
+            self._session_of[participant] = live.id
+        return live
+
+    def _forget(self, live: Live) -> None:
+        del self._lives[live.id]
+        for participant in live.participants():
+            self._session_of.pop(participant, None)
+
+    # --- what the call is told
+
+    def apply(self, live: Live, event: ev.CallEvent) -> None:
+        """Let an event happen to a call. Raises ``Refused`` or ``InvalidState`` as the call does."""
+        self._carrier.carry_out(live, live.call.apply(event, self.clock.now()))
+        if live.call.state is CallState.ENDED and live.id in self._lives:
+            self._watch.keep(live, now=self.clock.now(), now_s=self.clock.monotonic())
+            self._forget(live)
+
+    def send(self, live: Live, to: ParticipantId, message: ServerMessage) -> None:
+        """Send a message to a participant, or keep it for them."""
+        self._carrier.send(live, to, message)
+
+    def read_answer(self, leg: LegId, sdp: str) -> Answer:
+        """Have the relay read an answer."""
+        return self._relay.answer(leg, sdp)
+
+    def on_media_event(self, event: MediaEvent) -> None:
+        """Take an event of the relay. It is handled in the next turn of the loop, never within a command."""
+        self._media_events.append(event)
+        if len(self._media_events) == 1:
+            asyncio.get_running_loop().call_soon(self._take_media_events)
+
+    def _take_media_events(self) -> None:
+        while self._media_events:
+            event = self._media_events.popleft()
+            session = self._carrier.legs.get(event.leg)
+            live = self._lives.get(session) if session is not None else None
+            if live is None or self._closing:
+                continue
+            try:
+                self._take_media_event(live, event)
+            except Exception:
+                self._counts["internal_errors"] += 1
+                logger.exception("signal.media_event_failed", extra={"kind": type(event).__name__})
+
+    def _take_media_event(self, live: Live, event: MediaEvent) -> None:
+        match event:
+            case media.LegConnected():
+                self.apply(live, ev.LegUp(event.leg))
+            case media.LegFailed():
+                self._carrier.legs.pop(event.leg, None)
+                live.leg_owners.pop(event.leg, None)
+                self.apply(live, ev.LegLost(event.leg, event.reason, closed=True))
+            case media.LegSpent():
+                self.apply(live, ev.LegLost(event.leg, event.reason, closed=False))
+            case media.LegInterrupted():
+                self.apply(live, ev.LegSilent(event.leg, event.gap_ms))
+            case media.LegResumed():
+                self.apply(live, ev.LegBack(event.leg, event.gap_ms))
+            case media.StreamsChanged():
+                self.apply(live, ev.StreamsSeen(event.leg, event.streams))
+            case media.PathChanged():
+                self._watch.path_changed(live, event, now=self.clock.now())
+
+    # --- for the rest of the program
+
+    async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
+        """End a session, live or not; ``by`` is a word such as ``api``. Raises ``NotFound``, or ``InvalidState`` when it has ended."""
+        live = self._lives.get(session_id)
+        if live is not None:
+            self.apply(live, ev.Ends(reason, by))
+            await self._journal.flush(within_s=2.0)
+            return
+        async with self._db.begin() as db:
+            record = await directory.find(db, session_id=session_id)
+            if record is None:
+                raise NotFound("There is no such session.")
+            if record.state is SessionState.ENDED:
+                raise InvalidState("The session has ended already.")
+            await directory.record_state(
+                db, session_id=session_id, state=SessionState.ENDED, now=self.clock.now(), reason=reason
+            )
+
+    def states(self, session_id: SessionId) -> dict[ParticipantId, WireState] | None:
+        """Say how the participants of a live session look now; None when it is not in memory."""
+        live = self._lives.get(session_id)
+        if live is None:
+            return None
+        return {participant: live.call.view(participant) for participant in live.participants()}
+
+    def summary(self, session_id: SessionId) -> dict[ParticipantId, LineQuality] | None:
+        """Say how the lines of a live session are now; None when it is not in memory."""
+        live = self._lives.get(session_id)
+        return None if live is None else self._watch.lines(live, now_s=self.clock.monotonic())
+
+    def counters(self) -> dict[str, int | float]:
+        """Count what is here now and what was since the start. No person, no session."""
+        return {
+            **self._counts,
+            "sessions": len(self._lives),
+            "connections": len(self._carrier.wires),
+            "journal_failed": self._journal.failed,
+            "journal_dropped": self._journal.dropped,
+        }
+
+
+class _HasEnded(TeduhError):
+    """The session that is asked for has ended."""
+
+    code = "ended"
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__("the session has ended")
+        self.ended = ended
+
+
+def _new_tag() -> str:
+    return secrets.token_hex(4) + "_"
+
+
+def _ref(message: ClientMessage) -> str:
+    return str(getattr(message, "ref", ""))

@@ -1,0 +1,45 @@
+"""A session while it is held in memory: its call, and what belongs to the call's surface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from core.ids import ParticipantId, SessionId
+from media.events import LegId
+from signaling.call import Call
+from signaling.chat import Transcript
+from signaling.outbox import Outbox
+from signaling.protocol import Error, Ok
+from signaling.quality_log import Meter
+from signaling.refs import Refs
+
+
+@dataclass(slots=True)
+class Live:
+    """One session in memory. The chat's text and the replay buffers live here and nowhere else."""
+
+    id: SessionId
+    tag: str
+    call: Call
+    outboxes: dict[ParticipantId, Outbox] = field(default_factory=dict)
+    refs: dict[ParticipantId, Refs] = field(default_factory=dict)
+    meters: dict[ParticipantId, Meter] = field(default_factory=dict)
+    leg_owners: dict[LegId, ParticipantId] = field(default_factory=dict)
+    transcript: Transcript = field(default_factory=Transcript)
+    told_quality_s: float = 0.0
+    kept_quality_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for participant in self.participants():
+            self.outboxes[participant] = Outbox()
+            self.refs[participant] = Refs()
+            self.meters[participant] = Meter()
+
+    def participants(self) -> Iterable[ParticipantId]:
+        """Name the participants."""
+        return (place.id for place in self.call.places)
+
+    def answered(self, participant: ParticipantId, ref: str) -> Ok | Error | None:
+        """Return how a request was answered, None when it is new."""
+        return self.refs[participant].answered(ref)

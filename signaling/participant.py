@@ -1,0 +1,104 @@
+"""One participant's place in a call, and the machine of its seat.
+
+    seat   | ENTER | LOSE | LEAVE | EXPIRE
+    -------+-------+------+-------+-------
+    ABSENT | HERE  | -    | -     | -
+    HERE   | HERE  | LOST | LEFT  | -
+    LOST   | HERE  | -    | LEFT  | LEFT
+    LEFT   | HERE  | -    | -     | -
+
+``-`` raises ``InvalidState`` and changes nothing. ENTER while HERE is a second connection with the
+right key, or an admitted device; LOST is the grace time; LEFT is not final.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from core.errors import InvalidState
+from core.ids import ParticipantId
+from signaling.leg import Leg
+from signaling.protocol import MediaState
+
+ConnectionId = NewType("ConnectionId", int)
+
+
+class Seat(enum.Enum):
+    """Whether somebody sits in a place."""
+
+    ABSENT = "absent"
+    HERE = "here"
+    LOST = "lost"
+    LEFT = "left"
+
+
+class SeatEvent(enum.Enum):
+    """What happens to a seat."""
+
+    ENTER = "enter"
+    LOSE = "lose"
+    LEAVE = "leave"
+    EXPIRE = "expire"
+
+
+TABLE: dict[tuple[Seat, SeatEvent], Seat] = {
+    (Seat.ABSENT, SeatEvent.ENTER): Seat.HERE,
+    (Seat.HERE, SeatEvent.ENTER): Seat.HERE,
+    (Seat.HERE, SeatEvent.LOSE): Seat.LOST,
+    (Seat.HERE, SeatEvent.LEAVE): Seat.LEFT,
+    (Seat.LOST, SeatEvent.ENTER): Seat.HERE,
+    (Seat.LOST, SeatEvent.LEAVE): Seat.LEFT,
+    (Seat.LOST, SeatEvent.EXPIRE): Seat.LEFT,
+    (Seat.LEFT, SeatEvent.ENTER): Seat.HERE,
+}
+
+
+@dataclass(slots=True)
+class Place:
+    """A participant of the session and everything that is theirs in it.
+
+    ``seat_hash`` is the hash of the secret in the resume key (None: nobody ever sat here), ``key``
+    the key itself, known only after its holder has shown it to this process. ``old_leg`` still
+    carries media while ``leg`` is being connected.
+    """
+
+    id: ParticipantId
+    role: str
+    name: str
+    seat: Seat = Seat.ABSENT
+    seat_hash: str | None = None
+    key: str = ""
+    connection: ConnectionId | None = None
+    lost_at: datetime | None = None
+    codecs: tuple[str, ...] = ()
+    media: MediaState | None = None
+    leg: Leg | None = None
+    old_leg: Leg | None = None
+    failures: int = 0
+    retry_at: datetime | None = None
+    restarted_at: datetime | None = None
+
+    def step(self, event: SeatEvent) -> None:
+        """Take an event. Raises ``InvalidState`` for a pair that the table does not have."""
+        after = TABLE.get((self.seat, event))
+        if after is None:
+            raise InvalidState(f"{event.value} while {self.seat.value}")
+        self.seat = after
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a connection sits in this place."""
+        return self.seat is Seat.HERE
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the place belongs to somebody: here, or within the grace time."""
+        return self.seat in (Seat.HERE, Seat.LOST)
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """The legs of this place, the current one first."""
+        return tuple(leg for leg in (self.leg, self.old_leg) if leg is not None)

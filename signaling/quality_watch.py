@@ -1,0 +1,112 @@
+"""Watching the lines of live sessions: telling both sides, and keeping a row every ten seconds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from core.errors import NotFound
+from core.ids import ParticipantId
+from media.codecs import Mode
+from media.events import LegSample, PathChanged
+from signaling import directory
+from signaling.carrying import RelayLike
+from signaling.directory import QualitySample
+from signaling.journal import Journal
+from signaling.live import Live
+from signaling.protocol import LineQuality, Quality, ServerMessage
+
+logger = logging.getLogger(__name__)
+
+TELL_EVERY_S = {Mode.VIDEO: 2.0, Mode.VOICE: 10.0, Mode.CHAT: 10.0}
+KEEP_EVERY_S = 10.0
+
+Send = Callable[[Live, ParticipantId, ServerMessage], None]
+
+
+class QualityWatch:
+    """Samples the relay for each live session when it is time."""
+
+    def __init__(self, *, relay: RelayLike, journal: Journal, send: Send) -> None:
+        self._relay = relay
+        self._journal = journal
+        self._send = send
+
+    def look(self, live: Live, *, now: datetime, now_s: float) -> None:
+        """Tell and keep what is due."""
+        if now_s - live.told_quality_s >= TELL_EVERY_S[live.call.mode.mode]:
+            live.told_quality_s = now_s
+            self._tell(live, now_s)
+        if now_s - live.kept_quality_s >= KEEP_EVERY_S:
+            self.keep(live, now=now, now_s=now_s)
+
+    def _tell(self, live: Live, now_s: float) -> None:
+        present = [place for place in live.call.places if place.is_here]
+        if not present:
+            return
+        lines = self.lines(live, now_s=now_s)
+        message = Quality(participants={str(participant): line for participant, line in lines.items()})
+        for place in present:
+            self._send(live, place.id, message)
+
+    def lines(self, live: Live, *, now_s: float) -> dict[ParticipantId, LineQuality]:
+        """Say how each participant's line is now."""
+        expected = live.call.mode.mode is not Mode.CHAT
+        return {
+            participant: live.meters[participant].line(
+                self._sample(live, participant), now_s=now_s, expected=expected
+            )
+            for participant in live.participants()
+        }
+
+    def _sample(self, live: Live, participant: ParticipantId) -> LegSample | None:
+        place = live.call.place(participant)
+        if place is None or place.leg is None:
+            return None
+        try:
+            return self._relay.sample(place.leg.id)
+        except NotFound:
+            return None
+
+    def keep(self, live: Live, *, now: datetime, now_s: float) -> None:
+        """Keep a row for each side that has a leg."""
+        live.kept_quality_s = now_s
+        rows = [
+            row
+            for participant in live.participants()
+            if (row := self._row(live, participant, now, now_s)) is not None
+        ]
+        if rows:
+            self._journal.put(lambda db: directory.record_quality(db, rows))
+
+    def _row(
+        self, live: Live, participant: ParticipantId, now: datetime, now_s: float
+    ) -> QualitySample | None:
+        sample = self._sample(live, participant)
+        if sample is None:
+            return None
+        meter = live.meters[participant]
+        return QualitySample(
+            session_id=live.id,
+            participant_id=participant,
+            at=now,
+            rtt_ms=meter.rtt_ms(sample, now_s),
+            loss_up_pct=sample.loss_up_pct,
+            loss_down_pct=sample.loss_down_pct,
+            jitter_ms=sample.jitter_ms,
+            bytes_up=meter.bytes_up(sample),
+            bytes_down=meter.bytes_down(sample),
+            transport=sample.transport.value if sample.transport is not None else None,
+            ip_version=sample.ip_version,
+        )
+
+    def path_changed(self, live: Live, event: PathChanged, *, now: datetime) -> None:
+        """Keep that a leg's media goes another way now; never an address."""
+        owner = live.leg_owners.get(event.leg)
+        detail = {"transport": event.transport.value, "ip_version": event.ip_version, "first": event.first}
+        self._journal.put(
+            lambda db: directory.record_event(
+                db, session_id=live.id, participant_id=owner, kind="path_changed", detail=detail, at=now
+            )
+        )

@@ -1,0 +1,151 @@
+"""One WebSocket and its bounded outgoing queue, so that a slow reader delays nobody else.
+
+Whatever sends only puts into the queue; one task empties it. Over the limit the connection is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import ClientConnectionResetError
+from aiohttp import web as http
+
+from core.ids import ParticipantId, SessionId
+from signaling.connection import MISSED_BEATS, Connection, Event, State
+from signaling.participant import ConnectionId
+from signaling.protocol import CloseCode, ServerMessage, encode
+
+logger = logging.getLogger(__name__)
+
+MAX_QUEUED = 1_024
+MAX_QUEUED_BYTES = 1024 * 1024
+CUT_AFTER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ping:
+    """A ping frame to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pong:
+    """A pong frame to be sent."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    """The end, after everything queued before it."""
+
+    code: CloseCode
+    reason: str
+
+
+_Item = str | _Ping | _Pong | _Close
+
+
+class Wire:
+    """A connection with its socket. ``close`` may be called in any state and more than once."""
+
+    def __init__(
+        self,
+        number: ConnectionId,
+        socket: http.WebSocketResponse,
+        *,
+        cut: Callable[[], None],
+        device: str,
+        cookie_place: ParticipantId | None,
+        now_s: float,
+    ) -> None:
+        self.id = number
+        self.machine = Connection(opened_s=now_s)
+        self.device = device
+        self.cookie_place = cookie_place
+        self.session: SessionId | None = None
+        self.participant: ParticipantId | None = None
+        self.last_beat_s = now_s
+        self._missed = 0
+        self._socket = socket
+        self._cut = cut
+        self._queue: asyncio.Queue[_Item] = asyncio.Queue()
+        self._queued_bytes = 0
+        self._cutting: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may still be sent."""
+        return self.machine.state is not State.CLOSED
+
+    def send_text(self, text: str) -> None:
+        """Queue a message; cuts the connection when too much waits."""
+        if not self.is_open:
+            return
+        if self._queue.qsize() >= MAX_QUEUED or self._queued_bytes + len(text) > MAX_QUEUED_BYTES:
+            logger.warning("signal.slow_reader", extra={"connection": self.id})
+            self.machine.apply(Event.CLOSE)
+            self._cut()
+            return
+        self._queued_bytes += len(text)
+        self._queue.put_nowait(text)
+
+    def send_unnumbered(self, message: ServerMessage) -> None:
+        """Queue a message that stands outside the participant's numbering (``seq`` 0)."""
+        self.send_text(encode(message, seq=0))
+
+    def alive(self) -> None:
+        """Note a sign of life."""
+        self._missed = 0
+
+    def beat(self, now_s: float, heartbeat_s: float) -> bool:
+        """Send a ping frame when one is due; False once three went without a sign of life."""
+        if now_s - self.last_beat_s < heartbeat_s or not self.is_open:
+            return True
+        self.last_beat_s = now_s
+        if self._missed >= MISSED_BEATS:
+            return False
+        self._missed += 1
+        self._queue.put_nowait(_Ping())
+        return True
+
+    def pong(self, data: bytes) -> None:
+        """Answer a ping frame of the client."""
+        if self.is_open and self._queue.qsize() < MAX_QUEUED:
+            self._queue.put_nowait(_Pong(data))
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close after what is queued; if that does not go through, cut."""
+        if not self.is_open:
+            return
+        self.machine.apply(Event.CLOSE)
+        self._queue.put_nowait(_Close(code, reason))
+        self._cutting = asyncio.get_running_loop().call_later(CUT_AFTER_S, self._cut)
+
+    def closed(self) -> None:
+        """Note that the socket is gone."""
+        self.machine.apply(Event.CLOSE)
+        if self._cutting is not None:
+            self._cutting.cancel()
+
+    async def write(self) -> None:
+        """Send what is queued until the connection closes. Runs as a task of the endpoint."""
+        try:
+            while True:
+                item = await self._queue.get()
+                match item:
+                    case str():
+                        self._queued_bytes -= len(item)
+                        await self._socket.send_str(item)
+                    case _Ping():
+                        await self._socket.ping()
+                    case _Pong():
+                        await self._socket.pong(item.data)
+                    case _Close():
+                        await self._socket.close(code=item.code, message=item.reason.encode()[:120])
+                        return
+        except (ConnectionError, ClientConnectionResetError, RuntimeError):
+            # The reader sees the same end and tells the hub.
+            self._cut()
