@@ -31,8 +31,17 @@ Words = Annotated[
         examples=["The time is over."],
     ),
 ]
-Minutes = Annotated[int, Meta(ge=1, le=1440, description="Minutes from the start to the end.", examples=[50])]
-Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339.", examples=["2027-03-01T09:00:00Z"])]
+# A float, for to JSON 50.0 is an integer too (JSON Schema 2020-12, 6.1.1).
+Minutes = Annotated[
+    float,
+    Meta(ge=1, le=1440, multiple_of=1, description="Minutes from the start to the end.", examples=[50]),
+]
+Moment = Annotated[
+    datetime,
+    Meta(
+        tz=True, description="RFC 3339; a time that has passed means now.", examples=["2027-03-01T09:00:00Z"]
+    ),
+]
 
 
 class NewPlace(msgspec.Struct, frozen=True):
