@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from core.errors import NotFound
-from media.codecs import Mode
+from media.codecs import KIND_OF, Mode
 from media.description import InvalidAnswer, OfferRequest
 from media.dtls import allocate, srtp_protect
 from media.events import (
@@ -106,6 +106,25 @@ async def test_nothing_passes_before_the_pair_or_of_a_kind_that_is_off() -> None
         talk(a, 5, first=400)
         await asyncio.sleep(0.1)
         assert not b.received.rtp
+
+
+@pytest.mark.parametrize("number", sorted(KIND_OF))
+async def test_every_number_of_the_table_passes_unchanged(number: int) -> None:
+    async with rig() as made:
+        a, b = await made.join("a"), await made.join("b")
+        made.pair("a", "b")
+        sent = [rtp(os.urandom(100), payload_type=number, sequence=i, ssrc=number) for i in range(1, 6)]
+        for packet in sent:
+            a.send_rtp(packet)
+        await hears(b, sent)
+
+
+async def test_a_number_outside_the_table_is_dropped() -> None:
+    async with rig() as made:
+        a, b = await made.join("a"), await made.join("b")
+        made.pair("a", "b")
+        a.send_rtp(rtp(b"x", payload_type=0, sequence=1, ssrc=5))
+        await hears(b, talk(a, 1))
 
 
 async def test_streams_that_the_answer_left_out_are_learned() -> None:
