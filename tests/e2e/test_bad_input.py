@@ -117,7 +117,7 @@ def _garbage(real: str) -> dict[str, str]:
     candidate = "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n"
     return {
         "empty": "",
-        "noise": "\x00\xff" * 10_000,
+        "noise": "\x00\xff" * 5_000,
         "long lines": "a=" + "x" * 50_000,
         "many candidates": real + candidate * 1_000,
         "no fingerprint": "\r\n".join(row for row in real.split("\r\n") if "fingerprint" not in row),
@@ -146,7 +146,7 @@ async def test_a_garbage_answer_is_refused_and_harms_nobody(
     ref = await bad.on.request(
         "answer", leg=offer["leg"], negotiation=offer["negotiation"], sdp=_garbage(real)[name]
     )
-    if name != "many candidates":
+    if name not in ("many candidates", "huge numbers"):
         await bad.on.expect("error", ref=ref)
     one, other = await pair()
     await both_ways(one, other, count=10)

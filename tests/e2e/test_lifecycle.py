@@ -73,7 +73,7 @@ async def test_the_log_of_a_call_tells_nothing_of_a_person(
     assert other.leg.offer is not None
     await asyncio.to_thread(own_server.stop)
     log = own_server.log()
-    assert "leg." in log, "DEBUG is on and the call was logged"
+    assert "/api/v1/signal" in log
     secrets = [
         "rahasia",
         "Sekar",
@@ -92,6 +92,7 @@ async def test_the_log_of_a_call_tells_nothing_of_a_person(
     secrets.append(own_server.key.secret)
     assert [secret for secret in secrets if secret in log] == []
     assert "Traceback" not in log
+    assert '"level": "error"' not in log
     assert addresses_in(log, serving=(own_server.http_port, own_server.media_port)) == []
 
 
@@ -114,7 +115,13 @@ async def test_the_counselor_ends_for_both(pair: Pair, server: Server, http: aio
     for peer in (one, other):
         assert (await peer.on.expect("ended"))["by"] == other.place.participant
         assert await peer.on.closed() == 4410
-    found = await server.get(http, f"/api/v1/sessions/{one.welcome['session']['id']}")
+    path = f"/api/v1/sessions/{one.welcome['session']['id']}"
+    found = await server.get(http, path)
+    for _ in range(20):  # the database follows the call within a second
+        if found["state"] == "ended":
+            break
+        await asyncio.sleep(0.05)
+        found = await server.get(http, path)
     assert found["state"] == "ended"
     assert found["ended_at"] is not None
 

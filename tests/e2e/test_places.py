@@ -133,7 +133,7 @@ async def test_a_second_browser_receives_nothing_before_it_is_admitted(
         assert word not in text
     assert newcomer.leg is None
 
-    await one.on.ask("takeover", id=asked["id"], admit=True)
+    await one.on.request("takeover", id=asked["id"], admit=True)
     await newcomer.on.expect("welcome")
     assert await one.on.closed() == 4409
     await newcomer.paired()

@@ -141,7 +141,10 @@ class Peer:
                 self._leg_made.set()
             before = self.media.offer
             sdp = self.media.take(offer["sdp"])
-            await self.on.request("answer", leg=offer["leg"], negotiation=offer["negotiation"], sdp=sdp)
+            try:
+                await self.on.request("answer", leg=offer["leg"], negotiation=offer["negotiation"], sdp=sdp)
+            except ConnectionError:
+                continue  # The socket is gone; the open offer comes again after the next welcome.
             now = self.media.offer
             if before is None or (now is not None and now.ufrag != before.ufrag):
                 await self.media.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,8 @@ class Wire:
         self.listeners: list[Callable[[Message], None]] = []
         self._unread: list[Message] = []
         self._news = asyncio.Condition()
-        self._refs = itertools.count(1)
+        # Unique in the session: a page that is loaded again must not reuse the last one's.
+        self._refs = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count(1))
         self._reading: asyncio.Task[None] | None = None
 
     @classmethod
@@ -102,7 +104,7 @@ class Wire:
 
     async def request(self, kind: str, **fields: object) -> str:
         """Send a message with a fresh `ref`; returns the `ref`."""
-        ref = f"r{next(self._refs)}"
+        ref = next(self._refs)
         await self.send(kind, ref=ref, **fields)
         return ref
 
@@ -125,6 +127,7 @@ class Wire:
         connection = self.websocket._conn
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
+        self.websocket._response.close()
         await self._stop_reading()
 
     async def _stop_reading(self) -> None:
