@@ -13,7 +13,7 @@ import { standing } from './state.js';
 import { toast } from './screen.js';
 import { renewPlace } from './place.js';
 
-const LOOK_MS = 250;
+const LOOK_MS = 200;
 
 /** @typedef {import('./signal.js').Message} Message */
 /** @typedef {import('./state.js').Mode} Mode */

@@ -43,6 +43,7 @@ const preview = new Preview(devices, () => void picker.refresh());
 const state = makeState(box('room'), (now, before) => {
   showScreen(now, before);
   if (now === 'waiting' || now === 'connected') speak(t(`state.say_${now}`, { name: call?.other.name ?? '' }));
+  if (now === 'interrupted') hideToast();
   if (now === 'interrupted') speak(`${box('broken-title').textContent}. ${box('broken-words').textContent}`);
   void stayAwake();
 });
@@ -140,7 +141,7 @@ function unread(count, text) {
 /** @param {boolean} open */
 function chooseChat(open) {
   openChat(open);
-  hideToast();
+  if (open) hideToast();
   if (open) byId('line', HTMLTextAreaElement).focus();
   else action('chat').focus();
 }

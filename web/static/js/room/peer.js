@@ -31,6 +31,39 @@ export function receivable() {
   return [...types].filter((type) => !/rtx|ulpfec|flexfec|CN$|telephone-event/i.test(type));
 }
 
+/** The session part and the m-lines of a description. @param {string} sdp */
+const sections = (sdp) => sdp.split(/\r\n(?=m=)/);
+
+/**
+ * The offer as it is to be heard first when it brings back lines that were inactive in this connection: without their
+ * SSRCs. Null when it brings back none. Chromium 156 does not connect a receiver whose line was inactive to the frames
+ * of the SSRC it had before: it decodes them and shows none. Hearing once of no SSRC makes it forget the old one.
+ * @param {string | undefined} before the description in force
+ * @param {string} sdp
+ */
+export function withoutReturned(before, sdp) {
+  if (!before) return null;
+  const former = sections(before);
+  const parts = sections(sdp).map((part, place) => {
+    const back = place > 0 && /^a=inactive/m.test(former[place] ?? '') && !/^a=inactive/m.test(part);
+    return back ? part.replace(/\r\na=ssrc(?:-group)?:.*/g, '') : part;
+  });
+  const forgetful = parts.join('\r\n');
+  return forgetful === sdp ? null : forgetful;
+}
+
+/**
+ * @param {RTCPeerConnection} pc
+ * @param {string} sdp
+ */
+async function answerTo(pc, sdp) {
+  await pc.setRemoteDescription({ type: 'offer', sdp });
+  for (const transceiver of pc.getTransceivers()) {
+    if (transceiver.direction !== 'stopped') transceiver.direction = 'sendrecv';
+  }
+  await pc.setLocalDescription(await pc.createAnswer());
+}
+
 /**
  * @typedef {object} PeerEvents
  * @property {(leg: string, negotiation: number, sdp: string) => void} answer
@@ -77,12 +110,10 @@ export class Peer {
     }
     const pc = this.pc;
     if (!pc) return;
-    await pc.setRemoteDescription({ type: 'offer', sdp });
     this.opusBps = opusBitrate(sdp);
-    for (const transceiver of pc.getTransceivers()) {
-      if (transceiver.direction !== 'stopped') transceiver.direction = 'sendrecv';
-    }
-    await pc.setLocalDescription(await pc.createAnswer());
+    const first = withoutReturned(pc.remoteDescription?.sdp, sdp);
+    if (first) await answerTo(pc, first);
+    await answerTo(pc, sdp);
     if (pc !== this.pc) return;
     this.on.answer(leg, negotiation, pc.localDescription?.sdp ?? '');
     await this.#attach();

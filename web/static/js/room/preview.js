@@ -5,6 +5,14 @@ import { box, byId, write } from './dom.js';
 import { meter } from './devices.js';
 import { t } from './i18n.js';
 
+/** @param {number} value 0 to 100 */
+function showLevel(value) {
+  const level = box('mic-level');
+  level.setAttribute('aria-valuenow', String(value));
+  const bar = level.querySelector('i');
+  if (bar) bar.style.transform = `translateX(${value - 100}%)`;
+}
+
 export class Preview {
   /**
    * @param {import('./devices.js').Devices} devices
@@ -87,17 +95,16 @@ export class Preview {
 
   #listen() {
     this.#deafen();
-    const level = byId('mic-level', HTMLMeterElement);
     const { audio } = this.devices;
     box('mic-row').classList.toggle('silent', !audio);
     if (!audio) {
-      level.value = 0;
+      showLevel(0);
       write(box('mic-words'), t('say.no_mic'));
       return;
     }
     write(box('mic-words'), t('say.speak'));
     this.stopMeter = meter(audio, (value) => {
-      level.value = value;
+      showLevel(value);
       if (value > 35) write(box('mic-words'), t('say.heard'));
     });
   }

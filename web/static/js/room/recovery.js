@@ -5,7 +5,7 @@
  */
 
 /** How long nothing may arrive before the line counts as broken, in ms. */
-export const SILENT_MS = 1100;
+export const SILENT_MS = 950;
 /** The same while nobody else is there: the server then sends only every 5 s. */
 export const IDLE_SILENT_MS = 13000;
 /** When ICE is restarted after the last sign of life, in ms; afterwards every RESTART_EVERY_MS. */
