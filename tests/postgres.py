@@ -35,7 +35,18 @@ def running_cluster() -> Iterator[str]:
         if user is not None:
             shutil.chown(folder, user)
         data = folder / "data"
-        initdb = [programs() / "initdb", "-D", data, "-A", "trust", "-U", "teduh", "-E", "UTF8", "--no-sync"]
+        initdb: list[str | Path] = [
+            programs() / "initdb",
+            "-D",
+            data,
+            "-A",
+            "trust",
+            "-U",
+            "teduh",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         subprocess.run(initdb, user=user, check=True, stdout=subprocess.DEVNULL, cwd=folder)
         port = _free_port()
         options = {
