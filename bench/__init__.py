@@ -1,1 +1,1 @@
-"""Measurements beside their baselines; each file says how it is run."""
+"""The load generator and the comparison benchmarks. Each runs alone: ``python -m bench.NAME``."""
