@@ -22,9 +22,7 @@ async def choose(request: http.Request) -> http.StreamResponse:
     if language not in LANGUAGES:
         raise http.HTTPNotFound
     wanted = request.query.get("to", "/")
-    response = http.Response(
-        status=303, headers={"Location": wanted if PATHS.fullmatch(wanted) else "/"}
-    )
+    response = http.Response(status=303, headers={"Location": wanted if PATHS.fullmatch(wanted) else "/"})
     response.set_cookie(
         LANGUAGE_COOKIE,
         language,

@@ -52,6 +52,4 @@ SITE: Final = http.AppKey("site", Site)
 
 def language_of(request: http.Request) -> str:
     """Return the reader's language: the cookie's, else the browser's, else Indonesian."""
-    return preferred(
-        request.headers.get("Accept-Language", ""), request.cookies.get(LANGUAGE_COOKIE)
-    )
+    return preferred(request.headers.get("Accept-Language", ""), request.cookies.get(LANGUAGE_COOKIE))

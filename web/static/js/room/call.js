@@ -7,7 +7,7 @@
 import { t } from './i18n.js';
 import { Peer, receivable } from './peer.js';
 import { Line, count } from './recovery.js';
-import { REPORT_MS, Reports, costOf } from './quality.js';
+import { REPORT_MS, Reports, Steady, costOf } from './quality.js';
 import { Signal } from './signal.js';
 import { standing } from './state.js';
 import { toast } from './screen.js';
@@ -50,6 +50,8 @@ export class Call {
     this.ownBytes = 0;
     /** @type {Record<string, any>} */
     this.grades = {};
+    this.mine = new Steady();
+    this.theirs = new Steady();
     this.endedBy = { reason: '', by: '' };
     this.own = /** @type {'ok'|'silent'} */ ('ok');
     this.their = /** @type {'ok'|'silent'} */ ('ok');
@@ -144,7 +146,9 @@ export class Call {
       if (message.code === 'no_common_codec') toast(t('say.no_common_codec'));
     },
     ended: (message) => {
-      this.endedBy = { reason: message.reason ?? '', by: message.by ?? '' };
+      this.mine = new Steady();
+    this.theirs = new Steady();
+    this.endedBy = { reason: message.reason ?? '', by: message.by ?? '' };
     },
   };
 
@@ -224,6 +228,12 @@ export class Call {
     if (now - this.reportedAt < REPORT_MS[this.options.state.mode] || !pair || !this.peer.leg) return;
     this.reportedAt = now;
     this.signal.tell('quality', this.reports.make(report, pair, this.peer.leg));
+  }
+
+  /** What the server says of both lines, held steady. */
+  get grade() {
+    const now = performance.now();
+    return { mine: this.mine.hear(this.grades[this.me]?.grade, now), theirs: this.theirs.hear(this.grades[this.other.id]?.grade, now) };
   }
 
   /** @param {boolean} fresh */

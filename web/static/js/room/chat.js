@@ -7,6 +7,8 @@ import { newRef } from './signal.js';
 
 const TYPING_EVERY_MS = 3000;
 const TYPING_SHOWN_MS = 5000;
+/** How long after entering lines may be a replay of what was read before a reload. */
+const REPLAY_MS = 4000;
 
 /**
  * @typedef {object} ChatOptions
@@ -35,6 +37,10 @@ export class Chat {
     this.sending = new Set();
     /** @type {Set<string>} ids and refs of lines that are shown */
     this.known = new Set();
+    /** The last line that was read in this tab; a replay up to it is not unread. */
+    this.read = '';
+    this.replayedUntil = 0;
+    this.newest = '';
     this.typedAt = 0;
     /** @type {number | undefined} */
     this.quiet = undefined;
@@ -60,6 +66,8 @@ export class Chat {
   /** A call begins: lines go through it from now on. @param {ChatOptions} options */
   use(options) {
     this.options = options;
+    this.read = this.#kept(`${options.storage}.read`, '');
+    this.replayedUntil = performance.now() + REPLAY_MS;
   }
 
   /** Sends again what an earlier page of this tab could not. */
@@ -118,6 +126,10 @@ export class Chat {
   receive(message) {
     if (this.known.has(message.id)) return;
     this.known.add(message.id);
+    this.newest = message.id;
+    const replayed = Boolean(this.read) && performance.now() < this.replayedUntil;
+    if (message.id === this.read) this.read = '';
+    if (this.open && !replayed) this.#keep(`${this.options?.storage}.read`, message.id);
     const mine = message.from === this.options?.me();
     const item = mine && message.ref ? this.unsent.get(message.ref) : undefined;
     if (message.ref) this.known.add(message.ref);
@@ -131,7 +143,7 @@ export class Chat {
     this.#line({ mine, text: message.text, note, name: this.options?.nameOf(message.from) });
     if (mine) return;
     this.#silence();
-    if (this.open) return;
+    if (this.open || replayed) return;
     this.count += 1;
     this.unread(this.count, message.text);
   }
@@ -153,6 +165,7 @@ export class Chat {
     this.open = open;
     if (!open) return;
     this.count = 0;
+    if (this.newest) this.#keep(`${this.options?.storage}.read`, this.newest);
     this.unread(0, '');
     this.#bottom();
   }
@@ -189,19 +202,32 @@ export class Chat {
 
   /** @returns {{ref: string, text: string}[]} */
   #stored() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.options?.storage ?? '') ?? '[]');
-    } catch {
-      return [];
-    }
+    return this.#kept(this.options?.storage ?? '', []);
   }
 
   /** @param {{ref: string, text: string}[]} lines */
   #store(lines) {
-    if (!this.options) return;
+    if (this.options) this.#keep(this.options.storage, lines);
+  }
+
+  /**
+   * @template T
+   * @param {string} name
+   * @param {T} otherwise
+   * @returns {T}
+   */
+  #kept(name, otherwise) {
     try {
-      if (lines.length) sessionStorage.setItem(this.options.storage, JSON.stringify(lines));
-      else sessionStorage.removeItem(this.options.storage);
+      return JSON.parse(sessionStorage.getItem(name) ?? 'null') ?? otherwise;
+    } catch {
+      return otherwise;
+    }
+  }
+
+  /** @param {string} name @param {unknown} value */
+  #keep(name, value) {
+    try {
+      sessionStorage.setItem(name, JSON.stringify(value));
     } catch {
       // Without storage a line waits in this page only.
     }

@@ -1,7 +1,7 @@
 // @ts-check
 /** @file The row of controls: what each is called, whether it is pressed, whether it can be used now. */
 
-import { action, box, setIcon, write } from './dom.js';
+import { action, box, set, setIcon, write } from './dom.js';
 import { t } from './i18n.js';
 
 /**
@@ -27,7 +27,7 @@ function face(name, icon, key) {
   setIcon(button, icon);
   const label = button.querySelector('span');
   if (label) write(label, t(key));
-  button.setAttribute('aria-label', t(`${key}_name`));
+  set(button, 'aria-label', t(`${key}_name`));
 }
 
 /** @param {View} view */
@@ -39,13 +39,13 @@ export function showControls(view) {
   const mute = action('mute');
   mute.hidden = chat;
   mute.disabled = !inside || view.busy;
-  mute.dataset.on = String(view.mic);
+  set(mute, 'data-on', String(view.mic));
   face('mute', view.mic ? 'mic' : 'mic-off', view.mic ? 'control.mic_on' : 'control.mic_off');
 
   const camera = action('camera');
   camera.hidden = mode !== 'video';
   camera.disabled = !inside || view.busy;
-  camera.dataset.on = String(view.camera);
+  set(camera, 'data-on', String(view.camera));
   face('camera', view.camera ? 'cam' : 'cam-off', view.camera ? 'control.camera_on' : 'control.camera_off');
 
   const modes = action('mode');
@@ -62,7 +62,7 @@ export function showControls(view) {
   end.disabled = !view.socket;
   action('restart').disabled = state !== 'interrupted';
   action('devices').hidden = chat;
-  box('controls').dataset.count = String(document.querySelectorAll('#controls > button:not([hidden])').length);
+  set(box('controls'), 'data-count', String(document.querySelectorAll('#controls > button:not([hidden])').length));
 }
 
 /**

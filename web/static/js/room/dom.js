@@ -42,5 +42,16 @@ export function write(element, text) {
  * @param {string} name
  */
 export function setIcon(element, name) {
-  element.querySelector('use')?.setAttribute('href', `#i-${name}`);
+  const use = element.querySelector('use');
+  if (use?.getAttribute('href') !== `#i-${name}`) use?.setAttribute('href', `#i-${name}`);
+}
+
+/**
+ * Writes an attribute only when it changes: the page is shown anew several times a second.
+ * @param {Element} element
+ * @param {string} name
+ * @param {string} value
+ */
+export function set(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

@@ -66,7 +66,7 @@ document.addEventListener('visibilitychange', () => void stayAwake());
 /** Shows everything as it stands now. */
 function show() {
   if (!call || !place) return;
-  const { other, own, grades, me } = call;
+  const { other, own } = call;
   const ownBroken = own === 'silent' || (state.mode === 'chat' && !call.socket);
   const picture = state.mode === 'video' && other.media?.video === true && (state.now === 'connected' || state.now === 'interrupted');
   showScene({
@@ -93,7 +93,7 @@ function show() {
   });
   const now = Date.now() + call.signal.skewMs;
   showFigures({
-    pill: pill({ state: state.now, socket: call.socket, own: !ownBroken, mine: grades[me]?.grade, theirs: grades[other.id]?.grade }),
+    pill: pill({ state: state.now, socket: call.socket, own: !ownBroken, ...call.grade }),
     bytes: call.bytes || call.ownBytes,
     seconds: call.startedAt === null || state.now === 'waiting' ? null : (now - call.startedAt) / 1000,
     brokenS: call.brokenAt === null ? null : (performance.now() - call.brokenAt) / 1000,

@@ -1,7 +1,7 @@
 // @ts-check
 /** @file What the page shows: its screens, the other person, the broken line, short notices, and what is said aloud. */
 
-import { action, box, byId, write } from './dom.js';
+import { action, box, byId, set, write } from './dom.js';
 import { clock, megabytes, t } from './i18n.js';
 
 /** @typedef {import('./state.js').State} State */
@@ -123,7 +123,7 @@ function showBroken({ state, ownBroken, name }, other) {
  * @param {number | null} figures.brokenS
  */
 export function showFigures({ pill, bytes, seconds, brokenS }) {
-  box('pill').dataset.grade = pill.grade;
+  set(box('pill'), 'data-grade', pill.grade);
   write(box('pill-words'), pill.words);
   box('used').hidden = bytes <= 0;
   write(box('used-amount'), megabytes(bytes));
@@ -131,7 +131,7 @@ export function showFigures({ pill, bytes, seconds, brokenS }) {
   time.hidden = seconds === null;
   if (seconds !== null) {
     write(time, clock(seconds));
-    time.dateTime = `PT${Math.max(0, Math.floor(seconds))}S`;
+    set(time, 'datetime', `PT${Math.max(0, Math.floor(seconds))}S`);
   }
   write(box('broken-since'), brokenS === null ? '' : t('state.broken_since', { time: clock(brokenS) }));
 }

@@ -70,14 +70,15 @@ export function makeState(main, changed) {
       return /** @type {Mode} */ (main.dataset.mode);
     },
     set mode(mode) {
-      main.dataset.mode = mode;
+      if (main.dataset.mode !== mode) main.dataset.mode = mode;
     },
     /** @param {Happening} happening */
     apply(happening) {
       const before = state;
       state = next(state, happening);
+      if (state === before) return;
       main.dataset.state = state;
-      if (state !== before) changed(state, before);
+      changed(state, before);
     },
   };
 }
