@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import NewType
 
@@ -11,10 +12,16 @@ ApiKeyId = NewType("ApiKeyId", str)
 
 _ALPHABET = "0123456789abcdefghijkmnopqrstuvwxyz"
 _LENGTH = 20  # 35**20 is above 2**102
+_FORM = re.compile(f"[spk]_[{_ALPHABET}]{{{_LENGTH}}}")
 
 
 def _random() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of an id; nothing else is looked up."""
+    return _FORM.fullmatch(text) is not None
 
 
 def new_session_id() -> SessionId:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import itertools
+import logging
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,10 +14,12 @@ import asyncpg
 import pytest
 
 from core.db import Database
+from core.logs import setup_logging
 from migrations.run import upgrade
 from tests.fakes import FakeClock
 from tests.postgres import running_cluster
 
+BOTH = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
 
 
@@ -23,6 +29,18 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture
+def debug_log() -> Iterator[io.StringIO]:
+    """All that a program with ``TEDUH_LOG_LEVEL=DEBUG`` would write."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    setup_logging("DEBUG", stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a running PostgreSQL, without a database's name. Never skipped."""
@@ -30,25 +48,65 @@ def postgres() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that is up to date, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: str) -> str:
+    """The name of a PostgreSQL database that is up to date, to be copied."""
+    asyncio.run(query(postgres, "CREATE DATABASE migrated"))
+    asyncio.run(migrate(f"{postgres}/migrated"))
+    return "migrated"
+
+
+async def migrate(url: str) -> None:
+    """Bring a database up to date."""
+    database = Database(url)
+    await upgrade(database)
+    await database.close()
+
+
+async def query(server: str, statement: str) -> None:
+    """Run one statement on a PostgreSQL server."""
+    connection = await asyncpg.connect(f"{server}/postgres")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(params=BOTH)
 async def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without tables, once on each of the two."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.db'}"
     server: str = request.getfixturevalue("postgres")
     name = f"test_{next(_numbers)}"
-    connection = await asyncpg.connect(f"{server}/postgres")
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
+    await query(server, f"CREATE DATABASE {name}")
+    return f"{server}/{name}"
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that is up to date and empty, once on each of the two."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.db")
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    server: str = request.getfixturevalue("postgres")
+    template: str = request.getfixturevalue("migrated_postgres")
+    name = f"test_{next(_numbers)}"
+    asyncio.run(query(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
     return f"{server}/{name}"
 
 
 @pytest.fixture
-async def database(empty_database_url: str) -> AsyncIterator[Database]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """A database that is up to date, once on each of the two."""
-    made = Database(empty_database_url)
-    await upgrade(made)
+    made = Database(database_url)
     yield made
     await made.close()

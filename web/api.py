@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.apikeys import ApiKey, Scope
 from core.errors import InvalidInput, InvalidState, Misfit, NotFound
-from core.ids import SessionId
+from core.ids import SessionId, is_id
 from signaling import directory
 from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
 from web import api_quality
@@ -157,7 +157,8 @@ async def end(request: http.Request, key: ApiKey) -> http.Response:
 
 
 async def _own(db: AsyncSession, request: http.Request, key: ApiKey) -> SessionRecord:
-    session = await directory.find(db, session_id=SessionId(request.match_info["id"]))
+    asked = request.match_info["id"]
+    session = await directory.find(db, session_id=SessionId(asked)) if is_id(asked) else None
     if session is None or session.owner != key.id:
         raise NotFound("This key has made no session with this id.")
     return session

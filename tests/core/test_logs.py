@@ -3,62 +3,47 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from core.logs import Pii, setup_logging
+from core.logs import Pii
 
 
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What a program would write at DEBUG."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    setup_logging("DEBUG", stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def lines(debug_log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in debug_log.getvalue().splitlines()]
 
 
-def lines(log: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.getvalue().splitlines()]
-
-
-def test_an_event_is_one_line_with_its_fields(log: io.StringIO) -> None:
+def test_an_event_is_one_line_with_its_fields(debug_log: io.StringIO) -> None:
     logging.getLogger("media.relay").info("leg.interrupted", extra={"leg": "l1", "gap_ms": 2400})
-    (line,) = lines(log)
+    (line,) = lines(debug_log)
     assert (line["event"], line["leg"], line["gap_ms"]) == ("leg.interrupted", "l1", 2400)
     assert (line["level"], line["logger"]) == ("info", "media.relay")
 
 
-def test_what_belongs_to_people_is_never_printed(log: io.StringIO) -> None:
+def test_what_belongs_to_people_is_never_printed(debug_log: io.StringIO) -> None:
     name = Pii("Sekar Ayu")
     logging.getLogger("web.place").info("place.opened", extra={"name_": name, "all": [name]})
-    assert "Sekar" not in log.getvalue() + f"{name} {name!r} {name!s} {name:>20}"
-    assert lines(log)[0]["name_"] == "<redacted>"
+    assert "Sekar" not in debug_log.getvalue() + f"{name} {name!r} {name!s} {name:>20}"
+    assert lines(debug_log)[0]["name_"] == "<redacted>"
 
 
-def test_an_error_says_where_and_not_what(log: io.StringIO) -> None:
+def test_an_error_says_where_and_not_what(debug_log: io.StringIO) -> None:
     try:
         int("Sekar Ayu said so")
     except ValueError:
         logging.getLogger("web.errors").exception("http.failed")
-    (line,) = lines(log)
+    (line,) = lines(debug_log)
     assert line["error"] == "ValueError"
     assert "test_logs.py" in line["trace"][-1]
-    assert "Sekar" not in log.getvalue()
+    assert "Sekar" not in debug_log.getvalue()
 
 
-def test_a_library_speaks_without_its_values(log: io.StringIO) -> None:
+def test_a_library_speaks_without_its_values(debug_log: io.StringIO) -> None:
     logging.getLogger("aiohttp.server").error("Error handling request from %s", "203.0.113.7")
     logging.getLogger("asyncio").error("Task failed\nfuture: ValueError('Sekar')")
-    assert [line["event"] for line in lines(log)] == ["Error handling request from %s", "Task failed"]
+    assert [line["event"] for line in lines(debug_log)] == ["Error handling request from %s", "Task failed"]
 
 
-def test_libraries_are_quiet_at_debug(log: io.StringIO) -> None:
+def test_libraries_are_quiet_at_debug(debug_log: io.StringIO) -> None:
     for name in ("aiosqlite", "asyncio", "sqlalchemy.engine", "aioice"):
         logging.getLogger(name).debug("SELECT 'Sekar'")
-    assert log.getvalue() == ""
+    assert debug_log.getvalue() == ""

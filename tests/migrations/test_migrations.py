@@ -28,6 +28,14 @@ async def test_the_migrations_make_just_the_tables_that_the_code_names(database:
         assert await connection.run_sync(differences) == []
 
 
+async def test_an_empty_database_is_brought_up_to_date(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    await upgrade(database)
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.close()
+
+
 async def test_running_them_again_changes_nothing(database: Database) -> None:
     await upgrade(database)
     async with database.engine.connect() as connection:

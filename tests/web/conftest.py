@@ -1,0 +1,167 @@
+"""The whole application with a fake engine: the API on a real database, no media port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web as http
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
+
+from accounts import apikeys
+from accounts.apikeys import ALL_SCOPES, Scope
+from accounts.tokens import Tokens, issue_api_token
+from core.clock import Clock
+from core.config import Config
+from core.db import Database
+from core.errors import InvalidState
+from core.ids import ApiKeyId, ParticipantId, SessionId
+from signaling import directory
+from signaling.directory import SessionState
+from tests.fakes import FakeClock
+from web.app import make_app
+from web.place import read_place
+from web.services import SERVICES, Services
+
+Client = TestClient[http.Request, http.Application]
+MASTER = bytes(range(32))
+
+
+@dataclass
+class FakeCalls:
+    """Ends sessions in the directory, as the hub does for those that nobody is in."""
+
+    database: Database
+    clock: Clock
+    live: dict[SessionId, dict[ParticipantId, str]] = field(default_factory=dict)
+
+    async def end(self, session_id: SessionId, *, reason: str) -> None:
+        async with self.database.sessions.begin() as db:
+            session = await directory.find(db, session_id=session_id)
+            if session is None or session.state is SessionState.ENDED:
+                raise InvalidState("The session has ended already.")
+            await directory.record_state(
+                db, session_id=session_id, state=SessionState.ENDED, now=self.clock.now(), reason=reason
+            )
+
+    def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
+        return self.live.get(session_id)
+
+    def counters(self) -> dict[str, int | float]:
+        return {"sessions": 2, "joins_total": 5}
+
+
+@dataclass
+class FakeMedia:
+    """A media port that is open or not."""
+
+    ready: bool = True
+
+    def counters(self) -> dict[str, int]:
+        return {"legs": 1, "packets_total": 7}
+
+
+class FakeEngine:
+    """Keeps what was asked of it, in order."""
+
+    def __init__(self, _config: Config, clock: Clock, database: Database, _tokens: Tokens) -> None:
+        self.calls = FakeCalls(database, clock)
+        self.media = FakeMedia()
+        self.story: list[str] = []
+
+    async def signal(self, request: http.Request) -> http.StreamResponse:
+        """Say whose place the upgrade may enter."""
+        return http.json_response({"place": read_place(request)})
+
+    async def start(self) -> None:
+        self.story.append("start")
+
+    async def tell_everybody(self) -> None:
+        self.story.append("tell")
+
+    async def close(self) -> None:
+        self.story.append("close")
+
+
+@dataclass
+class Program:
+    """An operator's program: a key, and requests signed with it."""
+
+    client: Client
+    services: Services
+    clock: FakeClock
+    key: ApiKeyId
+
+    def headers(self) -> dict[str, str]:
+        secret = self.services.tokens.api_secret(self.key)
+        return {
+            "Authorization": f"Bearer {issue_api_token(key=self.key, secret=secret, now=self.clock.now())}"
+        }
+
+    async def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Ask, and give status and JSON (None without a body)."""
+        async with self.client.request(method, path, json=body, headers=self.headers()) as answer:
+            text = await answer.text()
+            return answer.status, (await answer.json(content_type=None)) if text else None
+
+    async def create(self, **changed: object) -> dict[str, Any]:
+        status, made = await self.ask("POST", "/api/v1/sessions", wanted(**changed))
+        assert status == 201, made
+        assert isinstance(made, dict)
+        return made
+
+
+def wanted(**changed: object) -> dict[str, object]:
+    """The body of a session that is fine, with changes; None takes a field out."""
+    body: dict[str, object] = {
+        "mode": "video",
+        "recording": "off",
+        "participants": [{"role": "client", "name": "Sekar"}, {"role": "counselor", "name": "Bima"}],
+    }
+    return {name: value for name, value in (body | changed).items() if value is not None}
+
+
+def make_config(tmp_path: Path, database_url: str = "", **changed: object) -> Config:
+    """Settings for a test: data in its own directory, a known master key."""
+    settings: dict[str, Any] = {
+        "data_dir": tmp_path / "var",
+        "master_key": MASTER,
+        "database_url": database_url,
+    }
+    return Config(**(settings | changed))
+
+
+@pytest.fixture
+def config(tmp_path: Path, database_url: str) -> Config:
+    """Settings with each of the two databases."""
+    return make_config(tmp_path, database_url)
+
+
+@pytest.fixture
+async def client(aiohttp_client: AiohttpClient, config: Config, clock: FakeClock) -> Client:
+    """The application, started, once on each database."""
+    return await aiohttp_client(make_app(config, clock=clock, make_engine=FakeEngine))
+
+
+@pytest.fixture
+def services(client: Client) -> Services:
+    """What the application's handlers have."""
+    return client.app[SERVICES]
+
+
+async def new_program(client: Client, clock: FakeClock, scopes: frozenset[Scope] = ALL_SCOPES) -> Program:
+    """A program with a key of its own."""
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        key = await apikeys.create(db, name="test", scopes=scopes, now=clock.now())
+    return Program(client, services, clock, key.id)
+
+
+@pytest.fixture
+async def program(client: Client, clock: FakeClock) -> Program:
+    """A program that may do everything with its own sessions."""
+    return await new_program(client, clock)

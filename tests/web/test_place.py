@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeClock
+from tests.web.conftest import Client, Program
+from web.services import Services
+
+ORIGIN = "http://localhost:8080"
+
+
+async def exchange(client: Client, code: object, **headers: str) -> tuple[int, Any]:
+    async with client.post("/api/v1/place", json={"code": code}, headers=headers) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+def code_of(made: dict[str, Any], number: int = 0) -> str:
+    code: str = made["participants"][number]["join_url"].partition("#")[2]
+    return code
+
+
+async def upgrade(client: Client, ticket: str, *more: str) -> Any:  # noqa: ANN401  # JSON
+    protocols = ", ".join(["teduh.v1", *(f"teduh.ticket.{one}" for one in (ticket, *more))])
+    async with client.get("/api/v1/signal", headers={"Sec-WebSocket-Protocol": protocols}) as answer:
+        return (await answer.json())["place"]
+
+
+async def test_a_code_becomes_a_cookie_and_a_ticket_that_open_the_place(
+    program: Program, client: Client
+) -> None:
+    made = await program.create(mode="voice", recording="ask")
+    status, place = await exchange(client, code_of(made), Origin=ORIGIN)
+    assert status == 200
+    assert place.pop("ticket").startswith(made["participants"][0]["id"])
+    assert place == {
+        "participant": made["participants"][0]["id"],
+        "session": made["id"],
+        "role": "client",
+        "mode": "voice",
+        "recording": "ask",
+    }
+
+
+async def test_the_cookie_is_out_of_scripts_reach(program: Program, client: Client) -> None:
+    made = await program.create()
+    async with client.post("/api/v1/place", json={"code": code_of(made)}) as answer:
+        (cookie,) = answer.headers.getall("Set-Cookie")
+    name, _, rest = cookie.partition("=")
+    assert name == f"teduh_place_{made['participants'][0]['id']}"
+    flags = {part.strip() for part in rest.split(";")[1:]}
+    assert flags == {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=86400"}
+
+
+async def test_a_reloaded_page_gets_a_new_ticket(program: Program, client: Client, clock: FakeClock) -> None:
+    made = await program.create()
+    _, first = await exchange(client, code_of(made))
+    clock.advance(60)
+    path = f"/api/v1/place/{first['participant']}/ticket"
+    async with client.post(path, headers={"Origin": ORIGIN}) as answer:
+        again = await answer.json()
+    assert answer.status == 200
+    assert again.pop("ticket") != first.pop("ticket")
+    assert again == first
+
+
+async def test_without_the_cookie_there_is_no_ticket(program: Program, client: Client) -> None:
+    made = await program.create()
+    await exchange(client, code_of(made, 0))
+    for participant in (made["participants"][1]["id"], "p_none", "%00"):
+        async with client.post(f"/api/v1/place/{participant}/ticket") as answer:
+            assert answer.status == 401
+
+
+async def test_cookie_and_ticket_together_open_the_place(program: Program, client: Client) -> None:
+    made = await program.create()
+    _, place = await exchange(client, code_of(made))
+    assert await upgrade(client, place["ticket"]) == place["participant"]
+
+
+async def test_two_places_in_one_browser_are_told_apart(program: Program, client: Client) -> None:
+    made = await program.create()
+    places = [(await exchange(client, code_of(made, number)))[1] for number in (0, 1)]
+    for place in places:
+        assert await upgrade(client, place["ticket"]) == place["participant"]
+
+
+async def test_neither_alone_opens_it(program: Program, client: Client) -> None:
+    made = await program.create()
+    _, place = await exchange(client, code_of(made))
+    async with client.get("/api/v1/signal") as answer:
+        assert (await answer.json())["place"] is None
+    assert await upgrade(client, "") is None
+    assert await upgrade(client, place["ticket"], place["ticket"]) is None
+    assert await upgrade(client, place["ticket"].replace("p_", "q_")) is None
+    client.session.cookie_jar.clear()
+    assert await upgrade(client, place["ticket"]) is None
+
+
+async def test_a_ticket_of_one_browser_does_not_go_with_the_cookie_of_another(
+    program: Program, client: Client
+) -> None:
+    made = await program.create()
+    _, stolen = await exchange(client, code_of(made))
+    client.session.cookie_jar.clear()
+    await exchange(client, code_of(made))
+    assert await upgrade(client, stolen["ticket"]) is None
+
+
+async def test_the_cookie_ends_with_the_place(program: Program, client: Client, clock: FakeClock) -> None:
+    made = await program.create(max_minutes=1)
+    _, place = await exchange(client, code_of(made))
+    clock.advance(48 * 3600)
+    async with client.post(f"/api/v1/place/{place['participant']}/ticket") as answer:
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize("code", ["x", "A" * 22, "\ud7ff", "A" * 100])
+async def test_a_wrong_code_opens_nothing(client: Client, code: str) -> None:
+    status, problem = await exchange(client, code)
+    assert (status, problem["type"]) == (404, "urn:teduh:error:not_found")
+
+
+@pytest.mark.parametrize("code", ["", 7, None, "A" * 101])
+async def test_what_is_no_code_is_told_so(client: Client, code: object) -> None:
+    status, problem = await exchange(client, code)
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/code")
+
+
+async def test_a_code_of_an_ended_session_opens_nothing(program: Program, client: Client) -> None:
+    made = await program.create()
+    await program.ask("POST", f"/api/v1/sessions/{made['id']}/end", {"reason": "Over."})
+    assert (await exchange(client, code_of(made)))[0] == 404
+
+
+async def test_who_guesses_codes_is_slowed_down(client: Client, services: Services) -> None:
+    services.attempts.per_s, services.attempts.burst = 1, 2
+    assert [(await exchange(client, "x"))[0] for _ in range(4)] == [404, 404, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:8080", 200),
+        ("http://127.0.0.1:8080", 200),
+        ("http://[::1]:8080", 200),
+        ("http://localhost:8081", 403),
+        ("https://localhost:8080", 403),
+        ("http://localhost.example.org:8080", 403),
+        ("https://example.org", 403),
+        ("null", 403),
+        ("http://[", 403),
+        ("", 403),
+    ],
+)
+async def test_pages_of_others_are_refused(
+    program: Program, client: Client, origin: str, status: int
+) -> None:
+    made = await program.create()
+    assert (await exchange(client, code_of(made), Origin=origin))[0] == status
