@@ -165,6 +165,10 @@ class Call:
         current = self._place(participant).leg
         return current is not None and current.id == leg and current.negotiation.awaits(negotiation)
 
+    def is_asked(self, participant: ParticipantId, takeover_id: str) -> bool:
+        """Tell whether this participant is the one who is asked to admit this newcomer."""
+        return self._door.may_answer(participant, takeover_id)
+
     @property
     def heartbeat_s(self) -> float:
         """How often the server pings, in the present mode."""

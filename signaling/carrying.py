@@ -169,6 +169,7 @@ class Carrier:
     def _relay_command(self, live: Live, effect: fx.RelayEffect) -> None:
         match effect:
             case fx.OpenLeg():
+                logger.info("leg.opened", extra={"leg": effect.leg, "session": live.id})
                 self.legs[effect.leg] = live.id
                 live.leg_owners[effect.leg] = effect.participant
                 self._relay.open_leg(effect.leg)

@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from core.errors import TeduhError
 from core.ids import ParticipantId
+from media.codecs import OPUS
 from media.description import Answer as ReadAnswer
 from media.events import LegId
 from signaling import events as ev
@@ -68,7 +69,11 @@ def answer(asked: Asked, message: wire.Answer) -> None:
     """Take an answer; one to an older offer is dropped."""
     if asked.live.call.awaits_answer(asked.participant, message.leg, message.negotiation):
         leg = LegId(message.leg)
-        asked.apply(ev.Answered(leg, asked.hub.read_answer(leg, message.sdp)))
+        read = asked.hub.read_answer(leg, message.sdp)
+        asked.apply(ev.Answered(leg, read))
+        if read.audio.active and OPUS.payload_type not in read.audio.payload_types:
+            # The leg stands, and everything but the voice goes on.
+            raise Refused("no_common_codec", "the answer leaves out the only voice codec there is")
 
 
 def restart(asked: Asked, message: wire.Restart) -> None:
@@ -161,7 +166,8 @@ HANDLERS: dict[type[wire.ClientMessage], Handler] = {
     wire.End: end,
 }
 
-_ANSWERED_FIRST = (wire.Leave, wire.End)
+# These may close the asker's connection, so they are answered before they are done.
+_ANSWERED_FIRST = (wire.Leave, wire.End, wire.TakeoverAnswer)
 
 
 def handle(asked: Asked, message: wire.ClientMessage) -> None:
@@ -196,6 +202,11 @@ def _may_not(asked: Asked, message: wire.Request) -> wire.Error | None:
     if isinstance(message, wire.End) and (place is None or place.role != COUNSELOR):
         text = "only the counselor ends the session for both"
         return wire.Error(code="forbidden", message=text, ref=message.ref)
+    if isinstance(message, wire.TakeoverAnswer) and not asked.live.call.is_asked(
+        asked.participant, message.id
+    ):
+        text = "nobody asks you that now"
+        return wire.Error(code="no_takeover", message=text, ref=message.ref)
     return None
 
 

@@ -98,15 +98,23 @@ async def _serve(hub: Hub, wire: Wire, socket: http.WebSocketResponse) -> None:
     hub.opened(wire)
     writing = asyncio.get_running_loop().create_task(wire.write())
     try:
-        while not socket.closed:
+        # Once we close, the closing handshake does the reading: unread data would reset the connection
+        # and the client would never see the close code.
+        while wire.is_open and not socket.closed:
             if not await _take(hub, wire, await socket.receive()):
                 break
     except Exception:
         logger.exception("signal.read_failed", extra={"connection": wire.id})
     finally:
-        hub.gone(wire)
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        try:
+            if not wire.is_open:
+                # The server closes: the writer is in the closing handshake, which must not be cut short.
+                await asyncio.wait({writing}, timeout=CLOSE_TIMEOUT_S + 0.5)
+        finally:
+            # Also when the server cancels this handler because the client went first.
+            hub.gone(wire)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _take(hub: Hub, wire: Wire, message: WSMessage) -> bool:

@@ -351,22 +351,29 @@ class Hub:
                 logger.exception("signal.media_event_failed", extra={"kind": type(event).__name__})
 
     def _take_media_event(self, live: Live, event: MediaEvent) -> None:
+        about = {"leg": event.leg, "session": live.id}
         match event:
             case media.LegConnected():
+                logger.info("leg.connected", extra=about)
                 self.apply(live, ev.LegUp(event.leg))
             case media.LegFailed():
+                logger.info("leg.failed", extra=about)
                 self._carrier.legs.pop(event.leg, None)
                 live.leg_owners.pop(event.leg, None)
                 self.apply(live, ev.LegLost(event.leg, event.reason, closed=True))
             case media.LegSpent():
+                logger.info("leg.spent", extra=about)
                 self.apply(live, ev.LegLost(event.leg, event.reason, closed=False))
             case media.LegInterrupted():
+                logger.info("leg.interrupted", extra=about | {"gap_ms": event.gap_ms})
                 self.apply(live, ev.LegSilent(event.leg, event.gap_ms))
             case media.LegResumed():
+                logger.info("leg.resumed", extra=about | {"gap_ms": event.gap_ms})
                 self.apply(live, ev.LegBack(event.leg, event.gap_ms))
             case media.StreamsChanged():
                 self.apply(live, ev.StreamsSeen(event.leg, event.streams))
             case media.PathChanged():
+                logger.info("leg.path_changed", extra=about | {"transport": event.transport.value})
                 self._watch.path_changed(live, event, now=self.clock.now())
 
     # --- for the rest of the program

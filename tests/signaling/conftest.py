@@ -138,6 +138,7 @@ class House:
     tokens: Tokens
     client: TestClient[http.Request, http.Application]
     cookie_place: list[ParticipantId | None]
+    persons: list[Person] = field(default_factory=list)
 
     async def session(self, mode: Mode = Mode.VIDEO, **options: Any) -> SessionRecord:
         async with self.database.sessions.begin() as db:
@@ -176,7 +177,9 @@ class House:
         socket = await self.client.ws_connect(
             PATH, protocols=("teduh.v1",), headers=headers, autoping=True, max_msg_size=0
         )
-        return Person(socket)
+        person = Person(socket)
+        self.persons.append(person)
+        return person
 
     async def enter(self, session: SessionRecord, index: int, **hello: Any) -> Person:
         """Open a WebSocket and say hello, without waiting for anything."""
@@ -246,6 +249,8 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
 
     yield make
     for house in made:
+        for person in house.persons:
+            await person.socket.close()
         await house.hub.close()
         await house.client.close()
         await house.database.close()
