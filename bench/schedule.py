@@ -1,50 +1,71 @@
-"""When which peer sends what: the load of a call, spread over each 20 ms."""
+"""When which leg sends what: pure, the same for the relay and for its baseline.
+
+The legs are spread evenly over the 20 ms of a voice packet, as calls are that began at any time.
+"""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
 
-CYCLE_S = 0.02
-AUDIO_BYTES = 80
-VIDEO_BYTES = 1100
+PACKET_S = 0.02
+VIDEO_BY_TICK = (2, 2, 3, 2, 3)
 
 
-class Profile(enum.StrEnum):
-    """What each peer sends each second: 50 audio packets, and in video 120 video packets."""
+class Shape(enum.Enum):
+    """What one leg sends in a second."""
 
-    VIDEO = "video"
-    VOICE = "voice"
+    CALL = "call"  # 50 voice packets, 120 video packets in bursts of 2 or 3 behind each voice packet
+    SPREAD = "spread"  # the same, each packet by itself
+    VOICE = "voice"  # 50 voice packets
+    THIN = "thin"  # 10 voice and 10 video packets: enough to have every stream known
 
-    @property
-    def packets_per_s(self) -> int:
-        """Packets of a whole session, both directions."""
-        return 340 if self is Profile.VIDEO else 100
+
+@dataclass(frozen=True, slots=True, order=True)
+class Burst:
+    """What a leg sends at once, ``at_s`` seconds after a period began."""
+
+    at_s: float
+    leg: int
+    audio: int
+    video: int
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """At ``offset_s`` of every cycle ``peer`` sends, audio or a burst of video packets."""
+class Period:
+    """Bursts in the order of time, to be repeated every ``length_s``."""
 
-    offset_s: float
-    peer: int
-    video: bool
+    length_s: float
+    bursts: tuple[Burst, ...]
 
-
-def slots(peers: int, profile: Profile) -> list[Slot]:
-    """Spread the peers evenly over the cycle; a peer's video comes half a cycle after its audio.
-
-    A burst is what one video frame leaves behind: two or three packets back to back.
-    """
-    made: list[Slot] = []
-    for peer in range(peers):
-        offset_s = CYCLE_S * peer / peers
-        made.append(Slot(offset_s, peer, video=False))
-        if profile is Profile.VIDEO:
-            made.append(Slot((offset_s + CYCLE_S / 2) % CYCLE_S, peer, video=True))
-    return sorted(made, key=lambda slot: (slot.offset_s, slot.peer))
+    def packets_per_s(self) -> float:
+        """Of all legs together."""
+        return sum(burst.audio + burst.video for burst in self.bursts) / self.length_s
 
 
-def burst(cycle: int, peer: int) -> int:
-    """Video packets of this peer in this cycle: 12 in five cycles, which is 120 in a second."""
-    return 3 if (cycle + peer) % 5 < 2 else 2
+def period(shape: Shape, legs: int) -> Period:
+    """The shortest span after which the schedule of ``legs`` legs repeats itself."""
+    length_s = PACKET_S if shape is Shape.VOICE else len(VIDEO_BY_TICK) * PACKET_S
+    bursts: list[Burst] = []
+    for leg in range(legs):
+        phase_s = PACKET_S * leg / legs
+        bursts += (
+            Burst((phase_s + at_s) % length_s, leg, audio, video) for at_s, audio, video in _of_one_leg(shape)
+        )
+    return Period(length_s, tuple(sorted(bursts)))
+
+
+def _of_one_leg(shape: Shape) -> list[tuple[float, int, int]]:
+    ticks = [(number * PACKET_S, number) for number in range(len(VIDEO_BY_TICK))]
+    match shape:
+        case Shape.CALL:
+            return [(at_s, 1, VIDEO_BY_TICK[number]) for at_s, number in ticks]
+        case Shape.SPREAD:
+            videos = sum(VIDEO_BY_TICK)
+            span_s = len(ticks) * PACKET_S
+            alone = [(span_s * (number + 0.5) / videos, 0, 1) for number in range(videos)]
+            return [(at_s, 1, 0) for at_s, _ in ticks] + alone
+        case Shape.VOICE:
+            return [(0.0, 1, 0)]
+        case Shape.THIN:
+            return [(0.0, 1, 1)]
