@@ -7,7 +7,9 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.util.exc import CommandError
+from asyncpg import PostgresError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from core.db import Database
 from core.errors import ConfigError
@@ -33,9 +35,15 @@ def upgrade_connection(connection: Connection, revision: str = "head") -> None:
 
 
 async def upgrade(database: Database) -> None:
-    """Bring a database up to date. Raises ``ConfigError`` when it belongs to a newer teduh."""
+    """Bring a database up to date. Raises ``ConfigError`` for one that is not there or is newer than this."""
     try:
         async with database.engine.begin() as connection:
             await connection.run_sync(upgrade_connection)
     except CommandError as error:
         raise ConfigError(f"The database does not fit this version of teduh: {error}") from None
+    except (OSError, DBAPIError, PostgresError) as error:
+        # Its text may quote the URL with the password.
+        raise ConfigError(
+            "The database of TEDUH_DATABASE_URL cannot be opened or brought up to date "
+            f"({type(error).__name__})."
+        ) from None

@@ -37,7 +37,7 @@ OWNERS = {
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module (dotted), and the names taken from it; ``for_types`` does not happen at run time."""
+    """One imported module (dotted), and the names taken from it; ``for_types`` is not run."""
 
     file: str
     line: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import logging
@@ -30,18 +31,21 @@ LINGER_S = 0.5  # how long open HTTP connections may finish
 
 async def serve(config: Config, *, demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then tell everybody and end within five seconds."""
-    sockets = listen(config.http_host, config.http_port)
-    config = with_port(config, sockets[0].getsockname()[1])
-    runner = http.AppRunner(
-        make_app(config), access_log=None, handle_signals=False, shutdown_timeout=LINGER_S
-    )
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        await runner.setup()
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = listen(config.http_host, config.http_port)
+        for one in sockets:
+            stack.callback(one.close)
+        config = with_port(config, sockets[0].getsockname()[1])
         context = tls_context(config)
+        runner = http.AppRunner(
+            make_app(config), access_log=None, handle_signals=False, shutdown_timeout=LINGER_S
+        )
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        stack.push_async_callback(_end, runner)
+        await runner.setup()
         for one in sockets:
             await http.SockSite(runner, one, ssl_context=context, backlog=512).start()
         await _announce(runner.app, config, demo=demo, say=say)
@@ -49,10 +53,6 @@ async def serve(config: Config, *, demo: bool, say: Callable[[str], None]) -> No
         gc.freeze()
         await stop.wait()
         logger.info("serve.stopping")
-    finally:
-        await _end(runner)
-        for one in sockets:
-            one.close()
 
 
 def with_port(config: Config, port: int) -> Config:
