@@ -77,6 +77,7 @@ export function showScene(scene) {
   const [words, more] = personWords(scene, other);
   write(box('person-words'), words);
   write(box('person-more'), more);
+  write(box('chat-who'), state === 'connected' ? t('state.here', { name }) : words);
   write(box('remote-name'), name);
   box('remote-name').hidden = !name || !picture;
   box('remote-muted').hidden = state !== 'connected' || scene.theirMic || mode === 'chat';

@@ -44,7 +44,7 @@ export function next(state, happening) {
  */
 export function standing({ mode, peer, own, media, met }) {
   if (peer === 'interrupted') return 'broke';
-  if (mode === 'chat') return peer === 'connected' ? 'met' : 'alone';
+  if (mode === 'chat') return own === 'silent' ? 'broke' : peer === 'connected' ? 'met' : 'alone';
   if (peer === 'connected') return own === 'silent' || (met && !media) ? 'broke' : media ? 'met' : 'alone';
   if (peer === 'connecting' && met) return 'broke';
   return 'alone';

@@ -1,0 +1,153 @@
+// @ts-check
+/** @file The page's pure deciders, run by node: `node --test tests/browser/rules`. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { opusBitrate, withoutReturned } from '../../../web/static/js/room/peer.js';
+import { IDLE_SILENT_MS, Line, SILENT_MS } from '../../../web/static/js/room/recovery.js';
+import { FINAL, backoff } from '../../../web/static/js/room/signal.js';
+import { TRANSITIONS, next, standing } from '../../../web/static/js/room/state.js';
+
+const STATES = /** @type {import('../../../web/static/js/room/state.js').State[]} */ (Object.keys(TRANSITIONS));
+const HAPPENINGS = /** @type {const} */ (['join', 'alone', 'met', 'broke', 'leave', 'end']);
+
+test('every pair is either in the table or refused', () => {
+  for (const state of STATES) {
+    for (const happening of HAPPENINGS) {
+      const to = TRANSITIONS[state][happening];
+      if (to) assert.equal(next(state, happening), to);
+      else assert.throws(() => next(state, happening), /invalid_state/);
+    }
+  }
+});
+
+test('an ended session has no way back', () => {
+  assert.deepEqual(Object.keys(TRANSITIONS.ended), ['end']);
+});
+
+/** @type {[Parameters<typeof standing>[0], string][]} */
+const STANDINGS = [
+  [{ mode: 'video', peer: 'absent', own: 'ok', media: false, met: false }, 'alone'],
+  [{ mode: 'video', peer: 'connecting', own: 'ok', media: true, met: false }, 'alone'],
+  [{ mode: 'video', peer: 'connected', own: 'ok', media: true, met: false }, 'met'],
+  [{ mode: 'video', peer: 'connected', own: 'ok', media: false, met: false }, 'alone'],
+  [{ mode: 'video', peer: 'connected', own: 'silent', media: true, met: true }, 'broke'],
+  [{ mode: 'voice', peer: 'interrupted', own: 'ok', media: true, met: true }, 'broke'],
+  [{ mode: 'voice', peer: 'connecting', own: 'ok', media: true, met: true }, 'broke'],
+  [{ mode: 'voice', peer: 'left', own: 'ok', media: true, met: true }, 'alone'],
+  [{ mode: 'chat', peer: 'connected', own: 'ok', media: false, met: false }, 'met'],
+  [{ mode: 'chat', peer: 'connected', own: 'silent', media: false, met: true }, 'broke'],
+  [{ mode: 'chat', peer: 'waiting', own: 'ok', media: false, met: false }, 'alone'],
+];
+
+test('where we stand follows from both lines', () => {
+  for (const [facts, expected] of STANDINGS) assert.equal(standing(facts), expected, JSON.stringify(facts));
+});
+
+/**
+ * Looks at a line every 200 ms.
+ * @param {Line} line
+ * @param {number} from ms
+ * @param {number} to ms
+ * @param {(now: number) => Partial<import('../../../web/static/js/room/recovery.js').Look>} see
+ */
+function watch(line, from, to, see) {
+  const verdicts = [];
+  for (let now = from; now < to; now += 200) {
+    verdicts.push({ now, ...line.look({ now, received: now, echoed: now, heard: now, paired: true, speaking: true, ...see(now) }) });
+  }
+  return verdicts;
+}
+
+test('a line that carries is never called silent', () => {
+  const verdicts = watch(new Line(0), 0, 20000, () => ({}));
+  assert.ok(verdicts.every((verdict) => verdict.own === 'ok' && verdict.other === 'ok' && !verdict.restart && !verdict.fresh));
+});
+
+test('a cut is noticed within 1.5 s and restarts after 2.5 s, 5 s, then every 10 s', () => {
+  const line = new Line(0);
+  watch(line, 0, 5000, () => ({}));
+  const verdicts = watch(line, 5000, 42000, () => ({ received: 1, echoed: 1, heard: 1 }));
+  const began = 5000;
+  const noticed = verdicts.find((verdict) => verdict.own === 'silent');
+  assert.ok(noticed && noticed.now - began <= SILENT_MS + 400 && noticed.now - began <= 1500);
+  const restarts = verdicts.filter((verdict) => verdict.restart).map((verdict) => Math.round((verdict.now - began) / 1000));
+  assert.deepEqual(restarts, [3, 5, 15, 25, 35]);
+});
+
+test('a changed network restarts at once', () => {
+  const line = new Line(0);
+  watch(line, 0, 2000, () => ({}));
+  line.networkChanged();
+  assert.equal(watch(line, 2000, 2200, () => ({}))[0]?.restart, true);
+  assert.equal(watch(line, 2200, 2400, () => ({}))[0]?.restart, false);
+});
+
+test("the other person's silence is told from our own", () => {
+  const line = new Line(0);
+  watch(line, 0, 3000, () => ({}));
+  const verdicts = watch(line, 3000, 6000, () => ({ heard: 7 }));
+  assert.equal(verdicts.at(-1)?.own, 'ok');
+  assert.equal(verdicts.at(-1)?.other, 'silent');
+  assert.ok(verdicts.every((verdict) => !verdict.restart));
+});
+
+test('who is muted is not silent', () => {
+  const line = new Line(0);
+  assert.ok(watch(line, 0, 9000, () => ({ heard: 7, speaking: false })).every((verdict) => verdict.other === 'ok'));
+});
+
+test('while nobody is there a line may be quiet for longer', () => {
+  const line = new Line(0);
+  const verdicts = watch(line, 0, IDLE_SILENT_MS - 400, () => ({ received: 5, echoed: 5, paired: false }));
+  assert.ok(verdicts.every((verdict) => verdict.own === 'ok'));
+});
+
+test('a return that carries in one direction only asks for a new leg', () => {
+  const line = new Line(0);
+  watch(line, 0, 2000, () => ({}));
+  watch(line, 2000, 6000, () => ({ received: 1, echoed: 1, heard: 1 }));
+  const verdicts = watch(line, 6000, 20000, () => ({ echoed: 1, heard: 1 }));
+  assert.ok(verdicts.some((verdict) => verdict.fresh));
+  assert.ok(verdicts.filter((verdict) => verdict.fresh).length <= 2);
+});
+
+test('a return that carries both ways is left alone', () => {
+  const line = new Line(0);
+  watch(line, 0, 2000, () => ({}));
+  watch(line, 2000, 4000, () => ({ received: 1, echoed: 1, heard: 1 }));
+  assert.ok(watch(line, 4000, 20000, () => ({})).every((verdict) => !verdict.fresh && !verdict.restart));
+});
+
+test('reconnecting begins at once and stays below 3.5 s', () => {
+  assert.ok(backoff(0, 1) <= 100);
+  for (let attempt = 1; attempt < 50; attempt += 1) {
+    assert.ok(backoff(attempt, 0) >= 200);
+    assert.ok(backoff(attempt, 1) <= 3500);
+  }
+});
+
+test('only what is final keeps a page from coming back', () => {
+  assert.deepEqual(Object.keys(FINAL).map(Number), [4403, 4404, 4409, 4410]);
+});
+
+const OFFER = ['v=0', 'a=group:BUNDLE 0 1', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=rtpmap:111 opus/48000/2', 'a=fmtp:111 minptime=10;maxaveragebitrate=12000;usedtx=1', 'a=sendrecv', 'a=ssrc:1 cname:p', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=sendrecv', 'a=ssrc-group:FID 2 3', 'a=ssrc:2 cname:p', 'a=ssrc:3 cname:p', ''].join('\r\n');
+const VOICE = OFFER.replace(/m=video[^]*/, ['m=video 9 UDP/TLS/RTP/SAVPF 96', 'a=inactive', ''].join('\r\n'));
+
+test('the offer says how much voice may cost', () => {
+  assert.equal(opusBitrate(OFFER), 12000);
+  assert.equal(opusBitrate('v=0\r\n'), undefined);
+});
+
+test('a picture that comes back is first heard without its SSRCs', () => {
+  const first = withoutReturned(VOICE, OFFER);
+  assert.ok(first?.includes('a=ssrc:1 ') && !first.includes('a=ssrc:2') && !first.includes('ssrc-group'));
+  assert.ok(first?.endsWith('\r\n'));
+});
+
+test('nothing is taken from an offer that brings nothing back', () => {
+  assert.equal(withoutReturned(undefined, OFFER), null);
+  assert.equal(withoutReturned(OFFER, OFFER), null);
+  assert.equal(withoutReturned(OFFER, VOICE), null);
+});
