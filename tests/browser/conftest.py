@@ -70,7 +70,7 @@ async def set_up(folder: Path) -> Stage:
     ports = [free_port(host) for _ in range(2)]
     server = Server(folder, media_addresses=tuple(f"{host}:{port}" for port in ports))
     http_port = free_port()
-    names = ("127.0.0.1", "127.0.0.2")
+    names = ("127.0.0.1", "::1")
     networks = []
     for number, port in enumerate(ports):
         network = Network(

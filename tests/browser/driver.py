@@ -17,6 +17,7 @@ CHROMIUM = "/usr/bin/chromium"
 FIREFOX = "/usr/bin/firefox-esr"
 PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
 WITHIN_S = 15.0
+PRESS_MS = 8_000
 TONE_MS = 1_300
 
 # Playwright's emulation of these is unknown to Firefox ESR's BiDi: "null" leaves them alone.
@@ -72,6 +73,7 @@ class Person:
         self.page = page
         self.look = look
         self.errors: list[str] = []
+        page.set_default_timeout(PRESS_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     async def open(self, url: str) -> None:
