@@ -19,7 +19,7 @@ TOOLS := ip=iproute2 npm=npm node=nodejs espeak-ng=espeak-ng
 .PHONY: run setup test lint format bench clean
 
 run: $(VENV)/.run
-	@$(BIN)/teduh serve --demo
+	@TEDUH_LOG_LEVEL=$${TEDUH_LOG_LEVEL:-WARNING} $(BIN)/teduh serve --demo
 
 setup: $(VENV)/.dev node_modules/.done
 
