@@ -32,7 +32,8 @@ class Sender:
         self._srtp = SrtpContexts(_keys(handle)) if "sending" in handle else None
         self._ssrcs = {OPUS: int(handle["audio_ssrc"]), VP8: int(handle["video_ssrc"])}
         self._payloads = {OPUS: os.urandom(AUDIO_BYTES), VP8: os.urandom(VIDEO_BYTES)}
-        self._next = {OPUS: 0, VP8: 0}
+        first = int(handle.get("first", 0))
+        self._next = {OPUS: first, VP8: first}
         self._buffer = memoryview(bytearray(2048))
 
     def packet(self, payload_type: int) -> bytes:

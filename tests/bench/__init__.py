@@ -1,0 +1,1 @@
+"""The pure parts of the benches: what they send and what they print."""
