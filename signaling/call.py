@@ -439,6 +439,7 @@ class Call:
                 effects.append(Send(place.id, self.ended))
                 effects.append(CloseSocket(place.connection, CloseCode.ENDED))
             if place.is_kept:
+                place.step(SeatEvent.LEAVE)
                 effects.append(RecordPlace(place.id, WireState.LEFT))
             effects += self._empty(place)
         for newcomer in self._door.clear():
@@ -516,9 +517,10 @@ class Call:
         leg = place.leg
         if leg is None:
             return []
+        carries = leg is self._pairing.carrier(place)
         place.leg = None
         effects: list[Effect] = [OfferClosed(place.id)]
-        if leg is not self._pairing.carrier(place):
+        if not carries:
             return effects + self._pairing.drop(leg)
         leg.negotiation.close()
         leg.close_at = now + OLD_LEG_FOR

@@ -66,7 +66,7 @@ class Pairing:
         return Content(
             mode=_mode_of(kinds),
             peer=other.id,
-            payload_types=numbers,
+            payload_types=_listable(numbers),
             streams=Streams(
                 streams.audio if Kind.AUDIO in kinds else (),
                 streams.video if Kind.VIDEO in kinds else (),
@@ -249,6 +249,12 @@ def _without(numbers: tuple[int, ...], left_out: frozenset[int]) -> tuple[int, .
         if number not in left_out and not orphan:
             kept.append(number)
     return tuple(kept)
+
+
+def _listable(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """Return numbers for both m-lines: an inactive line lists its kind's first ones (RFC 8866, 5.14)."""
+    missing = {KIND_OF[number] for number in FIRST_OFFER} - {KIND_OF[number] for number in numbers}
+    return numbers + tuple(number for number in FIRST_OFFER if KIND_OF[number] in missing)
 
 
 def _playable(numbers: tuple[int, ...]) -> frozenset[Kind]:
