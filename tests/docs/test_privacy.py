@@ -1,0 +1,78 @@
+"""docs/privacy.md names everything that is kept, and its way to delete a session leaves nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core.db import Base, Database
+from media.codecs import Mode
+from migrations.run import upgrade
+from signaling import chat, directory
+from signaling.directory import NewParticipant, Recording, Role, SessionState
+from tests.docs.conftest import ROOT
+from tests.fakes import FakeClock
+from web.app import make_app
+
+TEXT = (ROOT / "docs" / "privacy.md").read_text()
+ROWS = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|$", TEXT, re.MULTILINE))
+DELETIONS = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+CHILDREN = ("participants", "session_events")
+
+
+def test_every_table_and_every_column_is_named() -> None:
+    assert callable(make_app)  # the whole program is loaded, and so are all of its tables
+    assert set(ROWS) == set(Base.metadata.tables)
+    for name, table in Base.metadata.tables.items():
+        words = set(re.findall(r"`([a-z_]+)`", ROWS[name]))
+        assert {column.name for column in table.columns} <= words, name
+
+
+def test_the_chat_that_memory_holds_is_as_large_as_it_says() -> None:
+    assert f"{chat.MAX_LINES} lines or {chat.MAX_CHARS // 1024} Ki characters" in TEXT
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_deleting_as_shown_leaves_nothing_of_a_session(
+    number: int, tmp_path: Path, clock: FakeClock
+) -> None:
+    file = tmp_path / "teduh.db"
+    session = await _ended_long_ago(file, clock)
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        assert all(_count(db, table) for table in CHILDREN)
+        db.executescript(DELETIONS[number].replace("s_…", session))
+        assert [_count(db, table) for table in ("sessions", *CHILDREN)] == [0, 0, 0]
+
+
+async def _ended_long_ago(file: Path, clock: FakeClock) -> str:
+    database = Database(f"sqlite:///{file}")
+    await upgrade(database)
+    now = clock.now() - timedelta(days=36_500)
+    async with database.sessions.begin() as db:
+        created = await directory.create(
+            db,
+            mode=Mode.VIDEO,
+            recording=Recording.OFF,
+            participants=[NewParticipant(role, role.value) for role in Role],
+            owner=None,
+            starts_at=None,
+            max_minutes=None,
+            now=now,
+        )
+        session = created.session.id
+        await directory.record_event(
+            db, session_id=session, participant_id=None, kind="mode", detail={}, at=now
+        )
+        await directory.record_state(db, session_id=session, state=SessionState.ENDED, now=now)
+    await database.close()
+    return session
+
+
+def _count(db: sqlite3.Connection, table: str) -> int:
+    (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
