@@ -1,0 +1,172 @@
+"""What two people may do while they are in a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from media.codecs import Mode
+from media.events import LegFailed, LegInterrupted, LegResumed, StreamsChanged, Streams
+from signaling import directory
+from signaling.directory import Recording
+from tests.signaling.conftest import House
+from tests.signaling.relay import sample
+
+
+async def test_typing_is_shown_to_the_other_alone(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    await client.send("typing")
+    assert (await counselor.get("typing"))["from"] == session.participants[0].id
+    assert not any(message["type"] == "typing" for message in client.heard)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 4_001])
+async def test_a_text_that_does_not_fit_is_refused(house: House, text: str) -> None:
+    session = await house.session()
+    person = await house.join(session, 0)
+    assert (await person.ask("chat", text=text))["code"] == "invalid_text"
+
+
+async def test_chat_before_the_other_comes_is_there_when_it_comes(house: House) -> None:
+    session = await house.session(Mode.CHAT)
+    client = await house.join(session, 0)
+    await client.ask("chat", text="x" * 4_000)
+    counselor = await house.join(session, 1)
+    assert len((await counselor.get("chat"))["text"]) == 4_000
+    await counselor.get("session", state="active")
+    assert house.relay.requests == {}
+    assert (await client.ask("restart"))["code"] == "no_leg"
+    await counselor.ask("mode", mode="voice", reason="user")
+    assert (await client.answer())["negotiation"] == 1
+
+
+async def test_relay_is_passed_on_unread(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    data = {"step": 1, "key": [None, 1.5, "ü"]}
+    assert (await client.ask("relay", to=session.participants[1].id, data=data))["type"] == "ok"
+    assert (await counselor.get("relay"))["data"] == data
+    assert (await client.ask("relay", to="p_x", data=1))["code"] == "not_there"
+    large = await client.ask("relay", to=session.participants[1].id, data="x" * 4_096)
+    assert large["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"), [(Recording.OFF, "recording_off"), (Recording.ASK, "recording_unavailable")]
+)
+async def test_no_recording_is_pretended(house: House, policy: Recording, code: str) -> None:
+    session = await house.session(recording=policy)
+    person = await house.enter(session, 0)
+    recording = (await person.get("welcome"))["session"]["recording"]
+    assert recording == {"policy": policy.value, "state": "off", "terms": None}
+    reply = await person.ask("consent", subject="recording", granted=True, terms="1")
+    assert reply["code"] == code
+
+
+async def test_mute_is_told_to_the_other(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    await client.ask("media", audio=True, video=False)
+    told = await counselor.get("peer", media={"audio": True, "video": False})
+    assert told["state"] == "connected"
+    leg = house.relay.pairs[-1][0]
+    assert house.relay.expects[leg] == (True, False)
+
+
+async def test_an_interruption_is_told_and_kept(house: House) -> None:
+    session = await house.session()
+    _, counselor = await house.pair(session)
+    leg = house.relay.pairs[-1][0]
+    house.hub.on_media_event(LegInterrupted(leg, 1_300))
+    await counselor.get("peer", state="interrupted")
+    await counselor.get("session", state="interrupted")
+    house.hub.on_media_event(LegResumed(leg, 2_400))
+    await counselor.get("peer", state="connected")
+    await house.hub._journal.flush(within_s=2)
+    async with house.database.sessions() as db:
+        record = await directory.quality(db, session_id=session.id)
+    events = [(event.kind, event.detail) for event in record.events]
+    assert ("resumed", {"gap_ms": 2_400}) in events
+
+
+async def test_a_failed_leg_is_replaced(house: House) -> None:
+    session = await house.session()
+    client = await house.join(session, 0)
+    offer = await client.get("offer")
+    house.relay.open.clear()
+    house.hub.on_media_event(LegFailed(offer["leg"], "timeout"))
+    assert (await client.get("offer"))["leg"] != offer["leg"]
+
+
+async def test_streams_learned_from_packets_are_offered(house: House) -> None:
+    session = await house.session()
+    await house.pair(session)
+    leg, other = house.relay.pairs[-1]
+    house.hub.on_media_event(StreamsChanged(leg, Streams((7,), (8, 9))))
+    await house.hub._journal.flush(within_s=1)
+    assert house.relay.requests[other][-1].streams == Streams((7,), (8, 9))
+
+
+async def test_an_answer_that_is_none_leaves_the_offer_open(house: House) -> None:
+    session = await house.session()
+    client = await house.join(session, 0)
+    offer = await client.get("offer")
+    reply = await client.ask("answer", leg=offer["leg"], negotiation=1, sdp="garbage")
+    assert reply["code"] == "invalid_answer"
+    await client.answer(offer)
+
+
+async def test_who_never_answers_is_timed_out(house: House) -> None:
+    session = await house.session()
+    client = await house.join(session, 0)
+    offer = await client.get("offer")
+    house.clock.advance(10)
+    await client.get("error", code="negotiation_timeout")
+    assert (await client.get("offer"))["leg"] != offer["leg"]
+
+
+async def test_restart_makes_an_offer_with_new_credentials_once_in_two_seconds(house: House) -> None:
+    session = await house.session()
+    client, _ = await house.pair(session)
+    assert (await client.ask("restart"))["type"] == "ok"
+    offer = await client.get("offer")
+    assert house.relay.requests[offer["leg"]][-1].restart
+    assert (await client.ask("restart", fresh=True))["code"] == "too_soon"
+
+
+async def test_quality_is_told_every_two_seconds_and_kept_every_ten(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    leg = house.relay.pairs[-1][0]
+    house.relay.sampled[leg] = sample(leg, rtt_ms=None, loss_up_pct=9.0)
+    await client.send("quality", leg=leg, rtt_ms=310, inbound=[{"kind": "audio", "lost": -1e400}])
+    assert await client.closed() == 4400, "no number is infinite"
+    client = await house.join(session, 0, resume={"key": client.heard[0]["resume_key"], "seq": 0})
+    del counselor
+    house.clock.advance(10)
+    told = await client.get("quality")
+    line = told["participants"][session.participants[1].id]
+    assert line["grade"] == "good"
+    assert line["bytes"] == 3_000
+    assert line["mos"] is None
+    await house.hub._journal.flush(within_s=2)
+    async with house.database.sessions() as db:
+        record = await directory.quality(db, session_id=session.id)
+    assert {row.transport for row in record.samples} == {"udp"}
+    assert house.hub.summary(session.id) is not None
+
+
+async def test_only_the_counselor_ends(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    assert (await client.ask("end"))["code"] == "forbidden"
+    assert (await counselor.ask("end"))["type"] == "ok"
+    assert await client.closed() == 4410
+
+
+async def test_max_minutes_end_a_session(house: House) -> None:
+    session = await house.session(max_minutes=5)
+    client, _ = await house.pair(session)
+    assert (await client.get("session", state="active"))["ends_at"] is not None
+    house.clock.advance(300)
+    assert (await client.get("ended"))["reason"] == "time_over"
