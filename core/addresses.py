@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,10 +134,23 @@ def in_container(marks: Iterable[Path] = CONTAINER_MARKS) -> bool:
 
 
 def local_interfaces() -> tuple[Interface, ...]:
-    """Read the addresses of all interfaces that are up."""
+    """Read the addresses of all interfaces, those that can be bound now.
+
+    An IPv6 address cannot while the kernel still asks whether it is taken (RFC 4862, 5.4).
+    """
     found = []
     for adapter in ifaddr.get_adapters():
         for entry in adapter.ips:
             address = entry.ip if isinstance(entry.ip, str) else entry.ip[0]
             found.append(Interface(adapter.name, address.partition("%")[0]))
-    return tuple(found)
+    return tuple(interface for interface in found if _can_be_bound(interface.address))
+
+
+def _can_be_bound(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((address, 0))
+    except OSError:
+        return False
+    return True
