@@ -24,6 +24,8 @@ LEAD_S = 0.02
 
 def run(legs: list[Sender], shape: Shape, seconds: float) -> dict[str, Any]:
     """Send for so long, then wait for the last packets; counters of this run alone."""
+    for leg in legs:
+        leg.drain()
     before = [(leg.sent, leg.received, leg.disordered) for leg in legs]
     plan = period(shape, len(legs))
     late_s: list[float] = []

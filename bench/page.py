@@ -48,7 +48,7 @@ async def main() -> None:
             browser = await chromium(playwright, RED, Path(folder))
             version = browser.version
             async with person_in(browser, RED) as person:
-                person.page.on("response", seen.append)
+                person.page.on("response", lambda response: seen.append(response))  # noqa: PLW0108  # Playwright writes to the function
                 await person.open(session.client.join_url)
                 await person.page.wait_for_selector("[data-action=join]:visible")
                 await person.page.wait_for_timeout(SETTLE_MS)
