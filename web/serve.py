@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import gc
 import logging
+import os
+import resource
 import signal
 import ssl
 from collections.abc import Callable
@@ -26,11 +28,13 @@ from web.services import SERVICES
 logger = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 4.5
+OPEN_FILES = 65_536
 LINGER_S = 0.5  # how long open HTTP connections may finish
 
 
 async def serve(config: Config, *, demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then tell everybody and end within five seconds."""
+    allow_many_sockets()
     async with contextlib.AsyncExitStack() as stack:
         sockets = listen(config.http_host, config.http_port)
         for one in sockets:
@@ -53,6 +57,14 @@ async def serve(config: Config, *, demo: bool, say: Callable[[str], None]) -> No
         gc.freeze()
         await stop.wait()
         logger.info("serve.stopping")
+
+
+def allow_many_sockets() -> None:
+    """Raise the soft limit of open files, often 1024, as far as the system allows without asking."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def with_port(config: Config, port: int) -> Config:
@@ -92,4 +104,7 @@ async def _end(runner: http.AppRunner) -> None:
         async with asyncio.timeout(STOP_WITHIN_S):
             await runner.cleanup()
     except TimeoutError:
+        # Whatever still holds on, a database that does not answer above all, gets no more time.
         logger.warning("serve.stopped_late")
+        logging.shutdown()
+        os._exit(1)

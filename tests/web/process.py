@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMAND = (sys.executable, "-W", "error", "-m", "web.main")
+PYTHON = (sys.executable, "-W", "error")
+COMMAND = (*PYTHON, "-m", "web.main")
 ROOT = Path(__file__).parent.parent.parent
 SERVES_WITHIN_S = 20.0
 
@@ -70,11 +71,12 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Serving]:
-    """Run ``teduh serve`` until the block ends."""
+def serving(folder: Path, *arguments: str, program: str = "", **settings: str) -> Iterator[Serving]:
+    """Run ``teduh serve``, or a program that does so in its own way, until the block ends."""
+    command = [*PYTHON, "-c", program] if program else [*COMMAND, "serve", *arguments]
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(
-            [*COMMAND, "serve", *arguments],
+            command,
             cwd=folder,
             env=environment(folder, **settings),
             stdout=subprocess.PIPE,

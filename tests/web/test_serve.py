@@ -52,6 +52,24 @@ async def test_sigterm_tells_everybody_and_ends_within_five_seconds(tmp_path: Pa
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
 
 
+def test_it_ends_in_time_even_when_something_holds_on(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys
+from web.engine import LiveEngine
+from web.main import main
+
+async def hold_on(self):
+    await asyncio.sleep(600)
+
+LiveEngine.tell_everybody = hold_on
+sys.exit(main(["serve"]))
+"""
+    with serving(tmp_path, program=program) as server:
+        status, took_s = server.stop()
+    assert (status, took_s < 5) == (1, True)
+    assert "serve.stopped_late" in (tmp_path / "serve.log").read_text()
+
+
 async def test_a_key_revoked_by_the_command_is_out_within_a_second(tmp_path: Path) -> None:
     key = run_json(tmp_path, "api-key", "create", "test")
     token = issue_api_token(key=ApiKeyId(key["id"]), secret=key["secret"], now=datetime.now(UTC))
