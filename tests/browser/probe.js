@@ -73,9 +73,11 @@
       if (each.type === "outbound-rtp") {
         found[`out_${each.kind}`] = { packets: each.packetsSent ?? 0, bytes: each.bytesSent ?? 0 };
       }
-      if (each.type === "candidate-pair" && (each.selected || each.nominated) && each.state === "succeeded") {
-        const remote = report.get(each.remoteCandidateId);
-        found.pairs.push({ protocol: remote?.protocol, port: remote?.port, sent: each.bytesSent ?? 0 });
+      // Firefox marks the pair itself, Chromium names it in the transport.
+      const chosen = each.type === "transport" ? report.get(each.selectedCandidatePairId) : each.selected ? each : null;
+      if (chosen) {
+        const remote = report.get(chosen.remoteCandidateId);
+        found.pairs.push({ protocol: remote?.protocol, port: remote?.port, sent: chosen.bytesSent ?? 0 });
       }
     });
     return found;
