@@ -8,6 +8,7 @@ import { t } from './i18n.js';
 import { Peer, receivable } from './peer.js';
 import { Line, count } from './recovery.js';
 import { REPORT_MS, Reports, Steady, costOf } from './quality.js';
+import { Sending } from './sending.js';
 import { Signal } from './signal.js';
 import { standing } from './state.js';
 import { toast } from './screen.js';
@@ -59,7 +60,6 @@ export class Call {
     this.reportedAt = 0;
     this.reports = new Reports();
     this.line = new Line(performance.now());
-    this.busy = false;
     this.over = false;
     let ticket = place.ticket;
     this.signal = new Signal({
@@ -77,6 +77,12 @@ export class Call {
       },
     });
     this.peer = this.#makePeer([]);
+    this.sending = new Sending({
+      ...options,
+      mode: () => options.state.mode,
+      peer: this.peer,
+      tell: (media) => this.signal.welcomed && void this.signal.request('media', media).catch(() => undefined),
+    });
     this.chat = options.chat;
     this.chat.use({
       request: (type, fields) => this.signal.request(type, fields),
@@ -130,7 +136,7 @@ export class Call {
     session: (message) => {
       if (message.started_at) this.startedAt = Date.parse(message.started_at);
     },
-    mode: (message) => void this.#moved(message.mode, message.by, message.reason),
+    mode: (message) => this.#moved(message.mode, message.by, message.reason),
     chat: (message) => this.chat.receive(message),
     typing: () => this.chat.theyType(),
     quality: (message) => {
@@ -172,7 +178,7 @@ export class Call {
     this.options.wanted = null;
     if (wanted && wanted !== session.mode && session.mode !== 'chat') void this.setMode(wanted);
     this.chat.resume();
-    void this.refreshDevices();
+    void this.sending.refresh();
   }
 
   /** @param {boolean} open */
@@ -282,15 +288,9 @@ export class Call {
     this.options.changed();
   }
 
-  // --- what the person wants
-
   /** @param {Mode} mode */
   async setMode(mode) {
-    const { wish, state } = this.options;
-    if (mode === 'voice' || mode === 'chat') wish.camera = false;
-    if (mode === 'video') wish.camera = true;
-    this.#keep();
-    if (state.mode === mode) return this.refreshDevices();
+    if (!this.sending.choose(mode)) return this.sending.refresh();
     await this.signal.request('mode', { mode, reason: 'user' }).catch(() => undefined);
   }
 
@@ -300,64 +300,11 @@ export class Call {
    * @param {string | null} by
    * @param {string} reason
    */
-  async #moved(mode, by, reason) {
+  #moved(mode, by, reason) {
     this.options.state.mode = mode;
-    const name = this.other.name;
-    if (by !== this.me) toast(t(reason === 'user' ? `mode.${mode}_by_other` : `mode.${mode}_by_line`, { name }));
-    else toast(t(`mode.${mode}_by_me`));
-    await this.refreshDevices();
-  }
-
-  async toggleMic() {
-    const { wish, devices } = this.options;
-    wish.mic = devices.audio ? !wish.mic : true;
-    this.#keep();
-    await this.refreshDevices();
-  }
-
-  async toggleCamera() {
-    const { wish, devices } = this.options;
-    wish.camera = !devices.video;
-    this.#keep();
-    await this.refreshDevices();
-  }
-
-  #keep() {
-    this.options.kept.keep(this.options.wish);
-  }
-
-  /** Opens and closes devices as the mode and the person's wishes say, and tells the other side. @returns {Promise<void>} */
-  async refreshDevices() {
-    const { devices, wish, state } = this.options;
-    const mode = state.mode;
-    if (mode !== 'video' || !wish.camera) devices.stop('video');
-    if (mode === 'chat') devices.stop('audio');
-    const wanted = { audio: mode !== 'chat' && !devices.audio, video: mode === 'video' && wish.camera && !devices.video };
-    if ((wanted.audio || wanted.video) && !this.busy) {
-      this.busy = true;
-      this.options.changed();
-      await devices.open(wanted);
-      this.busy = false;
-      if (this.over) return devices.close();
-      this.#tellRefusal(wanted);
-      if (state.mode !== mode) return this.refreshDevices();
-    }
-    if (devices.audio) devices.audio.enabled = wish.mic;
-    await this.peer.use({ audio: devices.audio, video: devices.video });
-    const sent = { audio: Boolean(devices.audio) && wish.mic, video: Boolean(devices.video) };
-    if (this.signal.welcomed) void this.signal.request('media', sent).catch(() => undefined);
-    this.options.changed();
-  }
-
-  /** @param {{audio: boolean, video: boolean}} wanted */
-  #tellRefusal(wanted) {
-    const { audio, video } = this.options.devices.refused;
-    const kind = wanted.audio && audio ? audio : wanted.video ? video : null;
-    if (!kind) return;
-    const what = wanted.audio && audio ? 'mic' : 'camera';
-    const title = t(`refusal.${what}_${kind === 'insecure' || kind === 'failed' ? 'failed' : kind}`);
-    toast(`${title} ${t(`refusal.do_${kind}`)}`, { label: t('say.retry'), act: () => void this.refreshDevices() });
-    if (what === 'camera') this.options.wish.camera = false;
+    const who = by === this.me ? 'me' : reason === 'user' ? 'other' : 'line';
+    toast(t(`mode.${mode}_by_${who}`, { name: this.other.name }));
+    void this.sending.refresh();
   }
 
   /** Leaves; the place is kept and the page offers to come back. */
@@ -380,6 +327,6 @@ export class Call {
     this.signal.close();
     this.peer.close();
     this.chat.allow(false);
-    this.options.devices.close();
+    this.sending.close();
   }
 }

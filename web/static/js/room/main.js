@@ -29,13 +29,13 @@ let bornChat = false;
 const devices = new Devices((kind) => {
   toast(t(kind === 'audio' ? 'say.mic_lost' : 'say.camera_lost'));
   devices.chosen[kind === 'audio' ? 'mic' : 'camera'] = '';
-  if (call) void call.refreshDevices();
+  if (call) void call.sending.refresh();
   else if (preview.shown) void preview.refresh();
 });
 const picker = makePicker(devices, async (slot) => {
   if (slot === 'speaker') return setSpeaker(remote, devices.chosen.speaker);
   devices.stop(slot === 'mic' ? 'audio' : 'video');
-  await (call ? call.refreshDevices() : preview.refresh());
+  await (call ? call.sending.refresh() : preview.refresh());
   return undefined;
 });
 const preview = new Preview(devices, () => void picker.refresh());
@@ -88,7 +88,7 @@ function show() {
     mic: wish.mic && Boolean(devices.audio),
     camera: Boolean(devices.video),
     born_chat: bornChat,
-    busy: call.busy,
+    busy: call.sending.busy,
     socket: call.socket,
   });
   const now = Date.now() + call.signal.skewMs;
@@ -133,8 +133,7 @@ function openChat(open) {
 function unread(count, text) {
   const badge = box('unread');
   badge.hidden = count === 0;
-  write(badge, count > 9 ? '9+' : String(count));
-  action('chat').setAttribute('aria-label', count ? t('control.chat_unread', { count }) : t('control.chat'));
+  write(box('unread-count'), count > 9 ? '9+' : String(count));
   if (count) toast(t('chat.came', { name: call?.other.name ?? '', text: text.length > 90 ? `${text.slice(0, 90)}…` : text }), { label: t('chat.open'), act: () => chooseChat(true) });
 }
 
@@ -241,8 +240,8 @@ function join() {
 const ACTIONS = {
   join,
   leave: () => void call?.leave(),
-  mute: () => void call?.toggleMic(),
-  camera: () => void call?.toggleCamera(),
+  mute: () => void call?.sending.toggleMic(),
+  camera: () => void call?.sending.toggleCamera(),
   mode: () => void call?.setMode(state.mode === 'voice' ? 'video' : 'voice'),
   chat: () => chooseChat(!chatOpen()),
   restart: () => call?.tryAgain(),

@@ -201,6 +201,7 @@ export class Peer {
    * @param {keyof typeof PICTURE} picture
    */
   setPicture(picture) {
+    if (picture === this.picture) return;
     this.picture = picture;
     void this.#attach();
   }
