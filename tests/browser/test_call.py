@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from playwright.async_api import Browser
 
 from tests.browser.conftest import MODULE_LOOP, Stage, two_people
@@ -165,14 +166,18 @@ async def test_a_second_device_asks_and_is_admitted(
         await call.blue.sees(RED)
 
 
+@pytest.mark.parametrize("who", ["network", "page"])
 async def test_a_lost_websocket_does_not_touch_media(
-    stage: Stage, red_browser: Browser, blue_browser: Browser
+    stage: Stage, red_browser: Browser, blue_browser: Browser, who: str
 ) -> None:
     async with two_people(stage, red_browser, blue_browser) as call:
         await call.both_decode()
         legs = await call.red.page.evaluate("probe.peers.length")
         sockets = await call.red.page.evaluate("probe.sockets.length")
-        stage.red.http.reset_tcp()
+        if who == "network":
+            stage.red.http.reset_tcp()
+        else:
+            await call.red.page.evaluate("probe.sockets.at(-1).close()")
         await call.both_decode()
         await call.red.page.wait_for_function(f"probe.sockets.length > {sockets}", timeout=10_000)
         await call.red.write("masih di sini")

@@ -11,9 +11,12 @@ import pytest
 from tests.e2e.conftest import MakePeer, Pair
 from tests.e2e.server import Server
 from tests.e2e.traffic import both_ways
+from tests.peers.checks import Checks, Credentials, Nomination
+from tests.peers.leg import Leg
 from tests.peers.links import TcpLink, open_link
-from tests.peers.peer import Peer
+from tests.peers.peer import Peer, random_settings
 from tests.peers.sdp import Candidate
+from tests.peers.wire import Wire
 
 
 async def open_session(server: Server, http: aiohttp.ClientSession, make_peer: MakePeer) -> Peer:
@@ -72,8 +75,6 @@ async def test_too_many_messages_close_with_4429(pair: Pair) -> None:
 
 
 async def test_a_message_before_hello_closes_with_4401(server: Server, http: aiohttp.ClientSession) -> None:
-    from tests.peers.wire import Wire
-
     wire = await Wire.open(http, f"{server.url}/api/v1/signal")
     await wire.send("chat", ref="a", text="halo")
     assert await wire.closed() == 4401
@@ -140,8 +141,6 @@ async def test_a_garbage_answer_is_refused_and_harms_nobody(
     bad.answers = False
     await bad.join()
     offer = await bad.on.expect("offer")
-    from tests.peers.leg import Leg
-
     real = Leg(bad.certificate, bad.settings).take(offer["sdp"])
     ref = await bad.on.request(
         "answer", leg=offer["leg"], negotiation=offer["negotiation"], sdp=_garbage(real)[name]
@@ -178,8 +177,6 @@ async def test_who_never_answers_gets_an_error_and_a_new_leg(
 async def test_no_common_audio_is_said(
     server: Server, http: aiohttp.ClientSession, make_peer: MakePeer
 ) -> None:
-    from tests.peers.peer import random_settings
-
     session = await server.create_session(http)
     one = make_peer(session.client, settings=random_settings(payload_types=frozenset({96, 97})))
     other = make_peer(session.counselor)
@@ -214,8 +211,6 @@ async def test_wrong_framing_and_junk_on_the_media_port_harm_nobody(pair: Pair, 
 
 
 async def test_a_wrong_password_gets_no_answer(pair: Pair) -> None:
-    from tests.peers.checks import Checks, Credentials, Nomination
-
     one, other = await pair()
     assert one.media.offer is not None
     got: list[bytes] = []
