@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tests.peers.peer import Peer, random_settings
 
 PROFILE = SrtpProfile.AEAD_AES_128_GCM
 PATIENCE_S = 20.0
+LOG_TAIL = 4_000
 
 
 @dataclass(slots=True)
@@ -114,6 +116,9 @@ async def serving(**settings: str) -> AsyncIterator[Stage]:
                 await asyncio.gather(*(peer.close() for peer in stage.peers), return_exceptions=True)
                 for sock in stage.sockets:
                     sock.close()
+        except BaseException:
+            print(server.log()[-LOG_TAIL:], file=sys.stderr)
+            raise
         finally:
             if server.process is not None and server.process.poll() is None:
                 await asyncio.to_thread(server.stop)
