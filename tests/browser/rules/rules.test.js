@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { opusBitrate, withoutReturned } from '../../../web/static/js/room/peer.js';
-import { IDLE_SILENT_MS, Line, SILENT_MS } from '../../../web/static/js/room/recovery.js';
+import { IDLE_SILENT_MS, Line, SILENT_MS, count } from '../../../web/static/js/room/recovery.js';
 import { FINAL, backoff } from '../../../web/static/js/room/signal.js';
 import { TRANSITIONS, next, standing } from '../../../web/static/js/room/state.js';
 
@@ -150,4 +150,31 @@ test('nothing is taken from an offer that brings nothing back', () => {
   assert.equal(withoutReturned(undefined, OFFER), null);
   assert.equal(withoutReturned(OFFER, OFFER), null);
   assert.equal(withoutReturned(OFFER, VOICE), null);
+});
+
+/** @param {Record<string, unknown>[]} entries */
+const report = (...entries) => /** @type {RTCStatsReport} */ (/** @type {unknown} */ (new Map(entries.map((entry) => [entry.id, entry]))));
+
+test('the selected path is found as each browser names it', () => {
+  const dead = { id: 'a', type: 'candidate-pair', state: 'succeeded', nominated: true, bytesReceived: 5 };
+  const alive = { id: 'b', type: 'candidate-pair', state: 'succeeded', nominated: true, bytesReceived: 70, responsesReceived: 3 };
+  const rtp = { id: 'r', type: 'inbound-rtp', packetsReceived: 12 };
+  const chromium = count(report({ id: 't', type: 'transport', selectedCandidatePairId: 'b' }, alive, dead, rtp));
+  assert.deepEqual([chromium.pair?.id, chromium.received, chromium.echoed, chromium.heard], ['b', 73, 3, 12]);
+  assert.equal(count(report(dead, { ...alive, selected: true }, { ...dead, id: 'c' })).pair?.id, 'b');
+  assert.equal(count(report({ ...alive, selected: true }, dead)).pair?.id, 'b');
+  assert.equal(count(report(rtp)).received, null);
+});
+
+test('a grade is shown only when it holds', async () => {
+  Object.assign(globalThis, { document: { getElementById: () => null, documentElement: { lang: 'id' } } });
+  const { BETTER_AFTER_MS, Steady, WORSE_AFTER_MS } = await import('../../../web/static/js/room/quality.js');
+  const line = new Steady();
+  assert.equal(line.hear('good', 0), 'good');
+  assert.equal(line.hear('poor', 1000), 'good');
+  assert.equal(line.hear('good', 2000), 'good');
+  assert.equal(line.hear('poor', 3000), 'good');
+  assert.equal(line.hear('poor', 3000 + WORSE_AFTER_MS), 'poor');
+  assert.equal(line.hear('good', 9000), 'poor');
+  assert.equal(line.hear('good', 9000 + BETTER_AFTER_MS), 'good');
 });

@@ -144,9 +144,11 @@ export function count(report) {
     if (entry.type === 'transport' && entry.selectedCandidatePairId) selected = entry.selectedCandidatePairId;
     if (entry.type === 'inbound-rtp') heard += entry.packetsReceived ?? 0;
   });
+  // Chromium names the pair in the transport, Firefox marks the pair itself.
   report.forEach((entry) => {
     if (entry.type !== 'candidate-pair') return;
-    if (selected ? entry.id === selected : entry.selected || (entry.nominated && entry.state === 'succeeded')) pair = entry;
+    if (selected ? entry.id === selected : entry.selected === true) pair = entry;
+    else if (!pair && entry.nominated && entry.state === 'succeeded') pair = entry;
   });
   // With the pair's name in the number a move to another pair counts as life.
   return {
