@@ -65,6 +65,7 @@ from signaling.protocol import (
     WireState,
     You,
 )
+from signaling.takeover import Takeover
 
 OLD_LEG_FOR = timedelta(seconds=10)
 RESTART_EVERY = timedelta(seconds=2)
@@ -257,16 +258,16 @@ class Call:
         else:
             key = event.key
         resume_seq = event.resume_seq if fits and place.is_kept else None
-        return self._seat(place, event.connection, event.codecs, key, resume_seq, now)
+        return self._seat(place, event, key, now, resume_seq=resume_seq)
 
     def _seat(
         self,
         place: Place,
-        connection: ConnectionId,
-        codecs: tuple[str, ...],
+        newcomer: ev.Join | Takeover,
         key: str,
-        resume_seq: int | None,
         now: datetime,
+        *,
+        resume_seq: int | None = None,
     ) -> list[Effect]:
         """Let a connection sit down in a place; a former one is closed."""
         effects: list[Effect] = []
@@ -278,7 +279,8 @@ class Call:
             gap_ms = round((now - place.lost_at).total_seconds() * 1000)
             effects.append(RecordEvent("socket_resumed", place.id, {"gap_ms": gap_ms}))
         place.step(SeatEvent.ENTER)
-        place.connection, place.lost_at, place.codecs, place.key = connection, None, codecs, key
+        place.connection, place.codecs = newcomer.connection, newcomer.codecs
+        place.lost_at, place.key = None, key
         if resume_seq is None:
             place.media = None
             place.failures, place.retry_at = 0, None
@@ -287,7 +289,7 @@ class Call:
         elif place.leg is not None:
             place.leg.negotiation.prolong(now)
         effects.append(RecordPlace(place.id, self._pairing.view(place, self.mode.mode), place.seat_hash))
-        effects.append(SeatIn(connection, place.id, self._welcome(place, resume_seq), resume_seq))
+        effects.append(SeatIn(newcomer.connection, place.id, self._welcome(place, resume_seq), resume_seq))
         return effects
 
     def _welcome(self, place: Place, resume_seq: int | None) -> Welcome:
@@ -389,7 +391,7 @@ class Call:
         if newcomer is None:
             return []
         place.seat_hash = newcomer.fresh_hash
-        return self._seat(place, newcomer.connection, newcomer.codecs, newcomer.fresh_key, None, now)
+        return self._seat(place, newcomer, newcomer.fresh_key, now)
 
     def _leg_up(self, event: ev.LegUp) -> list[Effect]:
         _, leg = self._owner(event.leg)

@@ -112,7 +112,7 @@ class Hub:
         for wire in list(self._carrier.wires.values()):
             wire.close(CloseCode.RESTART, reason)
         deadline_s = self.clock.monotonic() + CLOSE_WITHIN_S
-        while self._carrier.wires and self.clock.monotonic() < deadline_s:
+        while self._carrier.wires and self.clock.monotonic() < deadline_s:  # noqa: ASYNC110  # once in a life
             await asyncio.sleep(0.02)
         await self._journal.close()
 
@@ -379,7 +379,10 @@ class Hub:
     # --- for the rest of the program
 
     async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
-        """End a session, live or not; ``by`` is a word such as ``api``. Raises ``NotFound``, or ``InvalidState`` when it has ended."""
+        """End a session, live or not; ``by`` is a word such as ``api``.
+
+        Raises ``NotFound``, or ``InvalidState`` when it has ended.
+        """
         live = self._lives.get(session_id)
         if live is not None:
             self.apply(live, ev.Ends(reason, by))

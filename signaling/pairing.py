@@ -209,20 +209,16 @@ class Pairing:
     def view(self, subject: Place, mode: Mode) -> WireState:
         """Say which state of ``subject`` the other side is told."""
         observer = self.other(subject)
-        if subject.seat is Seat.ABSENT:
-            return WireState.ABSENT
-        if subject.seat is Seat.LEFT:
-            return WireState.LEFT
-        if mode is Mode.CHAT:
-            if subject.seat is Seat.LOST:
-                return WireState.INTERRUPTED
-            return WireState.CONNECTED if observer.is_kept else WireState.WAITING
-        carrier = self.carrier(subject)
+        if not subject.is_kept:
+            return WireState.ABSENT if subject.seat is Seat.ABSENT else WireState.LEFT
+        carrier = self.carrier(subject) if mode is not Mode.CHAT else None
         if carrier is not None and observer.leg is not None and observer.leg is self.carrier(observer):
             return WireState.INTERRUPTED if carrier.path is Path.SILENT else WireState.CONNECTED
         if subject.seat is Seat.LOST:
             return WireState.INTERRUPTED
-        return WireState.CONNECTING if observer.is_kept else WireState.WAITING
+        if not observer.is_kept:
+            return WireState.WAITING
+        return WireState.CONNECTED if mode is Mode.CHAT else WireState.CONNECTING
 
 
 def _at_rest(leg: Leg) -> bool:

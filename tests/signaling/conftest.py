@@ -64,7 +64,7 @@ class Person:
 
     async def ask(self, kind: str, **fields: object) -> dict[str, Any]:
         """Send a request and return its answer."""
-        ref = fields.pop("ref", f"r{next(self.refs)}")
+        ref = fields.pop("ref", f"{id(self)}-{next(self.refs)}")
         await self.send(kind, ref=ref, **fields)
         return await self.until(lambda m: m["type"] in ("ok", "error") and m.get("ref") == ref)
 
@@ -106,8 +106,12 @@ class Person:
 
     async def closed(self, within_s: float = 3.0) -> int:
         """Wait for the close and return its code."""
+        async with asyncio.timeout(within_s):
+            return await self._closed()
+
+    async def _closed(self) -> int:
         while True:
-            message = await self.socket.receive(within_s)
+            message = await self.socket.receive()
             if message.type is aiohttp.WSMsgType.TEXT:
                 self.heard.append(msgspec.json.decode(message.data))
                 continue
@@ -163,11 +167,11 @@ class House:
         assert record is not None
         return record
 
-    def token(self, session: SessionRecord, index: int, **changes: Any) -> str:
-        place = session.participants[index]
+    def token(self, record: SessionRecord, index: int, **changes: Any) -> str:
+        place = record.participants[index]
         return self.tokens.issue_place(
             participant=changes.get("participant", place.id),
-            session=changes.get("session", session.id),
+            session=changes.get("session", record.id),
             role=changes.get("role", place.role.value),
             now=self.clock.now(),
             expires=changes.get("expires", self.clock.now() + timedelta(hours=1)),
@@ -253,6 +257,7 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
             await person.socket.close()
         await house.hub.close()
         await house.client.close()
+    for house in made:
         await house.database.close()
 
 

@@ -49,7 +49,7 @@ def answer_to(
 class FakeRelay:
     """Writes down every command. ``connects``: DTLS is up as soon as an answer was read."""
 
-    on_event: Callable[[MediaEvent], None] = lambda event: None
+    on_event: Callable[[MediaEvent], None] = lambda _event: None
     connects: bool = True
     ready: bool = True
     requests: dict[LegId, list[OfferRequest]] = field(default_factory=dict)

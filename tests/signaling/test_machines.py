@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import InvalidState
 from core.ids import ParticipantId
+from media.codecs import Mode
 from media.events import LegId
 from signaling import connection, negotiation, participant, takeover
 from signaling import leg as legs
@@ -18,7 +19,7 @@ from signaling.connection import Connection, Refusal
 from signaling.leg import Leg
 from signaling.negotiation import Content, Negotiation
 from signaling.participant import ConnectionId, Place
-from signaling.protocol import Chat, CloseCode, Hello, Ping
+from signaling.protocol import Chat, ClientMessage, CloseCode, Hello, Ping
 from signaling.takeover import Takeover
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -35,7 +36,7 @@ def make_place(state: participant.Seat) -> Place:
 def apply_negotiation(machine: Negotiation, event: negotiation.Event) -> None:
     match event:
         case negotiation.Event.OFFER:
-            machine.offer(Content(mode=negotiation.Mode.VIDEO, peer=None), NOW)
+            machine.offer(Content(mode=Mode.VIDEO, peer=None), NOW)
         case negotiation.Event.ANSWER:
             machine.answer()
         case negotiation.Event.TIMEOUT:
@@ -45,7 +46,7 @@ def apply_negotiation(machine: Negotiation, event: negotiation.Event) -> None:
 
 
 def make_negotiation(state: negotiation.State) -> Negotiation:
-    return Negotiation(state=state, offered=Content(mode=negotiation.Mode.VIDEO, peer=None))
+    return Negotiation(state=state, offered=Content(mode=Mode.VIDEO, peer=None))
 
 
 Machine = tuple[Any, Any, dict[Any, Any], Callable[[Any], Any], Callable[[Any, Any], None], str]
@@ -122,7 +123,9 @@ def test_a_path_takes_every_event(path: legs.Path, event: legs.PathEvent) -> Non
         (connection.State.CLOSED, Ping(), Refusal()),
     ],
 )
-def test_what_becomes_of_a_message(state: connection.State, message: Any, verdict: Refusal | None) -> None:
+def test_what_becomes_of_a_message(
+    state: connection.State, message: ClientMessage, verdict: Refusal | None
+) -> None:
     assert Connection(0.0, state).verdict(message) == verdict
 
 

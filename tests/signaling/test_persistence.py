@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from core.ids import SessionId
 from signaling import directory
 from tests.signaling.conftest import House

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -125,7 +126,5 @@ def test_no_text_raises_anything_else(text: str) -> None:
 )
 def test_no_object_raises_anything_else(fields: dict[str, object], kind: str) -> None:
     text = msgspec.json.encode({"type": kind, **fields}).decode()
-    try:
-        decode(text)
-    except MalformedMessage as error:
-        assert "\n" not in str(error)
+    with contextlib.suppress(MalformedMessage):
+        assert isinstance(decode(text), CLIENT_MESSAGES[kind])

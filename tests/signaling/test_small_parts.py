@@ -53,7 +53,7 @@ def test_a_transcript_keeps_the_newest_lines() -> None:
     transcript = Transcript()
     for number in range(MAX_LINES + 5):
         transcript.say(sender="p", ref="r", text=str(number), tag="t", now=NOW)
-    assert [line.text for line in transcript.lines][0] == "5"
+    assert transcript.lines[0].text == "5"
     for _ in range(100):
         transcript.say(sender="p", ref="r", text="x" * 4_000, tag="t", now=NOW)
     assert sum(len(line.text) for line in transcript.lines) <= 256 * 1024
