@@ -21,9 +21,9 @@ from media.description import Answer as ReadAnswer
 from media.events import LegId
 from signaling import events as ev
 from signaling import protocol as wire
-from signaling.call import Refused
 from signaling.live import Live
 from signaling.participant import Seat
+from signaling.terms import Refused
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ from media.description import Answer
 from media.events import LegId, MediaEvent
 from signaling import directory
 from signaling import events as ev
-from signaling.call import CallState
 from signaling.carrying import Carrier, RelayLike
 from signaling.connection import State
 from signaling.directory import SessionRecord, SessionState
@@ -57,6 +56,7 @@ from signaling.protocol import (
     decode,
 )
 from signaling.quality_watch import QualityWatch
+from signaling.terms import CallState
 from signaling.wire import Wire
 
 logger = logging.getLogger(__name__)

@@ -12,13 +12,14 @@ from typing import Protocol
 from core.errors import TeduhError, Unauthenticated
 from core.ids import ParticipantId, SessionId
 from media.description import VoiceProfile
-from signaling.call import Call, CallState, CallTerms
+from signaling.call import Call
 from signaling.directory import SessionRecord, SessionState
 from signaling.events import Join
 from signaling.live import Live
 from signaling.mode import ModeState
 from signaling.participant import Place, Seat
 from signaling.protocol import CloseCode, Hello, IceServer
+from signaling.terms import CallState, CallTerms
 from signaling.wire import Wire
 
 _NOBODY = {"absent", "left"}

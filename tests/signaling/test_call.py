@@ -16,10 +16,11 @@ from media.description import Answer, Direction, OfferRequest
 from media.events import LegId, Streams
 from signaling import effects as fx
 from signaling import events as ev
-from signaling.call import IN_EVERY_STATE, Call, CallState, CallTerms, Refused
+from signaling.call import IN_EVERY_STATE, Call
 from signaling.mode import ModeState, Verdict
 from signaling.participant import ConnectionId, Place
 from signaling.protocol import CloseCode, Ended, Error, MediaState, Peer, Reason, Welcome, WireState
+from signaling.terms import CallState, CallTerms, Refused
 from tests.signaling.relay import answer_to, line
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling import call, dispatch, hub
+from signaling import call, dispatch, hub, legs
 from signaling.protocol import (
     CLIENT_MESSAGES,
     SERVER_MESSAGES,
@@ -66,7 +66,7 @@ def test_every_close_code_is_in_the_table_and_nothing_else() -> None:
 
 def test_every_error_code_in_the_source_is_in_the_page() -> None:
     listed = set(re.findall(r"`([a-z_]+)`", PAGE))
-    source = "".join(Path(module.__file__ or "").read_text() for module in (call, dispatch, hub))
+    source = "".join(Path(module.__file__ or "").read_text() for module in (call, dispatch, hub, legs))
     used = set(re.findall(r'Refused\(\s*"(\w+)"', source)) | set(re.findall(r'code="(\w+)"', source))
     assert used <= listed
 
