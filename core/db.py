@@ -7,6 +7,7 @@ commits: ``async with database.sessions.begin() as db: ...``.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, event, text
@@ -86,6 +87,17 @@ class Database:
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False
         )
+
+    def touch(self) -> None:
+        """Make the file of a SQLite database unless it is there; raises ``OSError`` when it cannot be.
+
+        To be called before the first connection: aiosqlite's thread would speak of the failure too,
+        after the loop has gone.
+        """
+        url = self.engine.url
+        if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
+            with Path(str(url.database)).open("ab"):
+                pass
 
     async def check(self) -> None:
         """Raise unless the database answers."""

@@ -37,6 +37,7 @@ def upgrade_connection(connection: Connection, revision: str = "head") -> None:
 async def upgrade(database: Database) -> None:
     """Bring a database up to date. Raises ``ConfigError`` for one that is not there or is newer than this."""
     try:
+        database.touch()
         async with database.engine.begin() as connection:
             await connection.run_sync(upgrade_connection)
     except CommandError as error:
