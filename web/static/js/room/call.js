@@ -97,7 +97,7 @@ export class Call {
       void this.#look();
     };
     window.addEventListener('online', this.networkChanged);
-    /** @type {any} */ (navigator).connection?.addEventListener?.('change', this.networkChanged);
+    this.network = /** @type {any} */ (navigator).connection?.type;
   }
 
   /** @param {RTCIceServer[]} servers */
@@ -191,6 +191,7 @@ export class Call {
 
   /** @param {string} why */
   #finish(why) {
+    if (this.over) return;
     const { reason, by } = this.endedBy;
     this.close();
     this.options.over(why, reason === 'time_over' ? 'time' : by && by !== this.me ? 'other' : by ? 'me' : '');
@@ -200,6 +201,12 @@ export class Call {
 
   async #look() {
     if (this.over) return;
+    // The event `change` also comes for each new estimate of the speed; only another kind of network counts.
+    const network = /** @type {any} */ (navigator).connection?.type;
+    if (network !== this.network && network !== 'none') {
+      this.network = network;
+      this.line.networkChanged();
+    }
     const now = performance.now();
     const report = this.peer.pc && (await this.peer.stats());
     if (this.over) return;
@@ -323,7 +330,6 @@ export class Call {
     this.over = true;
     window.clearInterval(this.timer);
     window.removeEventListener('online', this.networkChanged);
-    /** @type {any} */ (navigator).connection?.removeEventListener?.('change', this.networkChanged);
     this.signal.close();
     this.peer.close();
     this.chat.allow(false);
