@@ -7,6 +7,8 @@ import socket
 from collections import Counter
 
 ETH_P_ALL = 3
+UDP = 17
+UDP_HEADER = 8
 PACKET_OUTGOING = 4  # linux/if_packet.h; on the loopback each packet is seen going out and coming in
 BUFFER_BYTES = 4 << 20
 
@@ -14,11 +16,17 @@ Endpoint = tuple[str, int]
 
 
 class Sniffer:
-    """Bytes of IP packets (headers included) from or to each of the (address, port) asked for."""
+    """Bytes of IP packets (headers included) from or to each of the (address, port) asked for.
+
+    ``kinds`` and ``counts`` are bytes and packets over UDP by what is in them and the way they go:
+    up is towards the endpoint.
+    """
 
     def __init__(self, endpoints: set[Endpoint]) -> None:
         self.bytes: Counter[Endpoint] = Counter()
         self.packets: Counter[Endpoint] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self._endpoints = {(socket.inet_aton(host), port): (host, port) for host, port in endpoints}
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
         self._socket.settimeout(0)
@@ -33,6 +41,8 @@ class Sniffer:
         """Begin again at zero."""
         self.bytes.clear()
         self.packets.clear()
+        self.kinds.clear()
+        self.counts.clear()
 
     def close(self) -> None:
         """Stop."""
@@ -57,4 +67,18 @@ class Sniffer:
             if found is not None:
                 self.bytes[found] += total
                 self.packets[found] += 1
+                if data[9] == UDP:
+                    kind = _kind(data[at + UDP_HEADER : at + UDP_HEADER + 2])
+                    way = "down" if address == 12 else "up"
+                    self.kinds[f"{kind} {way}"] += total
+                    self.counts[f"{kind} {way}"] += 1
                 return
+
+
+def _kind(start: bytes) -> str:
+    """What a datagram is by its first two bytes (RFC 7983, RFC 5761)."""
+    if len(start) < 2 or start[0] < 4:
+        return "STUN"
+    if start[0] < 64:
+        return "DTLS"
+    return "RTCP" if 191 < start[1] < 224 else "RTP"

@@ -42,12 +42,13 @@ PROFILES = (Profile("default", 24, 40, 14.0), Profile("lowest", 12, 60, 9.0))
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """MB an hour, packets a second, and what the receiver's statistics say came."""
+    """MB an hour, packets a second, what the receiver's statistics say came, and media by kind."""
 
     media_mb: float
     signaling_mb: float
     packets_per_s: float
     heard: float
+    parts: dict[str, str]
 
 
 async def listener(playwright: Playwright, sound: Path) -> Browser:
@@ -89,6 +90,10 @@ async def measure(folder: Path, red: Browser, blue: Browser, profile: Profile, s
                 sniffer.bytes[signaling] * per_hour,
                 sniffer.packets[media] / seconds,
                 await call.blue.count("in_audio", "packets") - before,
+                {
+                    kind: f"{count * per_hour:.2f} MB/h, {sniffer.counts[kind] / seconds:.1f}/s"
+                    for kind, count in sorted(sniffer.kinds.items())
+                },
             )
     finally:
         sniffer.close()
@@ -102,6 +107,7 @@ async def main() -> None:
     asked.add_argument("--only", help="default or lowest")
     options = asked.parse_args()
     figures: list[Figure] = []
+    parts: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         speech: Speech = write_speech(Path(folder) / "speech.wav")
         write_silence(Path(folder) / "silence.wav")
@@ -113,6 +119,7 @@ async def main() -> None:
                 if options.only in (None, profile.name):
                     used = await measure(Path(folder) / profile.name, red, blue, profile, options.seconds)
                     figures += lines(profile, used)
+                    parts.append(f"{profile.name} profile: {used.parts}")
                     print(f"  {profile.name}: {used}", flush=True)
             await red.close()
             await blue.close()
@@ -121,6 +128,7 @@ async def main() -> None:
         figures,
         f"Chromium {version}; speech file of {speech.seconds:.1f} s with {speech.share:.0%} speech, looped; "
         f"{options.seconds:.0f} s counted for each profile, IPv4 and UDP or TCP headers included",
+        *parts,
     )
 
 
