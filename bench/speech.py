@@ -1,4 +1,7 @@
-"""A microphone's file: espeak-ng reads, pauses are put between, until 71 % of the time is speech."""
+"""A microphone's file: espeak-ng reads, pauses are put between, until 71 % of the time is speech.
+
+Speech is what talkspurts cover; a gap of up to 200 ms within one is part of it (ITU-T P.59, 2.2).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 SHARE = 0.71
 FRAME_S = 0.02
 SILENCE_RMS = 200  # of 32,767: about -44 dB
+BRIDGED_FRAMES = 10  # gaps of up to 200 ms
 SENTENCES = (
     "Good morning, it is good that you have come back this week.",
     "I did not sleep well, and on Tuesday everything came at once.",
@@ -26,7 +30,7 @@ SENTENCES = (
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What was written: rate in Hz, length in seconds, and the share of frames that are not silent."""
+    """What was written: its length in seconds, and which share of it is speech."""
 
     seconds: float
     share: float
@@ -51,10 +55,16 @@ def write_silence(path: Path, *, seconds: int = 10, rate: int = 48_000) -> None:
 
 
 def active_share(samples: array.array[int], rate: int) -> float:
-    """The share of 20 ms frames whose loudness is above that of a quiet room."""
+    """The share of the time that talkspurts cover: loud frames of 20 ms and the short gaps between."""
     size = round(rate * FRAME_S)
-    frames = range(0, len(samples) - size + 1, size)
-    active = sum(1 for at in frames if _rms(samples[at : at + size]) > SILENCE_RMS)
+    frames = [_rms(samples[at : at + size]) > SILENCE_RMS for at in range(0, len(samples) - size + 1, size)]
+    active = 0
+    last = -BRIDGED_FRAMES - 2
+    for number, loud in enumerate(frames):
+        if loud:
+            gap = number - last - 1
+            active += 1 + (gap if gap <= BRIDGED_FRAMES else 0)
+            last = number
     return active / max(1, len(frames))
 
 
