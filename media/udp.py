@@ -83,7 +83,7 @@ class UdpSocket:
             logger.exception("media.receive_failed")
             self._forwarder.counters["internal_errors"] += 1
 
-    def _receive(self) -> None:  # noqa: C901, PLR0912  # the packet path, as in forwarding.py
+    def _receive(self) -> None:  # noqa: C901, PLR0912, PLR0915  # the packet path, as in forwarding.py
         """Take at most 256 datagrams; packets in a row for one path leave in one system call.
 
         Each packet is received right behind the waiting batch, so the segments already stand side
@@ -99,7 +99,12 @@ class UdpSocket:
             try:
                 received, address = receive(view[end:] if end else view, MAX_PACKET + 1)
             except BlockingIOError:
-                break
+                if target is None:
+                    break
+                # While the batch leaves, the rest of a burst may come: that saves a wake-up.
+                self._flush(target, view[start:end], size, segments)
+                target, start, end = None, 0, 0
+                continue
             except OSError:
                 # An ICMP error of an earlier send, for instance; the next datagram is another matter.
                 forwarder.counters["receive_errors"] += 1
