@@ -55,7 +55,8 @@ class OfferRequest:
 
     ``payload_types`` are the numbers to list, in order; ``peer`` is the other participant's id
     (cname and msid), None while nobody else is there; ``streams`` are the other side's SSRCs.
-    ``restart`` asks for new ICE credentials.
+    ``restart`` asks for new ICE credentials; ``inactive`` are kinds that stay inactive though the mode has
+    them, because a line of theirs was answered with port 0.
     """
 
     negotiation: int
@@ -64,6 +65,7 @@ class OfferRequest:
     peer: str | None = None
     streams: Streams = field(default_factory=Streams)
     restart: bool = False
+    inactive: frozenset[Kind] = frozenset()
     voice: VoiceProfile = field(default_factory=VoiceProfile)
 
 
@@ -143,7 +145,9 @@ def write_offer(endpoint: Endpoint, request: OfferRequest) -> str:
 
 def _media_lines(mid: int, kind: Kind, endpoint: Endpoint, request: OfferRequest) -> list[str]:
     video_mode = request.mode is Mode.VIDEO
-    active = video_mode or (request.mode is Mode.VOICE and kind is Kind.AUDIO)
+    active = (
+        video_mode or (request.mode is Mode.VOICE and kind is Kind.AUDIO)
+    ) and kind not in request.inactive
     numbers = [number for number in request.payload_types if KIND_OF.get(number) is kind]
     lines = [
         f"m={kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, numbers))}",

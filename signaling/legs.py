@@ -195,6 +195,7 @@ class Legs:
                 peer=content.peer,
                 streams=content.streams,
                 restart=restart,
+                inactive=content.inactive,
                 voice=self.terms.voice,
             )
             effects.append(MakeOffer(place.id, leg.id, request))

@@ -65,11 +65,12 @@ class Content:
     peer: str | None
     payload_types: tuple[int, ...] = FIRST_OFFER
     streams: Streams = field(default_factory=Streams)
+    inactive: frozenset[Kind] = frozenset()
 
     @property
     def kinds(self) -> frozenset[Kind]:
         """The kinds whose lines are active in this offer."""
-        return KINDS_OF_MODE[self.mode]
+        return KINDS_OF_MODE[self.mode] - self.inactive
 
     def numbers(self, kind: Kind) -> frozenset[int]:
         """The payload types that the offer lists for a kind."""

@@ -65,6 +65,7 @@ class Pairing:
             streams = _sent(both_up[1] if leg is both_up[0] else both_up[0])
         return Content(
             mode=_mode_of(kinds),
+            inactive=KINDS_OF_MODE[_mode_of(kinds)] - kinds,
             peer=other.id,
             payload_types=_listable(numbers),
             streams=Streams(

@@ -9,7 +9,7 @@ import time
 import pytest
 from aiortc.sdp import SessionDescription
 
-from media.codecs import FIRST_OFFER, Mode, common
+from media.codecs import FIRST_OFFER, Kind, Mode, common
 from media.description import (
     Direction,
     Endpoint,
@@ -100,6 +100,14 @@ def test_directions_and_port_0() -> None:
     rejected = read_answer(answer().replace("m=video 9", "m=video 0")).video
     assert rejected.rejected
     assert not rejected.active
+
+
+def test_a_kind_that_was_rejected_stays_inactive() -> None:
+    read = SessionDescription.parse(
+        offer(inactive=frozenset({Kind.AUDIO}), peer="p", streams=Streams((1,), (2, 3)))
+    )
+    assert [media.direction for media in read.media] == ["inactive", "sendrecv"]
+    assert [len(media.ssrc) for media in read.media] == [0, 2]
 
 
 @pytest.mark.parametrize(

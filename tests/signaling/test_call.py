@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidState
 from core.ids import ParticipantId
-from media.codecs import Mode
+from media.codecs import Kind, Mode
 from media.description import Answer, Direction, OfferRequest
 from media.events import LegId, Streams
 from signaling import effects as fx
@@ -354,6 +354,22 @@ def test_a_rejected_line_is_inactive_for_both() -> None:
     rig.answer_all()
     assert rig.request(A).mode is rig.request(B).mode is Mode.VOICE
     assert set(rig.forwards.values()) == {(True, False)}
+
+
+def test_a_rejected_voice_leaves_the_picture() -> None:
+    rig = Rig()
+    rig.join(A)
+    rig.join(B)
+    rig.answer(A)
+    plain = answer_to(rig.request(B), base=2000)
+    rig.answer(B, Answer(line(rejected=True), plain.video, plain.fingerprints))
+    for _ in range(2):
+        for who in (A, B):
+            if rig.leg_of[who] in rig.open_offers:
+                again = answer_to(rig.request(who), base=2000 if who == B else 1000)
+                rig.answer(who, Answer(line(rejected=True), again.video, again.fingerprints))
+    for who in (A, B):
+        assert (rig.request(who).mode, rig.request(who).inactive) == (Mode.VIDEO, frozenset({Kind.AUDIO}))
 
 
 def test_a_side_that_only_receives_is_not_forwarded() -> None:
