@@ -98,6 +98,7 @@ export class Chat {
     this.typedAt = 0;
     this.#fit();
     this.#enable();
+    this.field.focus(); // The button is disabled now, and a disabled element loses the focus.
     this.#say(newRef(), text);
   }
 

@@ -9,7 +9,7 @@ export const SILENT_MS = 950;
 /** The same while nobody else is there: the server then sends only every 5 s. */
 export const IDLE_SILENT_MS = 13000;
 /** When ICE is restarted after the last sign of life, in ms; afterwards every RESTART_EVERY_MS. */
-export const RESTARTS_MS = [2500, 5000];
+export const RESTARTS_MS = [2000, 5000];
 export const RESTART_EVERY_MS = 10000;
 /** In this time after a return both directions must have carried something, in ms. */
 export const VERIFY_MS = 3000;
