@@ -41,6 +41,21 @@ async def test_firefox_reloads_and_continues(
         await call.red.sees(BLUE)
 
 
+@pytest.mark.parametrize("fault", ["rebind", "move", "cut"])
+async def test_firefox_comes_back(
+    stage: Stage, red_browser: Browser, blue_firefox: Browser, fault: str
+) -> None:
+    """Firefox says USE-CANDIDATE once: after a NAT rebind its later checks have to move the path."""
+    async with two_people(stage, red_browser, blue_firefox) as call:
+        await call.both_decode()
+        getattr(stage.blue, fault)()
+        await asyncio.sleep(4)
+        stage.blue.heal()
+        await call.red.reaches("connected")
+        await call.blue.reaches("connected")
+        await call.both_decode()
+
+
 @pytest.mark.parametrize("far", ["chromium", "firefox"])
 async def test_where_udp_is_blocked_media_goes_over_tcp(
     stage: Stage, red_browser: Browser, blue_browser: Browser, blue_firefox: Browser, far: str
