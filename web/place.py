@@ -22,6 +22,10 @@ from web.client import client_address, own_origins
 from web.services import SERVICES, Services
 
 TICKET_PREFIX = "teduh.ticket."
+COOKIE_PREFIX = "teduh_place_"
+# Each is about 400 bytes, and a server takes 8 KiB of them at most: with all of a counselor's day it
+# would answer nothing any more.
+MOST_PLACES = 8
 
 
 class CodeIn(msgspec.Struct, frozen=True):
@@ -76,6 +80,12 @@ async def exchange(request: http.Request) -> http.Response:
         samesite="Strict",
         secure=services.config.secure,
     )
+    # Browsers send the oldest first (RFC 6265, 5.4).
+    others = [
+        name for name in request.cookies if name.startswith(COOKIE_PREFIX) and name != cookie_name(place.id)
+    ]
+    for name in others[: max(0, len(others) + 1 - MOST_PLACES)]:
+        response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=services.config.secure)
     return response
 
 
@@ -114,7 +124,7 @@ def read_place(request: http.Request) -> ParticipantId | None:
 
 def cookie_name(participant: ParticipantId) -> str:
     """Name the cookie of a place: one browser may sit in several."""
-    return f"teduh_place_{participant}"
+    return f"{COOKIE_PREFIX}{participant}"
 
 
 async def _place(db: AsyncSession, participant: ParticipantId) -> tuple[SessionRecord, ParticipantRecord]:

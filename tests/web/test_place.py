@@ -53,6 +53,25 @@ async def test_the_cookie_is_out_of_scripts_reach(program: Program, client: Clie
     assert flags == {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=86400"}
 
 
+async def test_a_browser_keeps_eight_places_and_no_more(program: Program, client: Client) -> None:
+    for _ in range(10):
+        _, place = await exchange(client, code_of(await program.create()))
+        assert f"teduh_place_{place['participant']}" in {one.key for one in client.session.cookie_jar}
+    assert len(client.session.cookie_jar) == 8
+
+
+async def test_the_oldest_place_gives_way(program: Program, client: Client) -> None:
+    code = code_of(await program.create())
+    sent = "; ".join(["lang=id", *(f"teduh_place_p_{number}=x" for number in (9, 1, 2, 3, 4, 5, 6, 7, 8))])
+    async with client.post("/api/v1/place", json={"code": code}, headers={"Cookie": sent}) as answer:
+        given = [
+            cookie.partition("=")[0]
+            for cookie in answer.headers.getall("Set-Cookie")
+            if "Max-Age=0" in cookie
+        ]
+    assert given == ["teduh_place_p_9", "teduh_place_p_1"]
+
+
 async def test_a_reloaded_page_gets_a_new_ticket(program: Program, client: Client, clock: FakeClock) -> None:
     made = await program.create()
     _, first = await exchange(client, code_of(made))
