@@ -6,12 +6,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from core.clock import rfc3339
 from core.errors import TeduhError
 from signaling.protocol import MAX_CHAT_CHARS, ChatLine
 
 MAX_LINES = 500
-MAX_CHARS = 256 * 1024
+# As they stand on the wire: a control character is six bytes of JSON there, and whoever enters is sent
+# all lines at once (``signaling.wire.MAX_QUEUED_BYTES``).
+MAX_BYTES = 256 * 1024
 
 
 class ChatRefused(TeduhError):
@@ -25,7 +29,7 @@ class Transcript:
     """The lines of one session, oldest first; the oldest go when it grows too large."""
 
     lines: deque[ChatLine] = field(default_factory=deque)
-    _chars: int = 0
+    _bytes: int = 0
     _said: int = 0
 
     def say(self, *, sender: str, ref: str, text: str, tag: str, now: datetime) -> ChatLine:
@@ -35,7 +39,11 @@ class Transcript:
         self._said += 1
         line = ChatLine(id=f"c_{tag}{self._said}", ref=ref, sender=sender, text=text, at=rfc3339(now) or "")
         self.lines.append(line)
-        self._chars += len(text)
-        while len(self.lines) > MAX_LINES or self._chars > MAX_CHARS:
-            self._chars -= len(self.lines.popleft().text)
+        self._bytes += _size(text)
+        while len(self.lines) > MAX_LINES or self._bytes > MAX_BYTES:
+            self._bytes -= _size(self.lines.popleft().text)
         return line
+
+
+def _size(text: str) -> int:
+    return len(msgspec.json.encode(text))

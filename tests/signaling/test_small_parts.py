@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from media.events import LegId, LegSample
-from signaling.chat import MAX_LINES, Transcript
+from signaling.chat import MAX_BYTES, MAX_LINES, Transcript
 from signaling.device import describe
 from signaling.grades import grade
-from signaling.protocol import Candidate, Error, Grade, Ok, QualityReport
+from signaling.protocol import Candidate, Error, Grade, Ok, QualityReport, encode
 from signaling.quality_log import Meter, clamped
 from signaling.refs import MAX_REFS, Refs
+from signaling.wire import MAX_QUEUED_BYTES
 from tests.signaling.relay import sample
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -33,6 +34,14 @@ LEG = LegId("l")
 )
 def test_grades(one: LegSample, graded: Grade, *, expected: bool) -> None:
     assert grade(one, rtt_ms=one.rtt_ms, expected=expected) is graded
+
+
+def test_a_transcript_of_control_characters_stays_small_enough_to_be_sent_at_once() -> None:
+    transcript = Transcript()
+    for _ in range(100):
+        transcript.say(sender="p", ref="r", text="\x01" * 4_000, tag="", now=NOW)
+    sent = sum(len(encode(line, seq=1)) for line in transcript.lines)
+    assert MAX_BYTES / 2 < sent < 1.1 * MAX_BYTES < MAX_QUEUED_BYTES
 
 
 @pytest.mark.parametrize(
