@@ -198,10 +198,29 @@ class Carrier:
     # --- journal
 
     def _record(self, live: Live, effect: fx.RecordEffect) -> None:
-        self._journal.put(_job(live.id, effect, self._clock.now()))
+        match effect:
+            case fx.RecordPlace():
+                self._record_place(effect)
+            case fx.RecordMode():
+                self._journal.put(_job(live.id, effect, self._clock.now()), about=("mode", live.id))
+            case _:
+                self._journal.put(_job(live.id, effect, self._clock.now()))
+
+    def _record_place(self, effect: fx.RecordPlace) -> None:
+        """Keep state and seat apart: a newer state replaces an older one, and never the seat."""
+        now, participant, state, seat = self._clock.now(), effect.participant, effect.state, effect.seat_hash
+        if seat is not None:
+            self._journal.put(
+                lambda db: directory.record_participant(db, participant_id=participant, seat=seat, now=now),
+                about=("seat", participant),
+            )
+        self._journal.put(
+            lambda db: directory.record_participant(db, participant_id=participant, state=state, now=now),
+            about=("state", participant),
+        )
 
 
-def _job(session: SessionId, effect: fx.RecordEffect, now: datetime) -> Job:
+def _job(session: SessionId, effect: fx.RecordState | fx.RecordMode | fx.RecordEvent, now: datetime) -> Job:
     match effect:
         case fx.RecordState():
             state, reason = SessionState(effect.state), effect.reason
@@ -211,11 +230,6 @@ def _job(session: SessionId, effect: fx.RecordEffect, now: datetime) -> Job:
         case fx.RecordMode():
             mode = effect.mode
             return lambda db: directory.record_mode(db, session_id=session, mode=mode)
-        case fx.RecordPlace():
-            place = effect
-            return lambda db: directory.record_participant(
-                db, participant_id=place.participant, state=place.state, seat=place.seat_hash, now=now
-            )
         case fx.RecordEvent():
             event = effect
             return lambda db: directory.record_event(

@@ -7,10 +7,13 @@ with the first ``hello``, so a restarted process loses none, and forgotten when 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import secrets
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -65,6 +68,7 @@ __all__ = ["Hub", "SignalingSettings"]
 
 TICK_S = 0.25
 CLOSE_WITHIN_S = 3.0
+MOST_OVER = 1_000
 
 
 class Hub:
@@ -89,6 +93,8 @@ class Hub:
         self._watch = QualityWatch(relay=relay, journal=self._journal, send=self.send)
         self._lives: dict[SessionId, Live] = {}
         self._session_of: dict[ParticipantId, SessionId] = {}
+        # Ended lately: the database may not know it yet.
+        self._over: OrderedDict[SessionId, Ended] = OrderedDict()
         self._numbers = itertools.count(1)
         self._media_events: deque[MediaEvent] = deque()
         self._ticking: asyncio.Task[None] | None = None
@@ -124,24 +130,37 @@ class Hub:
     async def _tick_for_ever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            try:
+            with self._alone("signal.tick_failed"):
                 self.tick()
-            except Exception:
-                self._counts["internal_errors"] += 1
-                logger.exception("signal.tick_failed")
 
     def tick(self) -> None:
         """Let time pass: heartbeats, deadlines, quality. Called four times a second."""
         now, now_s = self.clock.now(), self.clock.monotonic()
         for wire in list(self._carrier.wires.values()):
-            self._beat(wire, now_s)
+            with self._alone("signal.beat_failed"):
+                self._beat(wire, now_s)
         for live in list(self._lives.values()):
-            deadline = live.call.next_deadline
-            if deadline is not None and deadline <= now:
-                self.apply(live, ev.Tick())
-            self._watch.look(live, now=now, now_s=now_s)
-            if live.call.is_idle:
-                self._forget(live)
+            with self._alone("signal.tick_failed"):
+                self._tick_one(live, now, now_s)
+
+    @contextlib.contextmanager
+    def _alone(self, event: str) -> Iterator[None]:
+        """Let what fails for one session or connection be nobody else's trouble."""
+        try:
+            yield
+        except Exception:
+            self._counts["internal_errors"] += 1
+            logger.exception(event)
+
+    def _tick_one(self, live: Live, now: datetime, now_s: float) -> None:
+        deadline = live.call.next_deadline
+        if deadline is not None and deadline <= now:
+            self.apply(live, ev.Tick())
+        if live.id not in self._lives:
+            return
+        self._watch.look(live, now=now, now_s=now_s)
+        if live.call.is_idle:
+            self._forget(live)
 
     def _beat(self, wire: Wire, now_s: float) -> None:
         if wire.machine.hello_is_late(now_s):
@@ -281,6 +300,8 @@ class Hub:
         live = self._lives.get(session) if session is not None else None
         if live is None:
             record = await self._find(asked)
+            if record.id in self._over:
+                raise _HasEnded(self._over[record.id])
             if record.state is SessionState.ENDED:
                 raise _HasEnded(Ended(reason=record.ended_reason or "ended", by=None))
             # Another hello may have loaded it meanwhile.
@@ -320,8 +341,15 @@ class Hub:
         """Let an event happen to a call. Raises ``Refused`` or ``InvalidState`` as the call does."""
         self._carrier.carry_out(live, live.call.apply(event, self.clock.now()))
         if live.call.state is CallState.ENDED and live.id in self._lives:
+            self._is_over(live.id, live.call.ended)
             self._watch.keep(live, now=self.clock.now(), now_s=self.clock.monotonic())
             self._forget(live)
+
+    def _is_over(self, session: SessionId, ended: Ended | None) -> None:
+        if ended is not None:
+            self._over[session] = ended
+        while len(self._over) > MOST_OVER:
+            self._over.popitem(last=False)
 
     def send(self, live: Live, to: ParticipantId, message: ServerMessage) -> None:
         """Send a message to a participant, or keep it for them."""
@@ -397,6 +425,11 @@ class Hub:
             await directory.record_state(
                 db, session_id=session_id, state=SessionState.ENDED, now=self.clock.now(), reason=reason
             )
+        self._is_over(session_id, Ended(reason=reason, by=by))
+        live = self._lives.get(session_id)
+        if live is not None:
+            # Somebody entered meanwhile.
+            self.apply(live, ev.Ends(reason, by))
 
     def states(self, session_id: SessionId) -> dict[ParticipantId, WireState] | None:
         """Say how the participants of a live session look now; None when it is not in memory."""
