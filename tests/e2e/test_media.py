@@ -140,17 +140,16 @@ async def test_a_restart_keeps_the_old_path_until_the_new_one_is_checked(pair: P
 
 async def test_streams_that_no_answer_listed_are_learned_and_offered(pair: Pair) -> None:
     one, other = await pair(settings(list_ssrcs=False))
-    for packet in (
-        rtp.with_mid(rtp.Rtp(rtp.VP8, n, n * 3000, one.settings.video_ssrcs[0], b"v" * 50), "1")
-        for n in range(10)
-    ):
-        one.send_rtp(packet)
-    await other.until(lambda leg: one.settings.video_ssrcs[0] in offered_video(leg))
+    (audio,), (video, _) = one.settings.audio_ssrcs, one.settings.video_ssrcs
+    for number in range(61_000, 61_010):
+        one.send_rtp(rtp.with_mid(rtp.Rtp(rtp.OPUS, number, number * 960, audio, b"a" * 50), "0"))
+        one.send_rtp(rtp.with_mid(rtp.Rtp(rtp.VP8, number, number * 3000, video, b"v" * 50), "1"))
+    await other.until(lambda leg: video in offered(leg, "video") and audio in offered(leg, "audio"))
     await both_ways(one, other, first=62_000)
 
 
-def offered_video(leg: Leg) -> list[int]:
-    return [] if leg.offer is None else leg.offer.line("video").ssrcs
+def offered(leg: Leg, kind: str) -> list[int]:
+    return [] if leg.offer is None else leg.offer.line(kind).ssrcs
 
 
 async def test_a_participant_that_comes_back_with_new_streams_is_heard(
@@ -166,7 +165,7 @@ async def test_a_participant_that_comes_back_with_new_streams_is_heard(
     assert welcome["session"]["id"] == one.welcome["session"]["id"]
     await again.paired()
     await other.paired()
-    await other.until(lambda leg: again.settings.video_ssrcs[0] in offered_video(leg))
+    await other.until(lambda leg: again.settings.video_ssrcs[0] in offered(leg, "video"))
     await both_ways(again, other, first=500)
 
 

@@ -48,7 +48,8 @@ async def pass_over(sender: Peer, receiver: Peer, sent: list[bytes], *, within_s
         sender.send_rtp(packet)
         await asyncio.sleep(PACE_S)
     got = await receiver.receive(len(sent), within_s=within_s)
-    assert sorted(got) == sorted(sent)
+    missing, extra = set(sent) - set(got), set(got) - set(sent)
+    assert sorted(got) == sorted(sent), f"{len(missing)} missing, {len(extra)} extra, of {len(sent)}"
 
 
 async def both_ways(one: Peer, other: Peer, *, count: int = 60, seed: int = 1, first: int = 60_000) -> None:
