@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from core.ids import SessionId
 from signaling import directory
-from tests.signaling.conftest import House
+from signaling.call import Call
+from signaling.effects import Effect
+from signaling.events import CallEvent
+from signaling.tables import SessionRow
+from tests.signaling.conftest import House, Person
 
 
 async def settled(house: House, session: SessionId) -> directory.SessionRecord:
@@ -27,3 +38,55 @@ async def test_states_mode_and_seats_are_kept(house: House) -> None:
     assert record.state == "ended"
     assert record.ended_reason == "done"
     assert house.hub.counters()["journal_failed"] == 0
+
+
+async def test_an_ended_session_stays_ended_before_the_database_knows(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    await client.vanish()
+    await counselor.ask("end", reason="done")
+    async with house.database.sessions.begin() as db:
+        # As if the write were still waiting, or had failed.
+        await db.execute(update(SessionRow).values(state="active", ended_at=None))
+    late = await house.enter(session, 0)
+    assert (await late.next())["reason"] == "done"
+    assert await late.closed() == 4410
+
+
+async def test_a_session_that_somebody_entered_while_it_was_ended_is_ended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await house.session()
+    write = directory.record_state
+    entered: list[Person] = []
+
+    async def slowly(db: AsyncSession, **said: Any) -> None:
+        await write(db, **said)
+        entered.append(await house.join(session, 0))
+
+    monkeypatch.setattr(directory, "record_state", slowly)
+    await house.hub.end(session.id, reason="over", by="api")
+    assert (await entered[0].get("ended"))["reason"] == "over"
+    assert await entered[0].closed() == 4410
+
+
+async def test_what_fails_for_one_session_stops_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, whole = await house.session(), await house.session(max_minutes=1)
+    await house.join(broken, 0)
+    client, _ = await house.pair(whole)
+
+    def fail(_self: Call, _event: CallEvent, _now: datetime) -> list[Effect]:
+        raise RuntimeError("a mistake")
+
+    call = house.hub._lives[broken.id].call
+    whole_apply = Call.apply
+    monkeypatch.setattr(
+        Call, "apply", lambda self, event, now: (fail if self is call else whole_apply)(self, event, now)
+    )
+    house.clock.advance(61)
+    house.hub.tick()
+    assert (await client.get("ended"))["reason"] == "time_over"
+    assert "signal.tick_failed" in caplog.text
+    monkeypatch.undo()
