@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Devices } from '../../../web/static/js/room/devices.js';
 import { opusBitrate, withoutReturned } from '../../../web/static/js/room/peer.js';
 import { IDLE_SILENT_MS, Line, SILENT_MS, count } from '../../../web/static/js/room/recovery.js';
 import { FINAL, backoff } from '../../../web/static/js/room/signal.js';
@@ -177,4 +178,27 @@ test('a grade is shown only when it holds', async () => {
   assert.equal(line.hear('poor', 3000 + WORSE_AFTER_MS), 'poor');
   assert.equal(line.hear('good', 9000), 'poor');
   assert.equal(line.hear('good', 9000 + BETTER_AFTER_MS), 'good');
+});
+
+test('a camera that is given after it was let go is stopped at once', async () => {
+  /** @type {string[]} */
+  const stopped = [];
+  const track = (/** @type {string} */ kind) => ({ kind, stop: () => stopped.push(kind) });
+  /** @type {(stream: object) => void} */
+  let give = () => undefined;
+  const getUserMedia = () => new Promise((given) => (give = given));
+  Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: { getUserMedia } }, configurable: true });
+  const devices = new Devices(() => undefined);
+  const answer = async (/** @type {() => void} */ meanwhile) => {
+    const opened = devices.open({ audio: true, video: true });
+    meanwhile();
+    give({ getTracks: () => [track('audio'), track('video')] });
+    await opened;
+    return [devices.audio?.kind, devices.video?.kind, stopped.splice(0)];
+  };
+  assert.deepEqual(await answer(() => devices.close()), [undefined, undefined, ['audio', 'video']], 'who left');
+  assert.deepEqual(await answer(() => devices.stop('video')), ['audio', undefined, ['video']], 'who went to voice');
+  devices.close();
+  stopped.length = 0;
+  assert.deepEqual(await answer(() => undefined), ['audio', 'video', []]);
 });

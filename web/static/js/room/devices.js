@@ -38,6 +38,8 @@ export class Devices {
     this.chosen = { mic: '', camera: '', speaker: '' };
     /** @type {{audio: Refusal | null, video: Refusal | null}} */
     this.refused = { audio: null, video: null };
+    /** How often each was let go: what was asked for before that and is given after it is not wanted any more. */
+    this.stops = { audio: 0, video: 0 };
   }
 
   /**
@@ -63,13 +65,18 @@ export class Devices {
    */
   async #ask(audio, video) {
     const saveData = /** @type {any} */ (navigator).connection?.saveData === true;
+    const stops = { ...this.stops };
     const mic = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
     try {
       const stream = await navigator.mediaDevices.getUserMedia({
         audio: audio && { ...mic, ...(this.chosen.mic && { deviceId: { exact: this.chosen.mic } }) },
         video: video && { ...picture(saveData), ...(this.chosen.camera ? { deviceId: { exact: this.chosen.camera } } : { facingMode: 'user' }) },
       });
-      for (const track of stream.getTracks()) this.#take(track);
+      for (const track of stream.getTracks()) {
+        const kind = track.kind === 'audio' ? 'audio' : 'video';
+        if (this.stops[kind] === stops[kind]) this.#take(track);
+        else track.stop();
+      }
       if (audio) this.refused.audio = null;
       if (video) this.refused.video = null;
       return null;
@@ -96,6 +103,7 @@ export class Devices {
    * @param {'audio' | 'video'} kind
    */
   stop(kind) {
+    this.stops[kind] += 1;
     const track = this[kind];
     this[kind] = null;
     if (!track) return;

@@ -228,8 +228,9 @@ async function arrive() {
 
 function join() {
   if (state.now === 'preview') {
-    wish.mic = true;
-    wish.camera = preview.mode === 'video';
+    // Who came to write is not seen or heard because the other person moves to voice or video.
+    wish.mic = !bornChat;
+    wish.camera = !bornChat && preview.mode === 'video';
     if (place) keeper(place.participant).keep(wish);
     enter();
   } else if (place) enter();
