@@ -24,7 +24,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-BUSY_TIMEOUT_MS = 5_000
+# SQLite has one writer at a time; on a busy machine the journal of many calls may hold the lock for seconds.
+BUSY_TIMEOUT_MS = 20_000
 
 
 class Base(DeclarativeBase):

@@ -12,7 +12,8 @@ from media.silence import ANY_SILENCE_S, silence_limit_s
 
 TICK_S = 0.1
 SAMPLE_S = 1.0
-KEEPALIVE_S = 0.4
+# A little over the 400 ms between comfort noise packets, or each of those would cost one of ours.
+KEEPALIVE_S = 0.45
 WAITING_KEEPALIVE_S = 5.0
 KEY_FRAME_RETRY_S = (0.0, 0.5, 1.5)
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 logger = logging.getLogger(__name__)
 
 MAX_JOBS = 10_000
-MAX_BATCH = 100
+MAX_BATCH = 30
 GATHER_S = 0.1
 
 Job = Callable[[AsyncSession], Awaitable[None]]

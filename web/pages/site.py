@@ -33,7 +33,7 @@ class Site:
             path=request.path,
             **values,
         )
-        return http.Response(
+        response = http.Response(
             text=html,
             status=status,
             content_type="text/html",
@@ -41,10 +41,13 @@ class Site:
             headers={
                 "Cache-Control": "no-store",
                 "Content-Language": language,
-                "Vary": "Accept-Language, Cookie",
+                "Vary": "Accept-Encoding, Accept-Language, Cookie",
                 "X-Robots-Tag": "noindex",
             },
         )
+        # No page holds a secret, so its compressed length tells nothing.
+        response.enable_compression()
+        return response
 
 
 SITE: Final = http.AppKey("site", Site)

@@ -228,7 +228,7 @@ export class Call {
       this.own = mode === 'chat' && !this.socket ? 'silent' : 'ok';
       this.their = 'ok';
     }
-    this.signal.pingEvery = mode === 'voice' && paired && this.own === 'ok' ? 3 : 1;
+    this.signal.pingEvery = mode === 'voice' && paired && this.own === 'ok' ? 5 : 1;
     this.update();
   }
 
@@ -297,7 +297,9 @@ export class Call {
 
   /** @param {Mode} mode */
   async setMode(mode) {
-    if (!this.sending.choose(mode)) return this.sending.refresh();
+    const moves = this.sending.choose(mode);
+    const refreshed = this.sending.refresh(); // A camera that is not wanted goes at once, whatever the server hears.
+    if (!moves) return refreshed;
     await this.signal.request('mode', { mode, reason: 'user' }).catch(() => undefined);
   }
 

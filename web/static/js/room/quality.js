@@ -28,8 +28,8 @@ export class Reports {
     /** @type {object[]} */
     const outbound = [];
     report.forEach((stat) => {
-      if (stat.type === 'inbound-rtp') inbound.push(this.#inbound(stat));
-      if (stat.type === 'outbound-rtp' && stat.packetsSent) outbound.push(outboundOf(stat));
+      if (stat.type === 'inbound-rtp') inbound.push(known(this.#inbound(stat)));
+      if (stat.type === 'outbound-rtp' && stat.packetsSent) outbound.push(known(outboundOf(stat)));
     });
     const local = pair ? /** @type {Stat | undefined} */ (report.get(pair.localCandidateId)) : undefined;
     const network = /** @type {any} */ (navigator).connection?.type ?? local?.networkType;
@@ -87,6 +87,12 @@ const outboundOf = (stat) => ({
   width: stat.frameWidth ?? null,
   height: stat.frameHeight ?? null,
 });
+
+/**
+ * Leaves out what is not known (an unknown value is null, and so is one that is left out): each byte is paid for.
+ * @param {object} values
+ */
+const known = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 
 /**
  * What this leg cost so far, when the server has not said: both directions, a header of 28 bytes for each packet.
