@@ -124,6 +124,9 @@ class _Transport(aiortc_dtls.RTCDtlsTransport):
         self._tx_srtp = pylibsrtp.Session(policy)
 
 
+_OVER = (aiortc_dtls.State.CLOSED, aiortc_dtls.State.FAILED)
+
+
 class _Wire:
     """What ``RTCDtlsTransport`` needs of an ICE transport: datagrams in and out."""
 
@@ -185,7 +188,7 @@ class DtlsSession:
     @property
     def ended(self) -> bool:
         """Whether the other side closed the association (close_notify)."""
-        return self._transport.state in ("closed", "failed")
+        return self._transport._state in _OVER
 
     async def close(self) -> None:
         """Say close_notify and end. Idempotent; the libsrtp sessions live on until this is dropped."""

@@ -71,7 +71,7 @@ class Watch:
         if leg.refusals > REFUSALS_SPENT:
             leg.refusals = 0
             self._tell(LegSpent(leg.id, "refused_packets"))
-        elif leg.peer is not None and leg.returns > MAX_RETURNS:
+        elif len(leg.sources) > MAX_RETURNS and leg.peer is not None and leg.returns > MAX_RETURNS:
             leg.sources.clear()
             self._tell(LegSpent(leg.id, "returns"))
 
