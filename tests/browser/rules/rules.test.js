@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Devices } from '../../../web/static/js/room/devices.js';
 import { opusBitrate, withoutReturned } from '../../../web/static/js/room/peer.js';
 import { IDLE_SILENT_MS, Line, SILENT_MS, count } from '../../../web/static/js/room/recovery.js';
-import { FINAL, backoff } from '../../../web/static/js/room/signal.js';
+import { FINAL, PATIENCE_MS, Signal, backoff } from '../../../web/static/js/room/signal.js';
 import { TRANSITIONS, next, standing } from '../../../web/static/js/room/state.js';
 
 const STATES = /** @type {import('../../../web/static/js/room/state.js').State[]} */ (Object.keys(TRANSITIONS));
@@ -201,4 +201,31 @@ test('a camera that is given after it was let go is stopped at once', async () =
   devices.close();
   stopped.length = 0;
   assert.deepEqual(await answer(() => undefined), ['audio', 'video', []]);
+});
+
+test('a socket that says nothing is given up, and tried again', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  /** @type {{closed: boolean, close: () => void}[]} */
+  const sockets = [];
+  class Silent {
+    closed = false;
+    constructor() {
+      sockets.push(this);
+    }
+    close() {
+      this.closed = true;
+    }
+  }
+  const world = Object.assign(new EventTarget(), { setTimeout, clearTimeout, setInterval, clearInterval });
+  Object.assign(globalThis, { window: world, document: new EventTarget(), WebSocket: Silent, location: { href: 'http://localhost/' } });
+  const on = { message: () => undefined, open: () => undefined, closed: () => undefined };
+  const signal = new Signal({ ticket: async () => 'x', kept: { read: () => ({}), keep: () => undefined }, codecs: [], on });
+  await signal.connect();
+  context.mock.timers.tick(PATIENCE_MS - 1);
+  assert.deepEqual(sockets.map((socket) => socket.closed), [false]);
+  context.mock.timers.tick(1);
+  context.mock.timers.tick(200);
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(sockets.map((socket) => socket.closed), [true, false]);
+  signal.close();
 });

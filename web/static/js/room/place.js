@@ -20,6 +20,9 @@ export class PlaceError extends Error {
   }
 }
 
+/** After a cut a browser may wait for minutes on the connection it had; then another try does better. */
+const ANSWER_WITHIN_MS = 8000;
+
 /**
  * @param {string} path
  * @param {object} body
@@ -34,6 +37,7 @@ async function post(path, body) {
       body: JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
+      signal: globalThis.AbortSignal.timeout?.(ANSWER_WITHIN_MS) ?? null,
     });
   } catch {
     throw new PlaceError('offline');

@@ -6,6 +6,9 @@
 /** Close codes after which the page must not come back by itself. */
 export const FINAL = Object.freeze({ 4403: 'refused', 4404: 'unknown', 4409: 'elsewhere', 4410: 'ended' });
 
+/** How long a socket may take to say its first word, in ms; a browser alone waits for minutes after a cut. */
+export const PATIENCE_MS = 8000;
+
 /** Messages that mean nothing to a session that started afresh. */
 const OF_A_LEG = new Set(['answer', 'restart']);
 const NO_REF = new Set(['hello', 'ping', 'typing', 'quality']);
@@ -60,6 +63,8 @@ export class Signal {
     this.rttMs = /** @type {number | null} */ (null);
     /** @type {number | undefined} */
     this.retry = undefined;
+    /** @type {number | undefined} */
+    this.patience = undefined;
     this.beat = window.setInterval(() => this.#heartbeat(), 1000);
     this.#listen(window, 'online', () => this.reconnect());
     this.#listen(window, 'offline', () => this.probe());
@@ -95,6 +100,8 @@ export class Signal {
     const socket = new WebSocket(url, ['teduh.v1', `teduh.ticket.${ticket}`]);
     this.socket = socket;
     this.heardAt = performance.now();
+    window.clearTimeout(this.patience);
+    this.patience = window.setTimeout(() => this.#lost(socket, 4408), PATIENCE_MS);
     socket.onopen = () => this.#hello();
     socket.onmessage = (event) => this.#receive(socket, JSON.parse(event.data));
     socket.onclose = (event) => this.#lost(socket, event.code);
@@ -111,6 +118,7 @@ export class Signal {
   /** @param {WebSocket} socket @param {Message} message */
   #receive(socket, message) {
     if (socket !== this.socket) return;
+    window.clearTimeout(this.patience);
     this.heardAt = performance.now();
     if (typeof message.seq === 'number' && message.seq > this.seq) {
       this.seq = message.seq;
@@ -247,6 +255,7 @@ export class Signal {
     this.closed = true;
     window.clearInterval(this.beat);
     window.clearTimeout(this.retry);
+    window.clearTimeout(this.patience);
     for (const undo of this.#unlisten) undo();
     this.#drop();
     for (const entry of this.unanswered.values()) entry.failed(new Error('closed'));
