@@ -58,6 +58,7 @@ class Leg:
         "rx",
         "sent_at",
         "sources",
+        "spent",
         "ssrc",
         "streams",
         "task",
@@ -95,6 +96,7 @@ class Leg:
         # When to ask (again) for a key frame, soonest first; empty when none is wanted.
         self.key_frames_due: list[float] = []
         self.refusals = 0
+        self.spent = False
         self.bytes_up = self.bytes_down = 0
         self.rtt_ms: float | None = None
         self.window = Window()

@@ -68,12 +68,13 @@ class Watch:
             leg.marks.clear()
 
     def _spent(self, leg: Leg) -> None:
-        if leg.refusals > REFUSALS_SPENT:
-            leg.refusals = 0
-            self._tell(LegSpent(leg.id, "refused_packets"))
-        elif len(leg.sources) > MAX_RETURNS and leg.peer is not None and leg.returns > MAX_RETURNS:
-            leg.sources.clear()
-            self._tell(LegSpent(leg.id, "returns"))
+        """Tell, once, that a leg cannot go on: too much of it is refused, or too many came and went."""
+        if leg.spent:
+            return
+        many = len(leg.sources) > MAX_RETURNS and leg.returns > MAX_RETURNS
+        if many or leg.refusals > REFUSALS_SPENT:
+            leg.spent = True
+            self._tell(LegSpent(leg.id, "returns" if many else "refused_packets"))
 
     def want_key_frame(self, leg: Leg, now: float) -> None:
         """Ask for a key frame now, and again after 0.5 and 1.5 s unless one passed."""

@@ -19,6 +19,7 @@ from media.events import (
     LegId,
     LegInterrupted,
     LegResumed,
+    LegSpent,
     PathChanged,
     StreamsChanged,
     Transport,
@@ -340,3 +341,27 @@ async def test_the_port_number_is_one_for_udp_and_tcp_at_every_address() -> None
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
         ):
             other.bind(("127.0.0.1", made.relay.port))
+
+
+async def test_after_32_returns_the_side_that_stayed_needs_a_new_leg() -> None:
+    async with rig() as made:
+        b = await made.join("b")
+        for index in range(34):
+            name = f"a{index}"
+            a = await made.join(name)
+            made.pair(name, "b")
+            await hears(b, talk(a, 1))
+            made.relay.close_leg(LegId(name))
+        await until(lambda: bool(made.told(LegSpent)))
+        await asyncio.sleep(0.25)
+        assert made.told(LegSpent) == [LegSpent(B, "returns")]
+
+
+async def test_a_side_whose_packets_are_all_refused_needs_a_new_leg() -> None:
+    async with rig() as made:
+        a, _ = await made.join("a"), await made.join("b")
+        assert a.link is not None
+        for _ in range(250):
+            a.link.send(b"\x80\x6f" + os.urandom(60))
+            await asyncio.sleep(0)
+        await until(lambda: made.told(LegSpent) == [LegSpent(A, "refused_packets")])
