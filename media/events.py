@@ -37,10 +37,15 @@ class LegConnected:
 
 @dataclass(frozen=True, slots=True)
 class LegFailed:
-    """The handshake failed, timed out, or showed another fingerprint; the leg is closed."""
+    """The handshake failed, timed out, or showed another fingerprint, or the other side closed.
+
+    The leg is closed. ``bytes_*`` are all it ever carried, IP headers counted.
+    """
 
     leg: LegId
     reason: str
+    bytes_up: int = 0
+    bytes_down: int = 0
 
 
 @dataclass(frozen=True, slots=True)

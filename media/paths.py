@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import struct
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from media.tcp import TcpConnection
     from media.udp import UdpSocket
 
+# What a kernel or device without segmentation says, also of packets that fit every route.
+_NEVER_SEGMENTS = (errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT)
+SMALL_BYTES = 1_200
 UDP_SEGMENT = 103  # linux/udp.h; not in Python's socket module
 IPV4_HEADER, IPV6_HEADER, UDP_HEADER, TCP_HEADER, FRAME_HEADER = 20, 40, 8, 32, 2
 
@@ -73,8 +77,10 @@ class UdpPath(Path):
                 self.socket.raw.sendmsg([data], control, 0, self.address)
             except BlockingIOError:
                 return False
-            except OSError:
-                self.socket.segmentation = False
+            except OSError as error:
+                # Packets too long for the route, or no route, are this path's trouble and pass.
+                if error.errno in _NEVER_SEGMENTS and size <= SMALL_BYTES:
+                    self.socket.segmentation = False
             else:
                 return True
         sent = True

@@ -244,21 +244,23 @@ class Relay:
         try:
             await leg.dtls.handshake(leg.fingerprints)
         except HandshakeFailed as error:
-            if leg.id in self._legs:
-                self.close_leg(leg.id)
-                self._tell(LegFailed(leg.id, str(error)))
+            self._fail(leg, str(error))
             return
         except Exception:
             logger.exception("media.handshake_failed", extra={"leg": leg.id})
-            if leg.id in self._legs:
-                self.close_leg(leg.id)
-                self._tell(LegFailed(leg.id, "internal"))
+            self._fail(leg, "internal")
             return
         if leg.id not in self._legs:
             return
         leg.rx, leg.tx, leg.connected = leg.dtls.rx, leg.dtls.tx, True
         leg.heard_at = time.monotonic()
         self._tell(LegConnected(leg.id))
+
+    def _fail(self, leg: Leg, reason: str) -> None:
+        """Close a leg that cannot go on, and tell what it has carried."""
+        if leg.id in self._legs:
+            self.close_leg(leg.id)
+            self._tell(LegFailed(leg.id, reason, leg.bytes_up, leg.bytes_down))
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -268,8 +270,7 @@ class Relay:
             try:
                 self._checks.expire(leg, now)
                 if leg.connected and leg.dtls.ended:
-                    self.close_leg(leg.id)
-                    self._tell(LegFailed(leg.id, "closed by the other side"))
+                    self._fail(leg, "closed by the other side")
                 else:
                     self._watch.look(leg, now)
             except Exception:

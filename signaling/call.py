@@ -289,7 +289,7 @@ class Call:
             raise Refused("no_takeover", "nobody asks you that now")
         if event.admit:
             return self._admit(self._place(self._door.admit(event.takeover_id)), now)
-        return self._door.refuse(event.takeover_id)
+        return self._door.refuse(event.takeover_id, now)
 
     def _admit(self, place: Place, now: datetime) -> list[Effect]:
         newcomer = self._door.take(place.id)

@@ -192,7 +192,8 @@ class Carrier:
     def _close_leg(self, live: Live, leg: LegId) -> None:
         owner = live.leg_owners.pop(leg, None)
         if owner is not None:
-            live.meters[owner].close(self._relay.sample(leg))
+            sample = self._relay.sample(leg)
+            live.meters[owner].close(bytes_up=sample.bytes_up, bytes_down=sample.bytes_down)
         self._relay.close_leg(leg)
 
     # --- journal

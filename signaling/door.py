@@ -17,7 +17,7 @@ from signaling.events import Join
 from signaling.participant import ConnectionId, Place
 from signaling.protocol import CloseCode, Peer, WireState
 from signaling.protocol import Takeover as TakeoverMessage
-from signaling.takeover import Event, State, Takeover
+from signaling.takeover import ASK_FOR, Event, State, Takeover
 
 
 @dataclass(slots=True)
@@ -27,6 +27,7 @@ class Door:
     places: tuple[Place, Place]
     session: str
     _pending: dict[ParticipantId, Takeover] = field(default_factory=dict)
+    _refused: dict[ParticipantId, datetime] = field(default_factory=dict)
 
     @property
     def held(self) -> tuple[ConnectionId, ...]:
@@ -38,8 +39,9 @@ class Door:
         return (takeover.deadline for takeover in self._pending.values())
 
     def hold(self, join: Join, now: datetime) -> list[Effect]:
-        """Hold a newcomer. A second one for the same place is refused at once."""
-        if join.participant in self._pending:
+        """Hold a newcomer. A second one, or one who comes again right after a no, is refused at once."""
+        refused_at = self._refused.get(join.participant)
+        if join.participant in self._pending or (refused_at is not None and now - refused_at < ASK_FOR):
             return [CloseSocket(join.connection, CloseCode.NOT_YOUR_PLACE)]
         self._pending[join.participant] = Takeover(
             id=join.takeover_id,
@@ -99,11 +101,12 @@ class Door:
             return None
         return self._pending.pop(participant)
 
-    def refuse(self, takeover_id: str) -> list[Effect]:
-        """Refuse a newcomer."""
+    def refuse(self, takeover_id: str, now: datetime) -> list[Effect]:
+        """Refuse a newcomer; nobody is asked about this place again for 60 s."""
         takeover = self._by_id(takeover_id)
         takeover.step(Event.REFUSE)
         del self._pending[takeover.place]
+        self._refused[takeover.place] = now
         return [CloseSocket(takeover.connection, CloseCode.NOT_YOUR_PLACE)]
 
     def expire(self, now: datetime) -> list[Effect]:

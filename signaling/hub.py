@@ -68,6 +68,8 @@ __all__ = ["Hub", "SignalingSettings"]
 
 TICK_S = 0.25
 CLOSE_WITHIN_S = 3.0
+# Before that, the journal may still hold what happened last, and the database would tell an older story.
+FORGET_AFTER_S = 5.0
 MOST_OVER = 1_000
 
 
@@ -159,7 +161,11 @@ class Hub:
         if live.id not in self._lives:
             return
         self._watch.look(live, now=now, now_s=now_s)
-        if live.call.is_idle:
+        if not live.call.is_idle:
+            live.idle_since_s = None
+        elif live.idle_since_s is None:
+            live.idle_since_s = now_s
+        elif now_s - live.idle_since_s >= FORGET_AFTER_S:
             self._forget(live)
 
     def _beat(self, wire: Wire, now_s: float) -> None:
@@ -387,7 +393,9 @@ class Hub:
             case media.LegFailed():
                 logger.info("leg.failed", extra=about)
                 self._carrier.legs.pop(event.leg, None)
-                live.leg_owners.pop(event.leg, None)
+                owner = live.leg_owners.pop(event.leg, None)
+                if owner is not None:
+                    live.meters[owner].close(bytes_up=event.bytes_up, bytes_down=event.bytes_down)
                 self.apply(live, ev.LegLost(event.leg, event.reason, closed=True))
             case media.LegSpent():
                 logger.info("leg.spent", extra=about)

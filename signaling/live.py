@@ -29,6 +29,7 @@ class Live:
     transcript: Transcript = field(default_factory=Transcript)
     told_quality_s: float = 0.0
     kept_quality_s: float = 0.0
+    idle_since_s: float | None = None
 
     def __post_init__(self) -> None:
         for participant in self.participants():

@@ -44,10 +44,10 @@ class Meter:
         self.network = network if network in {"wifi", "cellular", "ethernet"} else None
         return True
 
-    def close(self, sample: LegSample) -> None:
-        """Add a leg that is about to be closed."""
-        self.past_up += sample.bytes_up
-        self.past_down += sample.bytes_down
+    def close(self, *, bytes_up: int, bytes_down: int) -> None:
+        """Add what a leg that ends has carried."""
+        self.past_up += bytes_up
+        self.past_down += bytes_down
 
     def rtt_ms(self, sample: LegSample, now_s: float) -> float | None:
         """Return the relay's round trip, or else the browser's if it is not too old."""

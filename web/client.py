@@ -16,7 +16,7 @@ def client_address(request: http.Request, config: Config) -> str:
     address = request.remote or ""
     if address not in config.trusted_proxies:
         return address
-    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+    for entry in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):
         if entry.strip() and entry.strip() not in config.trusted_proxies:
             return entry.strip()
     return address

@@ -104,8 +104,8 @@ class LiveEngine:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self.look()
-            except OSError as error:
-                logger.warning("addresses.failed", extra={"errno": error.errno})
+            except Exception:  # whatever it was, the next look may work, and calls go on
+                logger.exception("addresses.failed")
 
     async def look(self) -> None:
         """Look at the machine's addresses again; the offers to come name those there are now."""

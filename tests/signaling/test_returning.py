@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.signaling.conftest import House, Person
 
 
@@ -125,6 +127,8 @@ async def test_a_refused_newcomer_is_4403(house: House) -> None:
     assert asked["device"] == "unknown"
     await counselor.ask("takeover", id=asked["id"], admit=False)
     assert await newcomer.closed() == 4403
+    again = await house.enter(session, 0)
+    assert await again.closed() == 4403, "nobody is asked again right after a no"
 
 
 async def test_nobody_answers_for_60_seconds(house: House) -> None:
@@ -146,11 +150,16 @@ async def test_who_left_enters_again(house: House) -> None:
     await counselor.get("peer", state="connecting")
 
 
-async def test_an_empty_session_is_forgotten_and_loaded_again(house: House) -> None:
+async def test_an_empty_session_is_forgotten_and_loaded_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = await house.session()
     client = await house.join(session, 0)
     await client.ask("leave")
     await client.closed()
+    house.hub.tick()
+    assert house.hub.counters()["sessions"] == 1, "the journal may still hold what happened last"
+    monkeypatch.setattr("signaling.hub.FORGET_AFTER_S", 0.0)
     house.hub.tick()
     assert house.hub.counters()["sessions"] == 0
     await house.hub._journal.flush(within_s=2)

@@ -96,6 +96,7 @@ def test_a_report_stands_in_for_a_round_trip_for_a_while() -> None:
 
 def test_bytes_of_former_legs_count() -> None:
     meter = Meter()
-    meter.close(sample(LEG))
+    former = sample(LEG)
+    meter.close(bytes_up=former.bytes_up, bytes_down=former.bytes_down)
     assert meter.line(None, now_s=0.0, expected=True).bytes == 3_000
     assert meter.line(sample(LEG), now_s=0.0, expected=True).bytes == 6_000

@@ -94,8 +94,11 @@ async def test_a_failed_leg_is_replaced(house: House) -> None:
     client = await house.join(session, 0)
     offer = await client.get("offer")
     house.relay.open.clear()
-    house.hub.on_media_event(LegFailed(offer["leg"], "timeout"))
+    house.hub.on_media_event(LegFailed(offer["leg"], "timeout", 1_000, 2_000))
     assert (await client.get("offer"))["leg"] != offer["leg"]
+    lines = house.hub.summary(session.id)
+    assert lines is not None
+    assert lines[session.participants[0].id].bytes >= 3_000, "what a failed leg has cost is still paid for"
 
 
 async def test_streams_learned_from_packets_are_offered(house: House) -> None:
