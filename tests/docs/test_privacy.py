@@ -34,7 +34,7 @@ def test_every_table_and_every_column_is_named() -> None:
 
 
 def test_the_chat_that_memory_holds_is_as_large_as_it_says() -> None:
-    assert f"{chat.MAX_LINES} lines or {chat.MAX_CHARS // 1024} Ki characters" in TEXT
+    assert f"{chat.MAX_LINES} lines or {chat.MAX_BYTES // 1024} KiB" in TEXT
 
 
 @pytest.mark.parametrize("number", [0, 1])
