@@ -19,7 +19,7 @@ IN_MODULE = re.compile(r"""['"`]([a-z]+\.[a-z_]+)['"`]""")
 # Keys that are put together: `t(`gone.${why}`)` in a module, `_("error." ~ kind)` in a template.
 MADE = re.compile(
     r"""(gone\.\w+|refusal\.(both|mic|camera|do)_\w+|mode\.\w+_by_(me|other|line)|control\.\w+_name|"""
-    r"""state\.broken_(own|their)(_more)?|state\.say_\w+|say\.device_\w+|error\.\w+\.\w+)"""
+    r"""state\.broken_(own|their|weak)(_more)?|state\.say_\w+|say\.device_\w+|error\.\w+\.\w+)"""
 )
 
 

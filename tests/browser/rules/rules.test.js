@@ -94,6 +94,29 @@ test("the other person's silence is told from our own", () => {
   assert.ok(verdicts.every((verdict) => !verdict.restart));
 });
 
+test('two lost packets of a pause in a row are not silence', () => {
+  const line = new Line(0);
+  const verdicts = watch(line, 0, 20000, (now) => ({ heard: Math.floor(now / 1200) }));
+  assert.ok(verdicts.every((verdict) => verdict.other === 'ok'));
+});
+
+test('a camera that another took away comes back by itself for a minute only', async () => {
+  Object.assign(globalThis, { document: { getElementById: () => null, documentElement: { lang: 'id' } } });
+  const { CAMERA_BACK_MS, Sending } = await import('../../../web/static/js/room/sending.js');
+  const afterwards = (/** @type {boolean} */ camera, /** @type {number} */ ms, mine = false) => {
+    const wish = { mic: true, camera };
+    const options = /** @type {import('../../../web/static/js/room/sending.js').SendingOptions} */ (/** @type {unknown} */ ({ wish, kept: { keep: () => undefined } }));
+    const sending = new Sending(options);
+    sending.moved('video', 'voice', false, 1000);
+    sending.moved('voice', 'chat', false, 1500);
+    return [sending.moved('chat', 'video', mine, 1000 + ms), wish.camera];
+  };
+  assert.deepEqual(afterwards(true, CAMERA_BACK_MS), [false, true]);
+  assert.deepEqual(afterwards(true, CAMERA_BACK_MS + 1), [true, false]);
+  assert.deepEqual(afterwards(false, 1000), [true, false], 'who had it off keeps it off');
+  assert.deepEqual(afterwards(true, CAMERA_BACK_MS + 1, true), [false, true], 'who asks for video wants the camera');
+});
+
 test('who is muted is not silent', () => {
   const line = new Line(0);
   assert.ok(watch(line, 0, 9000, () => ({ heard: 7, speaking: false })).every((verdict) => verdict.other === 'ok'));

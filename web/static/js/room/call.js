@@ -29,7 +29,7 @@ const LOOK_MS = 200;
  * @property {Mode | null} wanted the way of talking chosen before entering
  * @property {() => void} changed show everything anew
  * @property {(stream: MediaStream) => void} remote
- * @property {(why: string, by: string) => void} over the call is over for this page
+ * @property {(why: string, by: string, told: boolean) => void} over the call is over for this page; `told`: the server knows
  * @property {(question: {id: string, device: string}, answer: (admit: boolean) => void) => void} takeover
  * @property {import('./chat.js').Chat} chat
  */
@@ -152,9 +152,7 @@ export class Call {
       if (message.code === 'no_common_codec') toast(t('say.no_common_codec'));
     },
     ended: (message) => {
-      this.mine = new Steady();
-    this.theirs = new Steady();
-    this.endedBy = { reason: message.reason ?? '', by: message.by ?? '' };
+      this.endedBy = { reason: message.reason ?? '', by: message.by ?? '' };
     },
   };
 
@@ -173,6 +171,7 @@ export class Call {
     const [other] = peers;
     if (other) this.other = { ...other, media: other.media ?? null };
     this.peer.iceServers = servers ?? [];
+    this.sending.moved(this.options.state.mode, session.mode, false, performance.now());
     this.options.state.mode = session.mode;
     const { wanted } = this.options;
     this.options.wanted = null;
@@ -189,12 +188,12 @@ export class Call {
     this.update();
   }
 
-  /** @param {string} why */
-  #finish(why) {
+  /** @param {string} why @param {boolean} told whether the server knows */
+  #finish(why, told = true) {
     if (this.over) return;
     const { reason, by } = this.endedBy;
     this.close();
-    this.options.over(why, reason === 'time_over' ? 'time' : by && by !== this.me ? 'other' : by ? 'me' : '');
+    this.options.over(why, reason === 'time_over' ? 'time' : by && by !== this.me ? 'other' : by ? 'me' : '', told);
   }
 
   // --- the lines
@@ -310,16 +309,21 @@ export class Call {
    * @param {string} reason
    */
   #moved(mode, by, reason) {
+    const off = this.sending.moved(this.options.state.mode, mode, by === this.me, performance.now());
     this.options.state.mode = mode;
     const who = by === this.me ? 'me' : reason === 'user' ? 'other' : 'line';
-    toast(t(`mode.${mode}_by_${who}`, { name: this.other.name }));
+    toast(`${t(`mode.${mode}_by_${who}`, { name: this.other.name })}${off ? ` ${t('say.camera_stays_off')}` : ''}`);
     void this.sending.refresh();
   }
 
   /** Leaves; the place is kept and the page offers to come back. */
   async leave() {
-    await Promise.race([this.signal.request('leave').catch(() => undefined), new Promise((done) => window.setTimeout(done, 700))]);
-    this.#finish('left');
+    const heard = this.signal.request('leave').then(
+      () => true,
+      () => false,
+    );
+    const late = new Promise((done) => window.setTimeout(() => done(false), 700));
+    this.#finish('left', (await Promise.race([heard, late])) === true);
   }
 
   end() {

@@ -38,7 +38,7 @@ export function showControls(view) {
 
   const mute = action('mute');
   mute.hidden = chat;
-  mute.disabled = !inside || view.busy;
+  mute.disabled = !inside;
   set(mute, 'data-on', String(view.mic));
   face('mute', view.mic ? 'mic' : 'mic-off', view.mic ? 'control.mic_on' : 'control.mic_off');
 

@@ -44,6 +44,7 @@ const state = makeState(box('room'), (now, before) => {
   showScreen(now, before);
   if (now === 'waiting' || now === 'connected') speak(t(`state.say_${now}`, { name: call?.other.name ?? '' }));
   if (now === 'interrupted') hideToast();
+  if (now === 'interrupted') show(); // Its words first, for they are spoken.
   if (now === 'interrupted') speak(`${box('broken-title').textContent}. ${box('broken-words').textContent}`);
   void stayAwake();
 });
@@ -79,6 +80,7 @@ function show() {
     picture,
     theirMic: other.media?.audio !== false,
     ownBroken,
+    weak: other.state === 'connected' && call.their === 'silent',
     self: devices.video,
   });
   showControls({
@@ -149,6 +151,7 @@ function chooseChat(open) {
 function enter() {
   if (!place) return;
   const kept = keeper(place.participant);
+  kept.keep({ left: false });
   preview.hide();
   picker.moveTo('devices-there');
   state.apply('join');
@@ -171,25 +174,38 @@ function enter() {
   place = { ...place, ticket: '' };
 }
 
-/** @param {string} why @param {string} by */
-function over(why, by) {
+/** @param {string} why @param {string} by @param {boolean} told whether the server knows */
+function over(why, by, told) {
   const kept = place && keeper(place.participant);
   call = null;
   for (const dialog of [endDialog, takeoverDialog, deviceDialog]) dialog.close();
   hideToast();
-  if (why === 'left' || why === 'ended') kept?.forget();
+  // A server that did not hear of it keeps the place taken: only the key opens it again.
+  if (why === 'left' && !told) kept?.keep({ left: true });
+  else if (why === 'left' || why === 'ended') kept?.forget();
   const ended = why === 'ended' || why === 'unknown' || why === 'token';
   state.apply(ended ? 'end' : 'leave');
   const words = why === 'ended' && by ? `ended_${by}` : why === 'token' ? 'closed' : why;
   showGone(words, !ended, why === 'elsewhere' ? 'gone.here' : why === 'refused' ? 'gone.ask_again' : 'gone.back');
 }
 
+/** How long a newcomer waits for the answer, in ms (signaling/PROTOCOL.md, continuing a place). */
+const TAKEOVER_MS = 60000;
+/** @type {number | undefined} */
+let takeoverTimer;
+
 /**
+ * Somebody asks for a place: for ours, or for the other person's when they are gone.
  * @param {{id: string, device: string}} question
  * @param {(admit: boolean) => void} answer
  */
 function askTakeover({ device }, answer) {
-  write(box('takeover-words'), t('say.takeover', { device: device || t('say.some_device') }));
+  const theirs = call?.other.state === 'interrupted'; // An absent or left place is entered without asking.
+  const words = { device: device || t('say.some_device'), name: call?.other.name ?? '' };
+  write(box('takeover-title'), t(theirs ? 'say.takeover_theirs_title' : 'say.takeover_title', words));
+  write(box('takeover-words'), t(theirs ? 'say.takeover_theirs' : 'say.takeover', words));
+  window.clearTimeout(takeoverTimer);
+  takeoverTimer = window.setTimeout(() => takeoverDialog.close(), TAKEOVER_MS);
   takeoverDialog.returnValue = '';
   takeoverDialog.onclose = () => {
     if (takeoverDialog.returnValue) answer(takeoverDialog.returnValue === 'yes');
@@ -216,7 +232,7 @@ async function arrive() {
     link.setAttribute('href', `${link.getAttribute('href')?.split('?')[0]}?to=${encodeURIComponent(location.pathname)}`);
   }
   const kept = keeper(participant).read();
-  if (kept.key) {
+  if (kept.key && !kept.left) {
     wish.mic = kept.mic ?? true;
     wish.camera = kept.camera ?? mode === 'video';
     enter();
@@ -258,8 +274,10 @@ const ACTIONS = {
 for (const [name, act] of Object.entries(ACTIONS)) action(name).addEventListener('click', act);
 endDialog.addEventListener('close', () => endDialog.returnValue === 'yes' && call?.end());
 box('close-chat').addEventListener('click', () => chooseChat(false));
-box('side').addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && state.mode !== 'chat') chooseChat(false);
+document.addEventListener('keydown', (event) => {
+  // Wherever the focus is, even nowhere: a control that gets disabled loses it.
+  const asked = document.querySelector('dialog[open]');
+  if (event.key === 'Escape' && !event.isComposing && !asked && chatOpen() && state.mode !== 'chat') chooseChat(false);
 });
 arrowKeys(box('controls'));
 window.addEventListener('pageshow', (event) => {

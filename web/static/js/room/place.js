@@ -78,6 +78,7 @@ export const renewPlace = (participant) => post(`/api/v1/place/${encodeURICompon
  * @property {number} seq
  * @property {boolean} mic
  * @property {boolean} camera
+ * @property {boolean} left the person left, and the server could not be told: the key still opens the place
  */
 
 /** @param {string} participant */

@@ -6,6 +6,8 @@
 
 /** How long nothing may arrive before the line counts as broken, in ms. */
 export const SILENT_MS = 950;
+/** The same for the other person's packets, in ms: in a pause one comes every 400 ms, and two in a row may be lost. */
+export const OTHER_SILENT_MS = 1400;
 /** The same while nobody else is there: the server then sends only every 5 s. */
 export const IDLE_SILENT_MS = 13000;
 /** When ICE is restarted after the last sign of life, in ms; afterwards every RESTART_EVERY_MS. */
@@ -104,7 +106,7 @@ export class Line {
 
   /** @param {number} now @returns {'ok'|'silent'} */
   #other(now) {
-    return this.own === 'ok' && now - this.heardAt > SILENT_MS ? 'silent' : 'ok';
+    return this.own === 'ok' && now - this.heardAt > OTHER_SILENT_MS ? 'silent' : 'ok';
   }
 
   /** @param {number} silentMs */

@@ -63,6 +63,7 @@ export function initials(name) {
  * @property {boolean} picture their picture arrives
  * @property {boolean} theirMic
  * @property {boolean} ownBroken our own line is the broken one
+ * @property {boolean} weak the other person is there, and nothing of them arrives
  * @property {MediaStreamTrack | null} self
  */
 
@@ -105,11 +106,11 @@ function personWords({ state, mode, held, name, peer }, other) {
 }
 
 /** @param {Scene} scene @param {string} other */
-function showBroken({ state, ownBroken, name }, other) {
+function showBroken({ state, ownBroken, weak, name }, other) {
   const panel = box('broken');
   panel.hidden = state !== 'interrupted';
   if (panel.hidden) return;
-  const who = ownBroken ? 'own' : 'their';
+  const who = ownBroken ? 'own' : weak ? 'weak' : 'their';
   write(box('broken-title'), t(`state.broken_${who}`, { name: name || other }));
   write(box('broken-words'), t(`state.broken_${who}_more`, { name: name || other }));
   action('restart').hidden = !ownBroken;

@@ -6,6 +6,9 @@ import { toast } from './screen.js';
 
 /** @typedef {import('./state.js').Mode} Mode */
 
+/** How long after another took the picture away a camera still comes back by itself, in ms. */
+export const CAMERA_BACK_MS = 60000;
+
 /**
  * @typedef {object} SendingOptions
  * @property {import('./devices.js').Devices} devices
@@ -24,6 +27,8 @@ export class Sending {
     /** A device is being opened: the controls wait. */
     this.busy = false;
     this.over = false;
+    /** When somebody else, or the line, took our picture away; ms, monotonic. */
+    this.takenAt = /** @type {number | null} */ (null);
   }
 
   /**
@@ -37,6 +42,29 @@ export class Sending {
     wish.camera = mode === 'video';
     this.#keep();
     return this.options.mode() !== mode;
+  }
+
+  /**
+   * The session moved. A picture that another took away comes back by itself for a short while only: later its owner
+   * may sit where nobody should look.
+   * @param {Mode} before
+   * @param {Mode} mode
+   * @param {boolean} mine whether we asked for it
+   * @param {number} now ms, monotonic
+   * @returns {boolean} whether to say that the camera stays off
+   */
+  moved(before, mode, mine, now) {
+    const { wish } = this.options;
+    if (before === 'video' && mode !== 'video') this.takenAt = mine || !wish.camera ? null : now;
+    if (before === 'video' || mode !== 'video') return false;
+    const soon = this.takenAt !== null && now - this.takenAt <= CAMERA_BACK_MS;
+    this.takenAt = null;
+    if (mine) return false;
+    if (!soon && wish.camera) {
+      wish.camera = false;
+      this.#keep();
+    }
+    return !wish.camera;
   }
 
   async toggleMic() {
@@ -64,6 +92,7 @@ export class Sending {
   async refresh() {
     const { devices, wish, peer } = this.options;
     const mode = this.options.mode();
+    if (devices.audio) devices.audio.enabled = wish.mic; // At once: a camera's prompt may stay open for long.
     if (mode !== 'video' || !wish.camera) devices.stop('video');
     if (mode === 'chat') devices.stop('audio');
     const wanted = { audio: mode !== 'chat' && !devices.audio, video: mode === 'video' && wish.camera && !devices.video };
