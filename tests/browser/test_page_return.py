@@ -92,6 +92,32 @@ async def test_a_camera_comes_on_only_by_its_owners_wish(red_browser: Browser, h
         await phone.sees("#self-box")
 
 
+async def test_who_left_unheard_comes_back_without_being_held(red_browser: Browser, house: House) -> None:
+    async with meeting(red_browser, house, (SMALL, WIDE)) as (phone, desk, _):
+        await phone.page.evaluate("void (WebSocket.prototype.send = () => undefined)")
+        await phone.act("leave")
+        await phone.reaches("left")
+        await phone.page.reload()
+        await phone.reaches("preview")
+        await phone.join()
+        await phone.reaches("connected")
+        await desk.reaches("connected")
+        await expect(desk.page.locator("#takeover-dialog")).to_be_hidden()
+
+
+async def test_the_microphone_goes_off_while_a_camera_is_asked_for(
+    red_browser: Browser, house: House
+) -> None:
+    async with meeting(red_browser, house, (SMALL, WIDE)) as (phone, desk, _):
+        await phone.act("camera")
+        await phone.page.evaluate("void (navigator.mediaDevices.getUserMedia = () => new Promise(() => {}))")
+        await phone.act("camera")
+        await expect(phone.page.locator("[data-action=camera]")).to_be_disabled()
+        await phone.act("mute")
+        await expect(phone.page.locator("[data-action=mute]")).to_have_attribute("data-on", "false")
+        await desk.sees("#remote-muted")
+
+
 async def test_everything_can_be_done_with_keys(red_browser: Browser, house: House) -> None:
     session = await house.session()
     async with room(red_browser, WIDE) as one:
