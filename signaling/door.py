@@ -64,7 +64,7 @@ class Door:
             asked = self._whom(takeover)
             if asked is not None and asked != takeover.asked:
                 takeover.asked = asked
-                message = TakeoverMessage(id=takeover.id, device=takeover.device)
+                message = TakeoverMessage(id=takeover.id, device=takeover.device, place=takeover.place)
                 effects.append(Send(asked, message))
         return effects
 

@@ -424,10 +424,11 @@ class Relayed(ServerMessage, frozen=True, tag="relay"):
 
 
 class Takeover(ServerMessage, frozen=True, tag="takeover"):
-    """Another device wants to continue a place."""
+    """Another device wants to continue a place: the asked one's own, or the other participant's."""
 
     id: str
     device: str
+    place: str
 
 
 class Pong(ServerMessage, frozen=True, tag="pong"):

@@ -125,6 +125,7 @@ async def test_a_refused_newcomer_is_4403(house: House) -> None:
     newcomer = await house.enter(session, 0)
     asked = await counselor.get("takeover")
     assert asked["device"] == "unknown"
+    assert asked["place"] == session.participants[0].id
     await counselor.ask("takeover", id=asked["id"], admit=False)
     assert await newcomer.closed() == 4403
     again = await house.enter(session, 0)

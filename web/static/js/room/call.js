@@ -30,7 +30,7 @@ const LOOK_MS = 200;
  * @property {() => void} changed show everything anew
  * @property {(stream: MediaStream) => void} remote
  * @property {(why: string, by: string, told: boolean) => void} over the call is over for this page; `told`: the server knows
- * @property {(question: {id: string, device: string}, answer: (admit: boolean) => void) => void} takeover
+ * @property {(question: {id: string, device: string, place?: string}, answer: (admit: boolean) => void) => void} takeover
  * @property {import('./chat.js').Chat} chat
  */
 
@@ -145,7 +145,7 @@ export class Call {
       this.#advise(message.advice);
     },
     takeover: (message) =>
-      this.options.takeover({ id: message.id, device: message.device }, (admit) => {
+      this.options.takeover({ id: message.id, device: message.device, place: message.place }, (admit) => {
         void this.signal.request('takeover', { id: message.id, admit }).catch(() => undefined);
       }),
     error: (message) => {

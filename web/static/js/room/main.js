@@ -196,11 +196,11 @@ let takeoverTimer;
 
 /**
  * Somebody asks for a place: for ours, or for the other person's when they are gone.
- * @param {{id: string, device: string}} question
+ * @param {{id: string, device: string, place?: string}} question
  * @param {(admit: boolean) => void} answer
  */
-function askTakeover({ device }, answer) {
-  const theirs = call?.other.state === 'interrupted'; // An absent or left place is entered without asking.
+function askTakeover({ device, place: wanted }, answer) {
+  const theirs = wanted !== undefined && wanted !== place?.participant;
   const words = { device: device || t('say.some_device'), name: call?.other.name ?? '' };
   write(box('takeover-title'), t(theirs ? 'say.takeover_theirs_title' : 'say.takeover_title', words));
   write(box('takeover-words'), t(theirs ? 'say.takeover_theirs' : 'say.takeover', words));
