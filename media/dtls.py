@@ -7,7 +7,7 @@ range and ``tests/media/test_dtls.py`` fails plainly when a release moves them.
 aiortc's package imports PyAV with its codecs, which the process that holds the media port must
 not load (a decoder is the largest attack surface there is). So its DTLS module is loaded here
 without running the package's ``__init__``, and an empty ``av`` stands in for the one name that
-``aiortc.rtp`` imports for a helper the relay never calls. Both are gone from ``sys.modules``
+``aiortc.rtp`` imports for a function the relay never calls. Both are gone from ``sys.modules``
 afterwards: an ``import aiortc`` elsewhere is the whole, real package.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import errno
 import socket
@@ -23,7 +24,7 @@ UDP_SEGMENT = 103  # linux/udp.h; not in Python's socket module
 IPV4_HEADER, IPV6_HEADER, UDP_HEADER, TCP_HEADER, FRAME_HEADER = 20, 40, 8, 32, 2
 
 
-class Path(PathRecord):
+class Path(PathRecord, abc.ABC):
     """One way to reach a leg's other end. ``overhead`` is the bytes that headers add to a packet."""
 
     __slots__ = ("address", "ip_version", "leg", "overhead")
@@ -37,13 +38,13 @@ class Path(PathRecord):
         headers = UDP_HEADER if transport is Transport.UDP else TCP_HEADER + FRAME_HEADER
         self.overhead = headers + (IPV6_HEADER if self.ip_version == 6 else IPV4_HEADER)
 
+    @abc.abstractmethod
     def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:
         """Send one datagram; False when it had to be dropped. ``video`` is dropped first."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def forget(self) -> None:
         """Unregister the path: it belongs to no leg any more."""
-        raise NotImplementedError
 
 
 class UdpPath(Path):
