@@ -1,6 +1,6 @@
 """Tokens: JWTs with HS256 and no other algorithm (RFC 7519, RFC 8725).
 
-Every key is derived from the master key with HKDF-SHA256 (RFC 5869) and a purpose of its own, so a
+Every key is derived from the master key for a purpose of its own (``core/derive.py``), so a
 token for one purpose is no token for another and no derived secret is ever stored. This file owns
 PyJWT.
 """
@@ -17,10 +17,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.types import Options
 
+from core.derive import derive
 from core.errors import Unauthenticated
 from core.ids import ApiKeyId, ParticipantId, SessionId
 
@@ -53,17 +52,13 @@ class Tokens:
 
     def __init__(self, master: bytes) -> None:
         self._master = master
-        self._place = self._derive("place token")
-        self._cookie = self._derive("place cookie")
-        self._ticket = self._derive("place ticket")
-
-    def _derive(self, purpose: str) -> bytes:
-        hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"teduh v1 " + purpose.encode())
-        return hkdf.derive(self._master)
+        self._place = derive(master, "place token")
+        self._cookie = derive(master, "place cookie")
+        self._ticket = derive(master, "place ticket")
 
     def api_secret(self, key: ApiKeyId) -> str:
         """Give the secret of an API key: derived, so it can be printed once and stored nowhere."""
-        return base64.urlsafe_b64encode(self._derive(f"api key {key}")).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(derive(self._master, f"api key {key}")).rstrip(b"=").decode()
 
     def read_api(self, token: str, *, key: ApiKeyId, now: datetime) -> None:
         """Check a program's token against the key it names."""

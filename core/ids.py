@@ -9,10 +9,11 @@ from typing import NewType
 SessionId = NewType("SessionId", str)
 ParticipantId = NewType("ParticipantId", str)
 ApiKeyId = NewType("ApiKeyId", str)
+UserId = NewType("UserId", str)
 
 _ALPHABET = "0123456789abcdefghijkmnopqrstuvwxyz"
 _LENGTH = 20  # 35**20 is above 2**102
-_FORM = re.compile(f"[spk]_[{_ALPHABET}]{{{_LENGTH}}}")
+_FORM = re.compile(f"[a-z]_[{_ALPHABET}]{{{_LENGTH}}}")
 
 
 def _random() -> str:
@@ -37,3 +38,13 @@ def new_participant_id() -> ParticipantId:
 def new_api_key_id() -> ApiKeyId:
     """Make an id for an API key; it is the ``iss`` of the tokens made with it."""
     return ApiKeyId("k_" + _random())
+
+
+def new_user_id() -> UserId:
+    """Make an id for a person, client or staff."""
+    return UserId(new_id("u"))
+
+
+def new_id(letter: str) -> str:
+    """Make an id of another kind; ``letter`` says which: one lower-case letter."""
+    return f"{letter}_{_random()}"

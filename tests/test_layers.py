@@ -16,9 +16,10 @@ MAY_IMPORT = {
     "core": set[str](),
     "accounts": {"core"},
     "media": {"core"},
-    "signaling": {"media", "accounts", "core"},
-    "migrations": {"signaling", "accounts", "core"},
-    "web": {"migrations", "signaling", "media", "accounts", "core"},
+    "counseling": {"accounts", "core"},
+    "signaling": {"counseling", "media", "accounts", "core"},
+    "migrations": {"signaling", "counseling", "accounts", "core"},
+    "web": {"migrations", "signaling", "counseling", "media", "accounts", "core"},
 }
 OWNERS = {
     "aiortc": {"media/dtls.py", "media/description.py"},

@@ -1,0 +1,177 @@
+"""People: clients with made-up names, and staff. Who somebody is to the service, and no more.
+
+The caller commits. What proves that somebody is this person stands elsewhere: ``recovery``,
+``passwords``, ``passkeys``, ``logins``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts.roles import STAFF, Permission, Role, may
+from accounts.tables import UserRoleRow, UserRow
+from core.errors import NotFound
+from core.ids import UserId, new_user_id
+
+MAX_NAME_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person. ``adult`` is None for staff; ``erase_at`` and ``disabled_at`` are None for most."""
+
+    id: UserId
+    name: str
+    language: str
+    roles: frozenset[Role]
+    adult: bool | None
+    created_at: datetime
+    erase_at: datetime | None
+    disabled_at: datetime | None
+
+    @property
+    def is_client(self) -> bool:
+        """Whether this is a client."""
+        return Role.CLIENT in self.roles
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether this person works here."""
+        return not STAFF.isdisjoint(self.roles)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether erasing was asked for: to everybody else this person is gone already."""
+        return self.erase_at is not None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether this person's roles permit it."""
+        return self.disabled_at is None and may(self.roles, permission)
+
+
+async def create_client(db: AsyncSession, *, name: str, language: str, adult: bool, now: datetime) -> Person:
+    """Make a client. Asks for nothing that would tell who it is."""
+    return await _create(db, name=name, language=language, adult=adult, roles={Role.CLIENT}, now=now)
+
+
+async def create_staff(
+    db: AsyncSession, *, name: str, language: str, roles: Iterable[Role], now: datetime
+) -> Person:
+    """Make a staff member with at least one role of staff."""
+    given = frozenset(roles)
+    if not given or not given <= STAFF:
+        raise ValueError("staff have roles of staff")
+    return await _create(db, name=name, language=language, adult=None, roles=given, now=now)
+
+
+async def _create(
+    db: AsyncSession, *, name: str, language: str, adult: bool | None, roles: Iterable[Role], now: datetime
+) -> Person:
+    row = UserRow(
+        id=new_user_id(),
+        name=name,
+        language=language,
+        adult=adult,
+        created_at=now,
+        erase_at=None,
+        disabled_at=None,
+    )
+    db.add(row)
+    await db.flush()
+    given = frozenset(roles)
+    db.add_all([UserRoleRow(user_id=row.id, role=role.value) for role in given])
+    await db.flush()
+    return _person(row, given)
+
+
+async def find(db: AsyncSession, *, user: UserId) -> Person | None:
+    """Look a person up, also one who is leaving or disabled."""
+    found = await find_all(db, users=[user])
+    return found[0] if found else None
+
+
+async def get(db: AsyncSession, *, user: UserId) -> Person:
+    """Look a person up. Raises ``NotFound``."""
+    person = await find(db, user=user)
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person
+
+
+async def find_all(db: AsyncSession, *, users: Sequence[UserId]) -> list[Person]:
+    """Look several people up, in the order asked for; those who are not there are left out."""
+    rows = await db.execute(
+        select(UserRow, UserRoleRow.role)
+        .outerjoin(UserRoleRow, UserRoleRow.user_id == UserRow.id)
+        .where(UserRow.id.in_(users))
+        .execution_options(populate_existing=True)
+    )
+    by_id: dict[str, tuple[UserRow, set[Role]]] = {}
+    for row, role in rows:
+        roles = by_id.setdefault(row.id, (row, set()))[1]
+        if role is not None:
+            roles.add(Role(role))
+    return [_person(*by_id[user]) for user in users if user in by_id]
+
+
+async def with_role(db: AsyncSession, *, role: Role) -> list[Person]:
+    """List all who have a role, by name; not those who are leaving or disabled."""
+    users = await db.scalars(
+        select(UserRow.id)
+        .join(UserRoleRow, UserRoleRow.user_id == UserRow.id)
+        .where(UserRoleRow.role == role.value, UserRow.erase_at.is_(None), UserRow.disabled_at.is_(None))
+        .order_by(UserRow.name, UserRow.id)
+    )
+    return await find_all(db, users=[UserId(user) for user in users])
+
+
+async def rename(db: AsyncSession, *, user: UserId, name: str) -> None:
+    """Give a person another name."""
+    await _change(db, user, name=name)
+
+
+async def speak(db: AsyncSession, *, user: UserId, language: str) -> None:
+    """Keep the language a person reads."""
+    await _change(db, user, language=language)
+
+
+async def disable(db: AsyncSession, *, user: UserId, at: datetime | None) -> None:
+    """Close a staff member's account, or open it again with None. Logins end apart from it."""
+    await _change(db, user, disabled_at=at)
+
+
+async def leave(db: AsyncSession, *, user: UserId, at: datetime | None) -> None:
+    """Set when a person will be erased, or take it back with None."""
+    await _change(db, user, erase_at=at)
+
+
+async def set_roles(db: AsyncSession, *, user: UserId, roles: Iterable[Role]) -> None:
+    """Give a staff member these roles instead of the former ones."""
+    given = frozenset(roles)
+    if not given or not given <= STAFF:
+        raise ValueError("staff have roles of staff")
+    await db.execute(delete(UserRoleRow).where(UserRoleRow.user_id == user))
+    db.add_all([UserRoleRow(user_id=user, role=role.value) for role in given])
+    await db.flush()
+
+
+async def _change(db: AsyncSession, user: UserId, **values: object) -> None:
+    await db.execute(update(UserRow).where(UserRow.id == user).values(**values))
+
+
+def _person(row: UserRow, roles: Iterable[Role]) -> Person:
+    return Person(
+        UserId(row.id),
+        row.name,
+        row.language,
+        frozenset(roles),
+        row.adult,
+        row.created_at,
+        row.erase_at,
+        row.disabled_at,
+    )

@@ -1,0 +1,114 @@
+"""Who may do what: the one table of permissions.
+
+No route exists without one (``web/gate.py`` refuses to start), and a sensitive read asks for one
+again where it is made (``accounts/grants.py``). A person may have several roles; what any of them
+may do, the person may.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+
+class Role(enum.StrEnum):
+    """What a person is to the service."""
+
+    CLIENT = "client"
+    COUNSELOR = "counselor"
+    SUPERVISOR = "supervisor"
+    OFFICER = "officer"
+    """Takes complaints; stands outside the counseling line."""
+    ADMIN = "admin"
+
+
+STAFF: Final = frozenset(Role) - {Role.CLIENT}
+EVERYONE: Final = frozenset(Role)
+
+
+class Permission(enum.StrEnum):
+    """One thing that may be done; its value stands in the audit."""
+
+    # Not asked of a person: whoever comes.
+    OPEN = "open"
+    """Anybody, logged in or not."""
+    PROGRAM = "program"
+    """An API key's token, checked by ``web/api_auth.py``."""
+    PLACE = "place"
+    """A join code, a ticket or a token of one place, checked where it is used."""
+    OPERATOR = "operator"
+    """The metrics token or loopback, checked by ``web/metrics.py``."""
+
+    # Everybody who is logged in, about themselves.
+    OWN_LOGIN = "own:login"
+    OWN_NOTICES = "own:notices"
+    OWN_PLACES = "own:places"
+    OWN_ACCOUNT = "own:account"
+    """A client's account: name, recovery code, phone, erasure."""
+    OWN_CONSENTS = "own:consents"
+    OWN_HISTORY = "own:history"
+    """Who opened what of mine."""
+    OWN_COMPLAINTS = "own:complaints"
+    OWN_CREDENTIALS = "own:credentials"
+    """A staff member's password and second factor."""
+    OWN_REGISTER = "own:register"
+    """A counselor's own entry in the register."""
+
+    # About others.
+    SEE_SUPERVISED = "supervised:see"
+    SEE_PEOPLE = "people:see"
+    CHANGE_PEOPLE = "people:change"
+    SEE_REGISTER = "register:see"
+    VERIFY_COUNSELOR = "register:verify"
+    OPEN_PROOF = "register:proof"
+    EDIT_TEXTS = "texts:edit"
+    EDIT_ROSTER = "roster:edit"
+    EDIT_CRISIS_LINES = "crisis:edit"
+    SEE_SETTINGS = "settings:see"
+    SEE_AUDIT = "audit:see"
+    SEE_CONSENT_PROOF = "consents:proof"
+    HANDLE_INCIDENTS = "incidents:handle"
+    HANDLE_COMPLAINTS = "complaints:handle"
+    DECIDE_MINORS = "minors:decide"
+
+
+_ADMIN: Final = frozenset({Role.ADMIN})
+
+PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
+    Permission.OPEN: None,
+    Permission.PROGRAM: None,
+    Permission.PLACE: None,
+    Permission.OPERATOR: None,
+    Permission.OWN_LOGIN: EVERYONE,
+    Permission.OWN_NOTICES: EVERYONE,
+    Permission.OWN_PLACES: frozenset({Role.CLIENT, Role.COUNSELOR}),
+    Permission.OWN_ACCOUNT: frozenset({Role.CLIENT}),
+    Permission.OWN_CONSENTS: frozenset({Role.CLIENT}),
+    Permission.OWN_HISTORY: frozenset({Role.CLIENT}),
+    Permission.OWN_COMPLAINTS: frozenset({Role.CLIENT}),
+    Permission.OWN_CREDENTIALS: STAFF,
+    Permission.OWN_REGISTER: frozenset({Role.COUNSELOR}),
+    Permission.SEE_SUPERVISED: frozenset({Role.SUPERVISOR}),
+    Permission.SEE_PEOPLE: _ADMIN,
+    Permission.CHANGE_PEOPLE: _ADMIN,
+    Permission.SEE_REGISTER: _ADMIN,
+    Permission.VERIFY_COUNSELOR: _ADMIN,
+    Permission.OPEN_PROOF: _ADMIN,
+    Permission.EDIT_TEXTS: _ADMIN,
+    Permission.EDIT_ROSTER: _ADMIN,
+    Permission.EDIT_CRISIS_LINES: _ADMIN,
+    Permission.SEE_SETTINGS: _ADMIN,
+    Permission.SEE_AUDIT: _ADMIN,
+    Permission.SEE_CONSENT_PROOF: _ADMIN,
+    Permission.HANDLE_INCIDENTS: _ADMIN,
+    Permission.HANDLE_COMPLAINTS: frozenset({Role.OFFICER}),
+    Permission.DECIDE_MINORS: _ADMIN,
+}
+"""Which roles may do it. None: it is not asked of a person at all."""
+
+
+def may(roles: Iterable[Role], permission: Permission) -> bool:
+    """Whether somebody with these roles may do it. What is not in the table, nobody may."""
+    permitted = PERMITTED.get(permission, frozenset())
+    return permitted is None or not permitted.isdisjoint(roles)
