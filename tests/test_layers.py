@@ -33,6 +33,7 @@ OWNERS = {
     "alembic": {"migrations/run.py", "migrations/env.py", "migrations/versions/*.py"},
     "jinja2": {"web/render.py"},
     "babel": {"web/render.py"},
+    "wtforms": {"web/forms.py", "web/fields.py", "web/pages/*.py"},
 }
 
 

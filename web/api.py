@@ -9,6 +9,7 @@ from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.apikeys import ApiKey, Scope
+from accounts.roles import Permission
 from core.errors import InvalidInput, InvalidState, Misfit, NotFound
 from core.ids import SessionId, is_id
 from signaling import directory
@@ -17,6 +18,7 @@ from web import api_quality
 from web import api_schemas as schema
 from web.api_auth import with_key
 from web.bodies import read_body
+from web.gate import add
 from web.openapi import document
 from web.services import SERVICES, Services
 
@@ -25,17 +27,17 @@ DOCUMENT = "/api/v1/openapi.json"
 
 def setup(app: http.Application) -> None:
     """Add the API."""
-    app.router.add_post("/api/v1/sessions", create)
-    app.router.add_get("/api/v1/sessions/{id}", show, allow_head=False)
-    app.router.add_get("/api/v1/sessions/{id}/quality", quality, allow_head=False)
-    app.router.add_post("/api/v1/sessions/{id}/end", end)
+    add(app, "POST", "/api/v1/sessions", create, Permission.PROGRAM)
+    add(app, "GET", "/api/v1/sessions/{id}", show, Permission.PROGRAM)
+    add(app, "GET", "/api/v1/sessions/{id}/quality", quality, Permission.PROGRAM)
+    add(app, "POST", "/api/v1/sessions/{id}/end", end, Permission.PROGRAM)
     described = document(app_version())
     answer = msgspec.json.encode(described)
 
     async def openapi(_request: http.Request) -> http.Response:
         return http.Response(body=answer, content_type="application/json")
 
-    app.router.add_get(DOCUMENT, openapi, allow_head=False)
+    add(app, "GET", DOCUMENT, openapi, Permission.OPEN)
 
 
 def app_version() -> str:

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web as http
 
+from accounts.roles import Permission
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
 from core.clock import Clock, SystemClock
 from core.config import Config
 from core.db import Database
+from core.derive import derive
 from core.keyfile import make_data_dir, master_key
 from migrations.run import upgrade
 from web import api, health, metrics, pages, place, security
@@ -19,6 +21,7 @@ from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.engine import LiveEngine
 from web.errors import problems
+from web.gate import add, gate, unguarded
 from web.services import SERVICES, Engine, Services
 
 MakeEngine = Callable[[Config, Clock, Database, Tokens], Engine]
@@ -32,9 +35,10 @@ def make_app(
     clock = clock or SystemClock()
     make_data_dir(config.data_dir)
     database = Database(config.database_url)
-    tokens = Tokens(config.master_key or master_key(config.data_dir))
+    master = config.master_key or master_key(config.data_dir)
+    tokens = Tokens(master)
     engine = make_engine(config, clock, database, tokens)
-    app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems])
+    app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems, gate])
     app[REQUESTS] = Counter()
     app[SERVICES] = Services(
         config=config,
@@ -44,11 +48,14 @@ def make_app(
         calls=engine.calls,
         media=engine.media,
         asked=Throttle(config.api_requests_per_s, config.api_requests_per_s * BURST_S),
+        csrf_key=derive(master, "forms"),
     )
     security.setup(app, config)
     for part in (api, place, health, metrics, pages):
         part.setup(app)
-    app.router.add_get("/api/v1/signal", engine.signal, allow_head=False)
+    add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
+    if open_doors := unguarded(app):
+        raise RuntimeError(f"routes without a permission: {', '.join(open_doors)}")
     _live_and_die(app, database, engine)
     return app
 

@@ -8,7 +8,9 @@ import logging
 import msgspec
 from aiohttp import web as http
 
+from accounts.roles import Permission
 from web.api_schemas import Health
+from web.gate import add
 from web.metrics import may_look
 from web.services import SERVICES, Services
 
@@ -19,8 +21,8 @@ CHECK_WITHIN_S = 2.0
 
 def setup(app: http.Application) -> None:
     """Add both."""
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
+    add(app, "GET", "/healthz", healthz, Permission.OPEN)
+    add(app, "GET", "/readyz", readyz, Permission.OPEN)
 
 
 async def healthz(_request: http.Request) -> http.Response:

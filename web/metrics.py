@@ -15,9 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from accounts.roles import Permission
 from core.errors import NotFound
 from web.access import REQUESTS
 from web.client import from_loopback
+from web.gate import add
 from web.services import SERVICES
 
 COUNTS_UP = "_total"
@@ -68,7 +70,7 @@ def setup(app: http.Application) -> None:
         encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
         return http.Response(body=encode(registry), headers={"Content-Type": content_type})
 
-    app.router.add_get("/metrics", metrics)
+    add(app, "GET", "/metrics", metrics, Permission.OPERATOR)
 
 
 def may_look(request: http.Request) -> bool:

@@ -13,12 +13,14 @@ from aiohttp import web as http
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import Forbidden, NotFound, Unauthenticated
+from accounts.roles import Permission
+from core.errors import NotFound, Unauthenticated
 from core.ids import ParticipantId
 from signaling import directory
 from signaling.directory import ParticipantRecord, SessionRecord
 from web.bodies import read_body
-from web.client import client_address, own_origins
+from web.client import client_address
+from web.gate import add
 from web.services import SERVICES, Services
 
 TICKET_PREFIX = "teduh.ticket."
@@ -47,14 +49,13 @@ class PlaceOut(msgspec.Struct, frozen=True):
 
 def setup(app: http.Application) -> None:
     """Add the two ways to a place."""
-    app.router.add_post("/api/v1/place", exchange)
-    app.router.add_post("/api/v1/place/{participant}/ticket", ticket)
+    add(app, "POST", "/api/v1/place", exchange, Permission.PLACE)
+    add(app, "POST", "/api/v1/place/{participant}/ticket", ticket, Permission.PLACE)
 
 
 async def exchange(request: http.Request) -> http.Response:
     """Answer ``POST /api/v1/place``: a join code becomes a cookie and a ticket."""
     services = request.app[SERVICES]
-    _check_origin(request, services)
     wanted = await read_body(request, CodeIn)
     now = services.now()
     async with services.database.sessions() as db:
@@ -92,7 +93,6 @@ async def exchange(request: http.Request) -> http.Response:
 async def ticket(request: http.Request) -> http.Response:
     """Answer ``POST /api/v1/place/{participant}/ticket``: a reloaded page gets a new ticket."""
     services = request.app[SERVICES]
-    _check_origin(request, services)
     participant = ParticipantId(request.match_info["participant"])
     cookie = request.cookies.get(cookie_name(participant), "")
     if services.tokens.read_cookie(cookie, now=services.now()).participant != participant:
@@ -143,10 +143,3 @@ def _answer(
         place.id, session.id, place.role.value, session.mode.value, session.recording.value, ticket_text
     )
     return http.Response(body=msgspec.json.encode(body), content_type="application/json")
-
-
-def _check_origin(request: http.Request, services: Services) -> None:
-    """Refuse pages of others. Browsers send ``Origin`` with every POST; programs may leave it out."""
-    origin = request.headers.get("Origin")
-    if origin is not None and origin not in own_origins(services.config):
-        raise Forbidden("This page belongs to another site.")

@@ -92,6 +92,8 @@ class Services:
     calls: Calls
     media: Media
     asked: Throttle
+    csrf_key: bytes
+    """Proves that a form was made here."""
     attempts: Throttle = field(default_factory=lambda: Throttle(ATTEMPTS_PER_S, ATTEMPTS_AT_ONCE))
 
     def now(self) -> datetime:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web as http
 
+from accounts.roles import Permission
+from web.gate import add
 from web.pages import errors, front, language, room
 from web.pages.assets import read_assets
 from web.pages.site import SITE, Site
@@ -14,7 +16,7 @@ def setup(app: http.Application) -> None:
     """Add every page, their files and the error pages to `app`, before it starts."""
     assets = read_assets()
     app[SITE] = Site(make_renderer(), assets)
-    app.router.add_get("/static/{digest}/{path:.+}", assets.serve)
+    add(app, "GET", "/static/{digest}/{path:.+}", assets.serve, Permission.OPEN)
     front.setup(app)
     room.setup(app)
     language.setup(app)

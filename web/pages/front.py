@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web as http
 
+from accounts.roles import Permission
+from web.gate import add
 from web.pages.site import SITE
 
 
@@ -14,4 +16,4 @@ async def front(request: http.Request) -> http.Response:
 
 def setup(app: http.Application) -> None:
     """Add the front page."""
-    app.router.add_get("/", front)
+    add(app, "GET", "/", front, Permission.OPEN)

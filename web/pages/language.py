@@ -7,6 +7,8 @@ from typing import Final
 
 from aiohttp import web as http
 
+from accounts.roles import Permission
+from web.gate import add
 from web.pages.site import LANGUAGE_COOKIE
 from web.render import LANGUAGES
 
@@ -37,4 +39,4 @@ async def choose(request: http.Request) -> http.StreamResponse:
 
 def setup(app: http.Application) -> None:
     """Add the switch."""
-    app.router.add_get("/lang/{language}", choose)
+    add(app, "GET", "/lang/{language}", choose, Permission.OPEN)

@@ -10,6 +10,8 @@ from typing import Final
 
 from aiohttp import web as http
 
+from accounts.roles import Permission
+from web.gate import add
 from web.pages.site import SITE, language_of
 
 SCRIPT_TEXTS: Final = ("say", "refusal", "state", "pill", "chat", "mode", "gone", "control")
@@ -25,5 +27,5 @@ async def room(request: http.Request) -> http.Response:
 
 def setup(app: http.Application) -> None:
     """Add the room page."""
-    app.router.add_get("/join", room)
-    app.router.add_get("/room/{participant}", room)
+    add(app, "GET", "/join", room, Permission.OPEN)
+    add(app, "GET", "/room/{participant}", room, Permission.OPEN)

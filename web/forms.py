@@ -1,0 +1,157 @@
+"""Forms: what was typed is kept, what is wrong is said at its field, and sending twice does it once.
+
+WTForms reads and checks the fields; a validator's message is a key of our catalogues, and so is a
+label. Two hidden fields stand in every form: ``csrf`` proves that our page made it for this login, and
+``once`` is its one-time number (``accounts/submissions.py``). This file owns WTForms' form class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from aiohttp import web as http
+from multidict import MultiDictProxy
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from wtforms import Field, FileField, Form, HiddenField
+
+from accounts import submissions
+from core.errors import Forbidden, TeduhError
+from web.gate import visitor_of
+from web.services import SERVICES, Services
+
+SALT_CHARS: Final = 16
+ONCE_CHARS: Final = 22
+
+F = TypeVar("F", bound="PageForm")
+Act = Callable[[AsyncSession], Awaitable[str]]
+
+
+class Wrong(TeduhError):
+    """A field holds something that does not fit, found while the form was being done.
+
+    ``field`` is its name, ``text`` the key of a sentence. Nothing was changed.
+    """
+
+    code = "wrong"
+
+    def __init__(self, field: str, text: str, **places: object) -> None:
+        super().__init__(text)
+        self.field = field
+        self.text = text
+        self.places = places
+
+
+class _Typed:
+    """The fields of a POST in the shape that WTForms reads."""
+
+    def __init__(self, data: MultiDictProxy[Any]) -> None:
+        self._data = data
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._data
+
+    def getlist(self, name: str) -> list[Any]:
+        return self._data.getall(name, [])
+
+    def __iter__(self) -> Any:  # noqa: ANN401  # as the protocol of WTForms has it
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
+class PageForm(Form):
+    """A form of a page. Labels and messages are keys of the catalogues."""
+
+    csrf = HiddenField()
+    once = HiddenField()
+
+    @property
+    def wrong(self) -> list[Field]:
+        """The fields that hold something wrong, in their order."""
+        return [field for field in self if field.errors]
+
+    def say_wrong(self, error: Wrong) -> None:
+        """Put what was found while doing it at its field."""
+        field = self[error.field]
+        field.errors = [*field.errors, error.text]
+
+    def forget_secrets(self, *names: str) -> None:
+        """Empty fields that are not to be sent back, such as passwords."""
+        for name in names:
+            self[name].data = ""
+
+
+def blank(request: http.Request, kind: type[F], **start: object) -> F:
+    """Make a form to be shown for the first time, with these values in it."""
+    return kind(data={**start, "csrf": token_for(request), "once": secrets.token_urlsafe(16)})
+
+
+async def sent(request: http.Request, kind: type[F]) -> F:
+    """Read a form that was sent; ``form.validate()`` says whether it fits.
+
+    Raises ``Forbidden`` when it is none of ours: made for another login, or by another site.
+    """
+    data = await request.post()
+    form = kind(formdata=_Typed(data))
+    if not fits(request, str(form.csrf.data or "")) or len(str(form.once.data or "")) != ONCE_CHARS:
+        raise Forbidden("This form has grown old: open the page again.")
+    form.csrf.data = token_for(request)
+    return form
+
+
+async def do_once(request: http.Request, form: PageForm, act: Act) -> http.Response:
+    """Do what a form asks, in one transaction, and lead on to where ``act`` says (303).
+
+    Sent again, it is not done again and leads to the same place. Raises what ``act`` raises; then nothing
+    was done and the form may be sent again.
+    """
+    services = request.app[SERVICES]
+    number = _number(services, str(form.once.data))
+    try:
+        async with services.database.sessions.begin() as db:
+            await submissions.begin(db, number=number, now=services.now())
+            location = await act(db)
+            await submissions.finish(db, number=number, location=location)
+    except IntegrityError:
+        async with services.database.sessions() as db:
+            before = await submissions.led_to(db, number=number)
+        if before is None:
+            raise
+        location = before
+    return http.Response(status=303, headers={"Location": location})
+
+
+def token_for(request: http.Request) -> str:
+    """Make the proof that a form was made here for this login; another one each time.
+
+    That the bytes differ keeps a compressed page from telling them (BREACH).
+    """
+    salt = secrets.token_urlsafe(12)
+    return salt + _mac(request, salt)
+
+
+def fits(request: http.Request, token: str) -> bool:
+    """Whether a token was made by ``token_for`` for this login."""
+    salt, mac = token[:SALT_CHARS], token[SALT_CHARS:]
+    return hmac.compare_digest(mac.encode("utf-8", "replace"), _mac(request, salt).encode())
+
+
+def _mac(request: http.Request, salt: str) -> str:
+    login = visitor_of(request).login
+    key = request.app[SERVICES].csrf_key
+    text = f"{salt}|{'nobody' if login is None else login.id}".encode("utf-8", "replace")
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
+
+
+def _number(services: Services, once: str) -> str:
+    """Keep no number that somebody could send."""
+    return hmac.new(services.csrf_key, b"once|" + once.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+__all__ = ["FileField", "PageForm", "Wrong", "blank", "do_once", "fits", "sent", "token_for"]
