@@ -126,7 +126,8 @@ def write_offer(endpoint: Endpoint, request: OfferRequest) -> str:
     """Return the offer as SDP text (RFC 8866, RFC 8829) with CRLF line ends.
 
     Both m-lines are always there, bundled, never port 0; what the mode leaves out is
-    ``inactive``. Transport-wide feedback and abs-send-time stand only in video mode.
+    ``inactive``. Transport-wide feedback, abs-send-time and the audio level stand only in video mode: in
+    voice they would be 8 bytes of each packet (RFC 8285, 4.3), and a receiver hears the level by itself.
     """
     lines = [
         "v=0",
@@ -170,9 +171,9 @@ def _media_lines(mid: int, kind: Kind, endpoint: Endpoint, request: OfferRequest
             f"a=extmap:{ABS_SEND_TIME_EXTENSION} {ABS_SEND_TIME_URI}",
             f"a=extmap:{TRANSPORT_WIDE_EXTENSION} {TRANSPORT_WIDE_URI}",
         ]
-    if kind is Kind.AUDIO:
+    if kind is Kind.AUDIO and video_mode:
         lines.append(f"a=extmap:{AUDIO_LEVEL_EXTENSION} urn:ietf:params:rtp-hdrext:ssrc-audio-level")
-    else:
+    elif kind is Kind.VIDEO:
         lines.append(f"a=extmap:{ORIENTATION_EXTENSION} urn:3gpp:video-orientation")
     for number in numbers:
         lines += _codec_lines(BY_PAYLOAD_TYPE[number], number, request)

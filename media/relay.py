@@ -16,6 +16,7 @@ from typing import Any
 
 from core.errors import NotFound
 from media.checks import Checks
+from media.codecs import Mode
 from media.description import Answer, Endpoint, InvalidAnswer, OfferRequest, read_answer, write_offer
 from media.dtls import HandshakeFailed, generate_certificate
 from media.events import (
@@ -137,6 +138,8 @@ class Relay:
         found = self._leg(leg)
         if request.restart:
             self._checks.renew(found, time.monotonic())
+        if found.task is None:
+            found.dtls.prefer_short_tags(prefer=request.mode is Mode.VOICE)
         credentials = found.newest
         addresses = tuple((host, port or self.port) for host, port in self._advertised)
         endpoint = Endpoint(

@@ -47,13 +47,13 @@ class Rig:
         plain = LegSettings(audio_ssrcs=(_ssrc(),), video_ssrcs=(_ssrc(), _ssrc()), checks_s=0.2)
         return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]  # names are checked at run time
 
-    async def join(self, name: str, **changes: object) -> Leg:
-        """Open a leg, answer its offer, and wait for DTLS."""
+    async def join(self, name: str, *, mode: Mode = Mode.VIDEO, **changes: object) -> Leg:
+        """Open a leg, answer its first offer, and wait until both have the keys."""
         leg, peer = LegId(name), Leg(Certificate(), self.settings(**changes))
         self.relay.open_leg(leg)
         self.peers[leg] = peer
-        await self.negotiate(leg, OfferRequest(1, Mode.VIDEO))
-        await until(lambda: LegConnected(leg) in self.events)
+        await self.negotiate(leg, OfferRequest(1, mode))
+        await until(lambda: LegConnected(leg) in self.events and peer.connected.is_set())
         return peer
 
     async def negotiate(self, leg: LegId, request: OfferRequest) -> None:

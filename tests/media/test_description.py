@@ -57,6 +57,7 @@ def test_an_independent_parser_reads_the_offer(mode: Mode) -> None:
     assert wide is (mode is Mode.VIDEO)
     assert ("abs-send-time" in text) is wide
     assert ("transport-cc" in text.replace("transport-wide-cc", "")) is wide
+    assert ("ssrc-audio-level" in text) is wide
 
 
 def test_voice_says_how_opus_is_to_be_sent() -> None:

@@ -83,6 +83,30 @@ async def test_unlike_profiles_pass_packets_up_to_the_limit(size: int) -> None:
         assert made.relay.counters().get("internal_errors", 0) == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "profile"),
+    [
+        (Mode.VOICE, SrtpProfile.AES128_CM_SHA1_80),
+        (Mode.VIDEO, SrtpProfile.AEAD_AES_256_GCM),
+        (Mode.CHAT, SrtpProfile.AEAD_AES_256_GCM),
+    ],
+)
+async def test_a_leg_that_begins_in_voice_has_the_short_tag(mode: Mode, profile: SrtpProfile) -> None:
+    async with rig() as made:
+        a, b = await made.join("a", mode=mode), await made.join("b", mode=mode)
+        for peer in (a, b):
+            assert peer.dtls is not None
+            assert peer.dtls.keys is not None
+            assert peer.dtls.keys.profile is profile
+        await pass_both_ways(made, a, b)
+
+
+async def test_a_voice_leg_takes_whatever_profile_its_client_has() -> None:
+    async with rig() as made:
+        a = await made.join("a", mode=Mode.VOICE, profiles=(SrtpProfile.AEAD_AES_128_GCM,))
+        await pass_both_ways(made, a, await made.join("b", mode=Mode.VOICE))
+
+
 async def test_a_datagram_over_the_limit_is_dropped_and_counted() -> None:
     async with rig() as made:
         a, b = await made.join("a"), await made.join("b")
