@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import json
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Self
+from typing import Any
 
 from accounts import apikeys
 from accounts.apikeys import ALL_SCOPES, Scope
-from accounts.tokens import Tokens
 from core.clock import SystemClock, rfc3339
 from core.config import Config, config_from_here
-from core.db import Database
 from core.errors import ConfigError, TeduhError
 from core.ids import ApiKeyId
-from core.keyfile import make_data_dir, master_key
 from core.logs import setup_logging
-from migrations.run import upgrade
+from web.commands.stores import Stores, say
 from web.demo import make_demo
 from web.serve import serve
 
@@ -91,38 +87,38 @@ def _scopes(text: str) -> frozenset[Scope]:
 
 
 async def _serve(config: Config, asked: argparse.Namespace) -> None:
-    await serve(config, demo=asked.demo, say=_say)
+    await serve(config, demo=asked.demo, say=say)
 
 
 async def _demo(config: Config, asked: argparse.Namespace) -> None:
-    async with _Stores(config) as stores:
+    async with Stores(config) as stores:
         links = await make_demo(stores.database, config, now=SystemClock().now())
     if asked.json:
-        _say(json.dumps(links))
+        say(json.dumps(links))
         return
     for role, link in links.items():
-        _say(f"{role.value:<10} {link}")
+        say(f"{role.value:<10} {link}")
 
 
 async def _migrate(config: Config, _asked: argparse.Namespace) -> None:
-    async with _Stores(config):
-        _say("The database is up to date.")
+    async with Stores(config):
+        say("The database is up to date.")
 
 
 async def _create_key(config: Config, asked: argparse.Namespace) -> None:
     if not 1 <= len(asked.name) <= 100:
         raise ConfigError("NAME must have 1 to 100 characters.")
-    async with _Stores(config) as stores, stores.database.sessions.begin() as db:
+    async with Stores(config) as stores, stores.database.sessions.begin() as db:
         key = await apikeys.create(db, name=asked.name, scopes=asked.scopes, now=SystemClock().now())
     secret = stores.tokens.api_secret(key.id)
     if asked.json:
-        _say(json.dumps({"id": key.id, "name": key.name, "secret": secret, "scopes": sorted(key.scopes)}))
+        say(json.dumps({"id": key.id, "name": key.name, "secret": secret, "scopes": sorted(key.scopes)}))
         return
-    _say(f"id      {key.id}\nsecret  {secret}\nThe secret is not shown again.")
+    say(f"id      {key.id}\nsecret  {secret}\nThe secret is not shown again.")
 
 
 async def _list_keys(config: Config, asked: argparse.Namespace) -> None:
-    async with _Stores(config) as stores, stores.database.sessions() as db:
+    async with Stores(config) as stores, stores.database.sessions() as db:
         keys = await apikeys.every(db)
     rows = [
         {
@@ -135,40 +131,17 @@ async def _list_keys(config: Config, asked: argparse.Namespace) -> None:
         for key in keys
     ]
     if asked.json:
-        _say(json.dumps(rows))
+        say(json.dumps(rows))
         return
     for key in keys:
         state = "revoked" if key.revoked_at else ",".join(sorted(key.scopes))
-        _say(f"{key.id}  {rfc3339(key.created_at)}  {state:<16}  {key.name}")
+        say(f"{key.id}  {rfc3339(key.created_at)}  {state:<16}  {key.name}")
 
 
 async def _revoke_key(config: Config, asked: argparse.Namespace) -> None:
-    async with _Stores(config) as stores, stores.database.sessions.begin() as db:
+    async with Stores(config) as stores, stores.database.sessions.begin() as db:
         await apikeys.revoke(db, key=ApiKeyId(asked.id), now=SystemClock().now())
-    _say("The key is revoked.")
-
-
-@dataclasses.dataclass(slots=True)
-class _Stores:
-    """The database, up to date, and the tokens, for a command that ends by itself."""
-
-    config: Config
-    database: Database = dataclasses.field(init=False)
-    tokens: Tokens = dataclasses.field(init=False)
-
-    async def __aenter__(self) -> Self:
-        make_data_dir(self.config.data_dir)
-        self.tokens = Tokens(self.config.master_key or master_key(self.config.data_dir))
-        self.database = Database(self.config.database_url)
-        await upgrade(self.database)
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self.database.close()
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201  # a command speaks
+    say("The key is revoked.")
 
 
 if __name__ == "__main__":
