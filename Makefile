@@ -14,7 +14,7 @@ OURSELVES := $(BIN)/python -m pip install --quiet --disable-pip-version-check --
 
 BROWSERS := chromium=chromium firefox-esr=firefox-esr
 SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
-TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables
+TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables espeak-ng=espeak-ng ip=iproute2
 
 .PHONY: run setup test lint format bench clean
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter
 
@@ -34,15 +35,11 @@ class Sniffer:
         self._socket.bind(("lo", ETH_P_ALL))
 
     def start(self) -> None:
-        """Begin to count."""
+        """Begin to count; what came before is left out."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(1)
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
-
-    def reset(self) -> None:
-        """Begin again at zero."""
-        self.bytes.clear()
-        self.packets.clear()
-        self.kinds.clear()
-        self.counts.clear()
 
     def close(self) -> None:
         """Stop."""

@@ -1,6 +1,7 @@
 """A microphone's file: espeak-ng reads, pauses are put between, until 71 % of the time is speech.
 
-Speech is what talkspurts cover; a gap of up to 200 ms within one is part of it (ITU-T P.59, 2.2).
+What is speech, ITU-T P.56 says (``bench/activity.py``). The pauses, digital silence, are 1.8 s on average:
+about those of people who converse (ITU-T P.59: 1.6 s), but between longer stretches of speech.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.activity import HANGOVER_S, activity_factor
+
 SHARE = 0.71
 FRAME_S = 0.02
 SILENCE_RMS = 200  # of 32,767: about -44 dB
-BRIDGED_FRAMES = 10  # gaps of up to 200 ms
 SENTENCES = (
     "Good morning, it is good that you have come back this week.",
     "I did not sleep well, and on Tuesday everything came at once.",
@@ -30,42 +32,33 @@ SENTENCES = (
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What was written: its length in seconds, and which share of it is speech."""
+    """What was written: its length in seconds, which share of it is speech, and its pauses in seconds."""
 
     seconds: float
     share: float
+    pauses_s: tuple[float, ...]
 
 
 def write_speech(path: Path) -> Speech:
     """Write a WAV of all sentences; each is followed by a pause that keeps the share."""
-    samples, rate = array.array("h"), 0
+    samples, rate, pauses_s = array.array("h"), 0, []
     for sentence in SENTENCES:
         part, rate = _say(sentence, path.with_suffix(".part.wav"))
-        samples.extend(part)
-        spoken_s = active_share(part, rate) * len(part) / rate
-        pause_s = spoken_s / SHARE - len(part) / rate
-        samples.extend(array.array("h", bytes(2 * max(0, round(pause_s * rate)))))
+        whole_s = len(part) / rate + HANGOVER_S
+        active_s = whole_s * activity_factor(part + _silence(HANGOVER_S, rate), rate)
+        pauses_s.append(active_s / SHARE - len(part) / rate)
+        samples.extend(part + _silence(pauses_s[-1], rate))
     _write(path, samples, rate)
-    return Speech(len(samples) / rate, active_share(samples, rate))
+    return Speech(len(samples) / rate, activity_factor(samples, rate), tuple(pauses_s))
 
 
 def write_silence(path: Path, *, seconds: int = 10, rate: int = 48_000) -> None:
     """Write a WAV of zeros: a muted microphone would be told, this is only quiet."""
-    _write(path, array.array("h", bytes(2 * seconds * rate)), rate)
+    _write(path, _silence(seconds, rate), rate)
 
 
-def active_share(samples: array.array[int], rate: int) -> float:
-    """The share of the time that talkspurts cover: loud frames of 20 ms and the short gaps between."""
-    size = round(rate * FRAME_S)
-    frames = [_rms(samples[at : at + size]) > SILENCE_RMS for at in range(0, len(samples) - size + 1, size)]
-    active = 0
-    last = -BRIDGED_FRAMES - 2
-    for number, loud in enumerate(frames):
-        if loud:
-            gap = number - last - 1
-            active += 1 + (gap if gap <= BRIDGED_FRAMES else 0)
-            last = number
-    return active / max(1, len(frames))
+def _silence(seconds: float, rate: int) -> array.array[int]:
+    return array.array("h", bytes(2 * max(0, round(seconds * rate))))
 
 
 def _rms(samples: array.array[int]) -> float:

@@ -1,10 +1,11 @@
 """How much data an hour of voice takes, in the default and in the lowest profile.
 
-    python -m bench.voice_data [--seconds 90]
+    python -m bench.voice_data [--loops 2] [--only default]
 
 Two Chromiums in voice mode: one hears a speech file with 71 % speech, looped, the other is silent. All
 IP packets of the speaking participant are counted on the interface, headers included, both ways: the
 media port (RTP, RTCP, STUN) and, apart, the signaling port. By symmetry it is the other's figure too.
+Whole loops of the file are counted: a part of one may have more speech, or less.
 """
 
 from __future__ import annotations
@@ -80,9 +81,8 @@ async def measure(folder: Path, red: Browser, blue: Browser, profile: Profile, s
         async with two_people(stage, red, blue, mode="voice") as call:
             await call.blue.hears_packets()
             await asyncio.sleep(SETTLE_S)
-            sniffer.start()
             before = await call.blue.count("in_audio", "packets")
-            sniffer.reset()
+            sniffer.start()
             await asyncio.sleep(seconds)
             per_hour = 3600 / seconds / 1e6
             used = Used(
@@ -103,13 +103,14 @@ async def measure(folder: Path, red: Browser, blue: Browser, profile: Profile, s
 
 async def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    asked.add_argument("--seconds", type=float, default=90.0)
+    asked.add_argument("--loops", type=int, default=2, help="how often the file is heard through")
     asked.add_argument("--only", help="default or lowest")
     options = asked.parse_args()
     figures: list[Figure] = []
     parts: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         speech: Speech = write_speech(Path(folder) / "speech.wav")
+        seconds = options.loops * speech.seconds
         write_silence(Path(folder) / "silence.wav")
         async with async_playwright() as playwright:
             red = await listener(playwright, Path(folder) / "speech.wav")
@@ -117,7 +118,7 @@ async def main() -> None:
             version = red.version
             for profile in PROFILES:
                 if options.only in (None, profile.name):
-                    used = await measure(Path(folder) / profile.name, red, blue, profile, options.seconds)
+                    used = await measure(Path(folder) / profile.name, red, blue, profile, seconds)
                     figures += lines(profile, used)
                     parts.append(f"{profile.name} profile: {used.parts}")
                     print(f"  {profile.name}: {used}", flush=True)
@@ -126,8 +127,8 @@ async def main() -> None:
     publish(
         "Voice data",
         figures,
-        f"Chromium {version}; speech file of {speech.seconds:.1f} s with {speech.share:.0%} speech, looped; "
-        f"{options.seconds:.0f} s counted for each profile, IPv4 and UDP or TCP headers included",
+        f"Chromium {version}; speech file of {speech.seconds:.1f} s, looped, with {speech.share:.1%} "
+        f"speech (ITU-T P.56); {seconds:.1f} s counted a profile, IPv4 and UDP or TCP headers included",
         *parts,
     )
 
