@@ -301,7 +301,7 @@ class Call:
     def _end(self, event: ev.Ends) -> list[Effect]:
         self.ended = Ended(reason=event.reason, by=event.by)
         self.state = CallState.ENDED
-        effects: list[Effect] = [RecordState(CallState.ENDED, event.reason)]
+        effects: list[Effect] = [RecordState(CallState.ENDED, reason=event.reason)]
         for place in self.places:
             if place.is_here and place.connection is not None:
                 effects.append(Send(place.id, self.ended))
@@ -363,7 +363,7 @@ class Call:
         message = SessionChanged(
             state=state, started_at=rfc3339(self.started_at), ends_at=rfc3339(self.ends_at)
         )
-        return [*self._to_all(message), RecordState(state)]
+        return [*self._to_all(message), RecordState(state, self.started_at, self.ends_at)]
 
     # --- small things
 

@@ -12,14 +12,14 @@ from core.errors import NotFound
 from core.ids import ParticipantId, SessionId
 from media.description import Answer, OfferRequest
 from media.events import LegId, LegSample
-from signaling import directory
 from signaling import effects as fx
 from signaling.connection import Event
-from signaling.directory import SessionState
-from signaling.journal import Job, Journal
+from signaling.journal import Journal
 from signaling.live import Live
 from signaling.participant import ConnectionId
 from signaling.protocol import CloseCode, Offer, ServerMessage, encode
+from signaling.records import EventRecord, ModeRecord, PlaceRecord, Record, StateRecord, ended
+from signaling.terms import CallState
 from signaling.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -199,45 +199,18 @@ class Carrier:
     # --- journal
 
     def _record(self, live: Live, effect: fx.RecordEffect) -> None:
-        match effect:
-            case fx.RecordPlace():
-                self._record_place(effect)
-            case fx.RecordMode():
-                self._journal.put(_job(live.id, effect, self._clock.now()), about=("mode", live.id))
-            case _:
-                self._journal.put(_job(live.id, effect, self._clock.now()))
-
-    def _record_place(self, effect: fx.RecordPlace) -> None:
-        """Keep state and seat apart: a newer state replaces an older one, and never the seat."""
-        now, participant, state, seat = self._clock.now(), effect.participant, effect.state, effect.seat_hash
-        if seat is not None:
-            self._journal.put(
-                lambda db: directory.record_participant(db, participant_id=participant, seat=seat, now=now),
-                about=("seat", participant),
-            )
-        self._journal.put(
-            lambda db: directory.record_participant(db, participant_id=participant, state=state, now=now),
-            about=("state", participant),
-        )
+        self._journal.put(_record(live.id, effect, self._clock.now()))
 
 
-def _job(session: SessionId, effect: fx.RecordState | fx.RecordMode | fx.RecordEvent, now: datetime) -> Job:
+def _record(session: SessionId, effect: fx.RecordEffect, now: datetime) -> Record:
     match effect:
+        case fx.RecordState(state=CallState.ENDED):
+            return ended(session, reason=effect.reason, now=now)
         case fx.RecordState():
-            state, reason = SessionState(effect.state), effect.reason
-            return lambda db: directory.record_state(
-                db, session_id=session, state=state, now=now, reason=reason
-            )
+            return StateRecord(session, effect.state, began_at=effect.started_at, closes_at=effect.ends_at)
         case fx.RecordMode():
-            mode = effect.mode
-            return lambda db: directory.record_mode(db, session_id=session, mode=mode)
+            return ModeRecord(session, effect.mode.value)
+        case fx.RecordPlace():
+            return PlaceRecord(effect.participant, effect.state.value, now, taken_by=effect.seat_hash)
         case fx.RecordEvent():
-            event = effect
-            return lambda db: directory.record_event(
-                db,
-                session_id=session,
-                participant_id=event.participant,
-                kind=event.kind,
-                detail=event.detail,
-                at=now,
-            )
+            return EventRecord(session, effect.participant, effect.kind, effect.detail, now)

@@ -13,22 +13,32 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import ApiKeyId, ParticipantId, SessionId, new_participant_id, new_session_id
 from media.codecs import Mode
+from signaling.records import QualitySample
 from signaling.tables import EventRow, ParticipantRow, QualityRow, SessionRow
-
-# What is written at each join goes past the unit of work, at half its cost.
-_PLACES = cast("Table", ParticipantRow.__table__)
-_EVENTS = cast("Table", EventRow.__table__)
 
 PLACES_LIFE = timedelta(hours=24)
 PLACES_AFTER_END = timedelta(hours=1)
 CODE_BYTES = 16
+
+# Asked with the first hello of every session: in one step, and written once.
+_WITH_PLACES = (
+    select(SessionRow, ParticipantRow)
+    .join(ParticipantRow, ParticipantRow.session_id == SessionRow.id)
+    .order_by(ParticipantRow.position)
+    .execution_options(populate_existing=True)
+)
+_BY_ID = _WITH_PLACES.where(SessionRow.id == bindparam("session"))
+_BY_PLACE = _WITH_PLACES.where(
+    SessionRow.id
+    == select(ParticipantRow.session_id).where(ParticipantRow.id == bindparam("place")).scalar_subquery()
+)
 
 
 class Role(enum.StrEnum):
@@ -108,23 +118,6 @@ class Created:
 
     session: SessionRecord
     codes: Mapping[ParticipantId, str]
-
-
-@dataclass(frozen=True, slots=True)
-class QualitySample:
-    """Ten seconds of one side's connection; None is unknown, bytes count since the session began."""
-
-    session_id: SessionId
-    participant_id: ParticipantId
-    at: datetime
-    rtt_ms: float | None
-    loss_up_pct: float | None
-    loss_down_pct: float | None
-    jitter_ms: float | None
-    bytes_up: int
-    bytes_down: int
-    transport: str | None
-    ip_version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +210,19 @@ async def create(
 
 async def find(db: AsyncSession, *, session_id: SessionId) -> SessionRecord | None:
     """Look a session up with its places."""
-    row = await db.get(SessionRow, session_id, populate_existing=True)
-    return None if row is None else _session(row, await _places(db, row.id))
+    return await _one(db, _BY_ID, session=session_id)
 
 
 async def place_of(db: AsyncSession, *, participant_id: ParticipantId) -> SessionRecord | None:
     """Look up the session that a place belongs to."""
-    place = await db.get(ParticipantRow, participant_id)
-    return None if place is None else await find(db, session_id=SessionId(place.session_id))
+    return await _one(db, _BY_PLACE, place=participant_id)
+
+
+async def _one(
+    db: AsyncSession, asked: Select[SessionRow, ParticipantRow], **which: str
+) -> SessionRecord | None:
+    found = (await db.execute(asked, which)).all()
+    return _session(found[0][0], [place for _, place in found]) if found else None
 
 
 async def open_code(db: AsyncSession, *, code: str, now: datetime) -> ParticipantRecord | None:
@@ -241,66 +239,6 @@ async def open_code(db: AsyncSession, *, code: str, now: datetime) -> Participan
         )
     ).scalar_one_or_none()
     return None if found is None else _participant(found)
-
-
-async def record_state(
-    db: AsyncSession, *, session_id: SessionId, state: SessionState, now: datetime, reason: str | None = None
-) -> None:
-    """Keep a session's new state: its start when first active, its end when ended. Ended is final."""
-    row = await db.get(SessionRow, session_id, populate_existing=True, with_for_update=True)
-    if row is None or row.state == SessionState.ENDED.value:
-        return
-    row.state = state.value
-    if state is SessionState.ACTIVE and row.started_at is None:
-        row.started_at = now
-        if row.ends_at is None and row.max_minutes is not None:
-            row.ends_at = now + timedelta(minutes=row.max_minutes)
-    if state is SessionState.ENDED:
-        row.ended_at = now
-        row.ended_reason = None if reason is None else reason[:200]
-    await db.flush()
-
-
-async def record_mode(db: AsyncSession, *, session_id: SessionId, mode: Mode) -> None:
-    """Keep a session's new mode."""
-    await db.execute(update(SessionRow).where(SessionRow.id == session_id).values(mode=mode.value))
-
-
-async def record_participant(
-    db: AsyncSession,
-    *,
-    participant_id: ParticipantId,
-    now: datetime,
-    state: str | None = None,
-    seat: str | None = None,
-) -> None:
-    """Keep a place's new wire state, its new seat, or both; None leaves a value as it is."""
-    values: dict[str, Any] = {"changed_at": now}
-    if state is not None:
-        values["state"] = state
-    if seat is not None:
-        values["seat"] = seat
-    await db.execute(update(_PLACES).where(_PLACES.c.id == participant_id).values(**values))
-
-
-async def record_event(
-    db: AsyncSession,
-    *,
-    session_id: SessionId,
-    participant_id: ParticipantId | None,
-    kind: str,
-    detail: Mapping[str, Any],
-    at: datetime,
-) -> None:
-    """Keep one thing that happened. ``detail`` holds numbers and words of ours, nothing a person wrote."""
-    event = {"session_id": session_id, "participant_id": participant_id, "kind": kind, "at": at}
-    await db.execute(insert(_EVENTS).values(**event, detail=dict(detail)))
-
-
-async def record_quality(db: AsyncSession, rows: Sequence[QualitySample]) -> None:
-    """Keep samples, several at once."""
-    db.add_all([QualityRow(**{name: getattr(one, name) for name in QualitySample.__slots__}) for one in rows])
-    await db.flush()
 
 
 async def quality(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:
@@ -333,16 +271,6 @@ def _new_code() -> str:
 
 def _hash(code: str) -> str:
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-async def _places(db: AsyncSession, session_id: str) -> Sequence[ParticipantRow]:
-    found = await db.scalars(
-        select(ParticipantRow)
-        .where(ParticipantRow.session_id == session_id)
-        .order_by(ParticipantRow.position)
-        .execution_options(populate_existing=True)
-    )
-    return found.all()
 
 
 def _participant(row: ParticipantRow) -> ParticipantRecord:

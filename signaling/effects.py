@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from core.ids import ParticipantId
 from media.codecs import Mode
@@ -124,9 +125,11 @@ class KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    """Keep the session's state."""
+    """Keep the session's state, and with it what is known of its start and end."""
 
     state: str
+    started_at: datetime | None = None
+    ends_at: datetime | None = None
     reason: str | None = None
 
 

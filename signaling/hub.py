@@ -23,7 +23,7 @@ from core.ids import ParticipantId, SessionId
 from media import events as media
 from media.description import Answer
 from media.events import LegId, MediaEvent
-from signaling import directory
+from signaling import directory, records
 from signaling import events as ev
 from signaling.carrying import Carrier, RelayLike
 from signaling.connection import State
@@ -430,9 +430,7 @@ class Hub:
                 raise NotFound("There is no such session.")
             if record.state is SessionState.ENDED:
                 raise InvalidState("The session has ended already.")
-            await directory.record_state(
-                db, session_id=session_id, state=SessionState.ENDED, now=self.clock.now(), reason=reason
-            )
+            await records.write(db, [records.ended(session_id, reason=reason, now=self.clock.now())])
         self._is_over(session_id, Ended(reason=reason, by=by))
         live = self._lives.get(session_id)
         if live is not None:

@@ -1,9 +1,9 @@
 """Writes to the database behind the call: in order, in one task, never in the call's way.
 
-A failing database loses records, not calls: the failure is logged and the next job is tried. The
-queue is bounded; when it is full, the newest job is dropped and counted. What comes within a tenth of
-a second goes into one transaction, and a newer state of the same thing replaces the older one there:
-a join would cost half a dozen transactions otherwise.
+A failing database loses records, not calls: the failure is logged and the others are tried again. The
+queue is bounded; when it is full, the newest record is dropped and counted. What comes within a tenth
+of a second goes into one transaction, with one statement for each kind of record: a join would cost
+half a dozen transactions otherwise.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from signaling.records import Record, write
+
 logger = logging.getLogger(__name__)
 
-MAX_JOBS = 10_000
-MAX_BATCH = 30
+MAX_WAITING = 10_000
+MAX_BATCH = 200
 GATHER_S = 0.1
-
-Job = Callable[[AsyncSession], Awaitable[None]]
 
 
 class Journal:
@@ -29,7 +29,7 @@ class Journal:
 
     def __init__(self, db: async_sessionmaker[AsyncSession]) -> None:
         self._db = db
-        self._queue: asyncio.Queue[tuple[Hashable, Job]] = asyncio.Queue(MAX_JOBS)
+        self._queue: asyncio.Queue[Record] = asyncio.Queue(MAX_WAITING)
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.failed = 0
@@ -39,10 +39,10 @@ class Journal:
         """Start writing."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def put(self, job: Job, *, about: Hashable = None) -> None:
-        """Queue a write. ``about`` names what it sets: the newest of a batch is enough for each."""
+    def put(self, record: Record) -> None:
+        """Queue a record."""
         try:
-            self._queue.put_nowait((about, job))
+            self._queue.put_nowait(record)
         except asyncio.QueueFull:
             self.dropped += 1
 
@@ -75,31 +75,25 @@ class Journal:
             while len(taken) < MAX_BATCH and not self._queue.empty():
                 taken.append(self._queue.get_nowait())
             try:
-                await self._write(newest(taken))
+                await self._write(taken)
             finally:
                 for _ in taken:
                     self._queue.task_done()
 
-    async def _write(self, jobs: list[Job]) -> None:
-        """Write a batch in one transaction; if that fails, each by itself."""
-        if await self._commit(jobs) or len(jobs) == 1:
+    async def _write(self, records: list[Record]) -> None:
+        """Write a batch in one transaction; if that fails, each half by itself, down to the one that does."""
+        if await self._commit(records) or len(records) == 1:
             return
-        for job in jobs:
-            await self._commit([job])
+        middle = len(records) // 2
+        await self._write(records[:middle])
+        await self._write(records[middle:])
 
-    async def _commit(self, jobs: list[Job]) -> bool:
+    async def _commit(self, records: Sequence[Record]) -> bool:
         try:
             async with self._db.begin() as db:
-                for job in jobs:
-                    await job(db)
+                await write(db, records)
         except Exception:  # whatever a database does, the call goes on
             self.failed += 1
-            logger.warning("journal.failed", extra={"jobs": len(jobs)}, exc_info=True)
+            logger.warning("journal.failed", extra={"records": len(records)}, exc_info=True)
             return False
         return True
-
-
-def newest(taken: Sequence[tuple[Hashable, Job]]) -> list[Job]:
-    """Return the jobs to do, in order: of those about the same thing only the last, in its place."""
-    last = {about: index for index, (about, _) in enumerate(taken) if about is not None}
-    return [job for index, (about, job) in enumerate(taken) if about is None or last[about] == index]

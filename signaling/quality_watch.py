@@ -10,12 +10,11 @@ from core.errors import NotFound
 from core.ids import ParticipantId
 from media.codecs import Mode
 from media.events import LegSample, PathChanged
-from signaling import directory
 from signaling.carrying import RelayLike
-from signaling.directory import QualitySample
 from signaling.journal import Journal
 from signaling.live import Live
 from signaling.protocol import LineQuality, Quality, ServerMessage
+from signaling.records import EventRecord, QualitySample
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +71,10 @@ class QualityWatch:
     def keep(self, live: Live, *, now: datetime, now_s: float) -> None:
         """Keep a row for each side that has a leg."""
         live.kept_quality_s = now_s
-        rows = [
-            row
-            for participant in live.participants()
-            if (row := self._row(live, participant, now, now_s)) is not None
-        ]
-        if rows:
-            self._journal.put(lambda db: directory.record_quality(db, rows))
+        for participant in live.participants():
+            row = self._row(live, participant, now, now_s)
+            if row is not None:
+                self._journal.put(row)
 
     def _row(
         self, live: Live, participant: ParticipantId, now: datetime, now_s: float
@@ -105,8 +101,4 @@ class QualityWatch:
         """Keep that a leg's media goes another way now; never an address."""
         owner = live.leg_owners.get(event.leg)
         detail = {"transport": event.transport.value, "ip_version": event.ip_version, "first": event.first}
-        self._journal.put(
-            lambda db: directory.record_event(
-                db, session_id=live.id, participant_id=owner, kind="path_changed", detail=detail, at=now
-            )
-        )
+        self._journal.put(EventRecord(live.id, owner, "path_changed", detail, now))

@@ -13,8 +13,9 @@ import pytest
 from core.db import Base, Database
 from media.codecs import Mode
 from migrations.run import upgrade
-from signaling import chat, directory
-from signaling.directory import NewParticipant, Recording, Role, SessionState
+from signaling import chat, directory, records
+from signaling.directory import NewParticipant, Recording, Role
+from signaling.records import EventRecord
 from tests.docs.conftest import ROOT
 from tests.fakes import FakeClock
 from web.app import make_app
@@ -65,10 +66,8 @@ async def _ended_long_ago(file: Path, clock: FakeClock) -> str:
             now=now,
         )
         session = created.session.id
-        await directory.record_event(
-            db, session_id=session, participant_id=None, kind="mode", detail={}, at=now
-        )
-        await directory.record_state(db, session_id=session, state=SessionState.ENDED, now=now)
+        await records.write(db, [EventRecord(session, None, "mode", {}, now)])
+        await records.write(db, [records.ended(session, reason=None, now=now)])
     await database.close()
     return session
 

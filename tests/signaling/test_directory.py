@@ -8,16 +8,16 @@ from sqlalchemy import select
 from core.db import Database
 from core.ids import ParticipantId, SessionId
 from media.codecs import Mode
-from signaling import directory
+from signaling import directory, records
 from signaling.directory import (
     Created,
     NewParticipant,
-    QualitySample,
     Recording,
     Role,
     SessionState,
     places_until,
 )
+from signaling.records import EventRecord, ModeRecord, PlaceRecord, QualitySample, StateRecord
 from signaling.tables import ParticipantRow
 from tests.fakes import FakeClock
 
@@ -107,9 +107,7 @@ async def test_a_code_works_for_24_hours(database: Database, clock: FakeClock) -
 async def test_a_code_works_until_the_session_has_ended(database: Database, clock: FakeClock) -> None:
     made = await make(database, clock)
     async with database.sessions.begin() as db:
-        await directory.record_state(
-            db, session_id=made.session.id, state=SessionState.ENDED, now=clock.now(), reason="over"
-        )
+        await records.write(db, [records.ended(made.session.id, reason="over", now=clock.now())])
         for code in made.codes.values():
             assert await directory.open_code(db, code=code, now=clock.now()) is None
 
@@ -155,7 +153,8 @@ async def test_the_end_counts_from_the_first_moment_when_nothing_is_planned(
     began = clock.now()
     for state in (SessionState.ACTIVE, SessionState.INTERRUPTED, SessionState.ACTIVE):
         async with database.sessions.begin() as db:
-            await directory.record_state(db, session_id=made.id, state=state, now=clock.now())
+            known = StateRecord(made.id, state.value, clock.now(), clock.now() + timedelta(minutes=50))
+            await records.write(db, [known])
         clock.advance(60)
     async with database.sessions() as db:
         found = await directory.find(db, session_id=made.id)
@@ -167,14 +166,16 @@ async def test_the_end_counts_from_the_first_moment_when_nothing_is_planned(
 async def test_ended_is_final(database: Database, clock: FakeClock) -> None:
     made = (await make(database, clock)).session
     ended_at = clock.now()
-    for state, reason in (
-        (SessionState.ENDED, "first " * 100),
-        (SessionState.ACTIVE, None),
-        (SessionState.ENDED, "second"),
+    for later, record in enumerate(
+        (
+            records.ended(made.id, reason="first " * 100, now=ended_at),
+            StateRecord(made.id, "active", began_at=ended_at),
+            records.ended(made.id, reason="second", now=ended_at + timedelta(seconds=5)),
+        )
     ):
         async with database.sessions.begin() as db:
-            await directory.record_state(db, session_id=made.id, state=state, now=clock.now(), reason=reason)
-        clock.advance(5)
+            # By itself, and in one step with others.
+            await records.write(db, [record] * (1 + later))
     async with database.sessions() as db:
         found = await directory.find(db, session_id=made.id)
     assert found is not None
@@ -184,18 +185,21 @@ async def test_ended_is_final(database: Database, clock: FakeClock) -> None:
 
 async def test_a_session_that_is_not_there_takes_no_state(database: Database, clock: FakeClock) -> None:
     async with database.sessions.begin() as db:
-        await directory.record_state(
-            db, session_id=SessionId("s_none"), state=SessionState.ENDED, now=clock.now()
-        )
+        await records.write(db, [records.ended(SessionId("s_none"), reason=None, now=clock.now())])
 
 
 async def test_mode_state_and_seat_are_kept(database: Database, clock: FakeClock) -> None:
     made = (await make(database, clock)).session
     one, other = (place.id for place in made.participants)
     async with database.sessions.begin() as db:
-        await directory.record_mode(db, session_id=made.id, mode=Mode.VOICE)
-        await directory.record_participant(db, participant_id=one, state="connected", now=clock.now())
-        await directory.record_participant(db, participant_id=one, seat="a" * 64, now=clock.now())
+        await records.write(
+            db,
+            [
+                ModeRecord(made.id, "voice"),
+                PlaceRecord(one, "waiting", clock.now(), taken_by="a" * 64),
+                PlaceRecord(one, "connected", clock.now()),
+            ],
+        )
         found = await directory.find(db, session_id=made.id)
     assert found is not None
     assert found.mode is Mode.VOICE
@@ -219,17 +223,12 @@ async def test_the_quality_record_is_in_the_order_of_time(database: Database, cl
 
     samples = [sample(made.id, place, number) for number in range(3)]
     async with database.sessions.begin() as db:
-        await directory.record_quality(db, samples[::-1])
-        await directory.record_quality(db, [sample(other.id, other.participants[0].id, 9)])
+        await records.write(db, samples[::-1])
+        await records.write(db, [sample(other.id, other.participants[0].id, 9)])
         for number, (whose, kind) in enumerate([(place, "interrupted"), (place, "resumed"), (None, "mode")]):
-            await directory.record_event(
-                db,
-                session_id=made.id,
-                participant_id=whose,
-                kind=kind,
-                detail={"gap_ms": 2400, "first": True},
-                at=clock.now() + timedelta(seconds=number),
-            )
+            at = clock.now() + timedelta(seconds=number)
+            detail = {"gap_ms": 2400, "first": True}
+            await records.write(db, [EventRecord(made.id, whose, kind, detail, at)])
     async with database.sessions() as db:
         record = await directory.quality(db, session_id=made.id)
     assert list(record.samples) == samples

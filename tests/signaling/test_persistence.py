@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import SessionId
-from signaling import directory
+from signaling import directory, records
 from signaling.call import Call
 from signaling.effects import Effect
 from signaling.events import CallEvent
+from signaling.records import Record
 from signaling.tables import SessionRow
 from tests.signaling.conftest import House, Person
 
@@ -57,14 +58,14 @@ async def test_a_session_that_somebody_entered_while_it_was_ended_is_ended(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = await house.session()
-    write = directory.record_state
+    write = records.write
     entered: list[Person] = []
 
-    async def slowly(db: AsyncSession, **said: Any) -> None:
-        await write(db, **said)
+    async def slowly(db: AsyncSession, what: Sequence[Record]) -> None:
+        await write(db, what)
         entered.append(await house.join(session, 0))
 
-    monkeypatch.setattr(directory, "record_state", slowly)
+    monkeypatch.setattr(records, "write", slowly)
     await house.hub.end(session.id, reason="over", by="api")
     assert (await entered[0].get("ended"))["reason"] == "over"
     assert await entered[0].closed() == 4410

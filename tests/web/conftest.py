@@ -20,7 +20,7 @@ from core.config import Config
 from core.db import Database
 from core.errors import InvalidState
 from core.ids import ApiKeyId, ParticipantId, SessionId
-from signaling import directory
+from signaling import directory, records
 from signaling.directory import SessionState
 from tests.fakes import FakeClock
 from web.app import make_app
@@ -44,9 +44,7 @@ class FakeCalls:
             session = await directory.find(db, session_id=session_id)
             if session is None or session.state is SessionState.ENDED:
                 raise InvalidState("The session has ended already.")
-            await directory.record_state(
-                db, session_id=session_id, state=SessionState.ENDED, now=self.clock.now(), reason=reason
-            )
+            await records.write(db, [records.ended(session_id, reason=reason, now=self.clock.now())])
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
         return self.live.get(session_id)

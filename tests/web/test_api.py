@@ -9,8 +9,8 @@ import pytest
 from accounts.apikeys import Scope
 from core.ids import ParticipantId, SessionId
 from media.codecs import Mode
-from signaling import directory
-from signaling.directory import QualitySample, SessionState
+from signaling import directory, records
+from signaling.records import EventRecord, QualitySample, StateRecord
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeCalls, Program, new_program, wanted
 from web.services import Services
@@ -88,12 +88,10 @@ async def keep_quality(services: Services, made: dict[str, Any], clock: FakeCloc
             sample = QualitySample(
                 session, place, clock.now(), 20.0 + number, loss, 1.0, None, 100 * number, 50, "udp", 4
             )
-            await directory.record_quality(db, [sample])
+            await records.write(db, [sample])
         for kind in ("interrupted", "resumed", "interrupted"):
-            await directory.record_event(
-                db, session_id=session, participant_id=place, kind=kind, detail={"gap_ms": 7}, at=clock.now()
-            )
-        await directory.record_state(db, session_id=session, state=SessionState.ACTIVE, now=clock.now())
+            await records.write(db, [EventRecord(session, place, kind, {"gap_ms": 7}, clock.now())])
+        await records.write(db, [StateRecord(session, "active", began_at=clock.now())])
     return place
 
 
