@@ -5,10 +5,11 @@ from __future__ import annotations
 from alembic import context
 
 import accounts.tables
+import counseling.register_tables
 import signaling.tables
 from core.db import Base
 
-TABLES = (accounts.tables, signaling.tables)
+TABLES = (accounts.tables, counseling.register_tables, signaling.tables)
 
 context.configure(
     connection=context.config.attributes["connection"],
