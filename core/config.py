@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from core import settings as read
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Tls
+from core.settings import IceServer, MediaAddress, Smtp, Tls
 
 PREFIX = "TEDUH_"
 
@@ -65,6 +65,21 @@ class Config:
     master_key: bytes | None = _setting("MASTER_KEY", read.key_256, None, "32 bytes as base64")
     """Made on first run in the data directory unless set."""
 
+    time_zone: str = _setting("TIME_ZONE", read.time_zone, "Asia/Jakarta", "name of a time zone")
+    """The service's own: duty hours, opening hours, days."""
+    smtp: Smtp | None = _setting("SMTP_URL", read.smtp, None, "smtp://user:password@host:587 or smtps://…")
+    """The mail server for notices without content; without it no e-mail goes out."""
+    mail_from: str | None = _setting("MAIL_FROM", read.mail_from, None, "e-mail address")
+    """Who letters are from; ``noreply@`` the host of ``public_url`` unless set."""
+    complaint_days: int = _setting("COMPLAINT_DAYS", read.whole(1, 90), 7, "days")
+    """Within how many days a complaint is answered; told to whoever complains."""
+    minors_policy: Path | None = _setting("MINORS_POLICY", Path, None, "TOML file")
+    """Under which terms people under 18 are counseled; without it the service is 18+."""
+    backup_mark: Path | None = _setting("BACKUP_MARK", Path, None, "file")
+    """A file that the backup touches when it has succeeded; ``teduh doctor`` reads its age."""
+
+    quick_exit_url: str = _setting("QUICK_EXIT_URL", read.web_address, "https://www.bmkg.go.id/", "https URL")
+    """Where the quick exit leads: a page that raises no question, such as the weather."""
     grace_s: int = _setting("GRACE_S", read.whole(1, 86_400), 600, "s")
     """How long a place is kept for somebody who lost the connection."""
     api_requests_per_s: int = _setting("API_REQUESTS_PER_S", read.whole(1, 100_000), 50, "requests/s")
@@ -85,6 +100,11 @@ class Config:
     def public_host(self) -> str:
         """The host that browsers ask for: a name, or an address without brackets."""
         return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def mail_sender(self) -> str:
+        """Who letters are from."""
+        return self.mail_from or f"noreply@{self.public_host}"
 
     @property
     def secure(self) -> bool:

@@ -8,8 +8,10 @@ import ipaddress
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.db import async_url
 
@@ -40,6 +42,22 @@ class Tls:
 
     certificate: Path | None = None
     key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A mail server. ``tls`` is TLS from the first byte (``smtps://``); else STARTTLS."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it runs on this machine, so that nothing goes over a line."""
+        return is_loopback(self.host)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -129,6 +147,14 @@ def origin(text: str) -> str:
     return f"{parts.scheme}://{host}{tail}"
 
 
+def web_address(text: str) -> str:
+    """Read the address of a page of somebody else."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isascii() or " " in text:
+        raise ValueError("it must be the whole address of a page, such as https://www.bmkg.go.id/")
+    return text
+
+
 def origins(text: str) -> frozenset[str]:
     """Read a list of origins."""
     return frozenset(map(origin, _list(text)))
@@ -191,6 +217,46 @@ def _ice_url(url: str) -> str:
     if scheme not in {"stun", "stuns", "turn", "turns"} or not rest:
         raise ValueError("URLs look like stun:host:3478 or turn:host:3478?transport=tcp")
     return url
+
+
+def smtp(text: str) -> Smtp:
+    """Read the URL of a mail server."""
+    try:
+        parts = urlsplit(text)
+        host, number = parts.hostname, parts.port
+    except ValueError:
+        host, number = None, None
+        parts = urlsplit("")
+    if parts.scheme not in {"smtp", "smtps"} or not host or parts.path not in {"", "/"} or parts.query:
+        raise ValueError("it must look like smtp://user:password@host:587 or smtps://user:password@host")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("a user needs a password and a password a user")
+    user, password = (None if one is None else unquote(one) for one in (parts.username, parts.password))
+    is_tls = parts.scheme == "smtps"
+    return Smtp(host, number or (465 if is_tls else 587), user, password, is_tls)
+
+
+def mail_from(text: str) -> str:
+    """Read who letters are from: an address, with a name before it if need be."""
+    name, address = parseaddr(text)
+    user, _, host = address.rpartition("@")
+    if (
+        not user
+        or not host
+        or not text.isascii()
+        or not text.isprintable()
+        or any(sign in text for sign in "\r\n,")
+    ):
+        raise ValueError("it must look like post@example.org or teduh <post@example.org>")
+    return formataddr((name, address)) if name else address
+
+
+def time_zone(text: str) -> str:
+    """Read the name of a time zone."""
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("it must be a name such as Asia/Jakarta, Asia/Makassar or Asia/Jayapura") from None
 
 
 def video_codecs(text: str) -> frozenset[str]:

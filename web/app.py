@@ -16,12 +16,13 @@ from core.db import Database
 from core.derive import derive
 from core.keyfile import make_data_dir, master_key
 from migrations.run import upgrade
-from web import api, health, metrics, pages, place, security
+from web import api, health, jobs, metrics, pages, place, security
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.engine import LiveEngine
 from web.errors import problems
 from web.gate import add, gate, unguarded
+from web.pages.errors import error_pages
 from web.services import SERVICES, Engine, Services
 
 MakeEngine = Callable[[Config, Clock, Database, Tokens], Engine]
@@ -38,7 +39,7 @@ def make_app(
     master = config.master_key or master_key(config.data_dir)
     tokens = Tokens(master)
     engine = make_engine(config, clock, database, tokens)
-    app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems, gate])
+    app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems, error_pages, gate])
     app[REQUESTS] = Counter()
     app[SERVICES] = Services(
         config=config,
@@ -80,5 +81,5 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
     async def tell(_app: http.Application) -> None:
         await engine.tell_everybody()
 
-    app.cleanup_ctx.extend((stores, live))
+    app.cleanup_ctx.extend((stores, live, jobs.running))
     app.on_shutdown.append(tell)

@@ -60,9 +60,24 @@ def problem(
     return http.Response(status=code, text=json.dumps(body), content_type=CONTENT_TYPE, headers=headers)
 
 
+def status_of(error: TeduhError) -> int:
+    """Say the HTTP status of a foreseen error."""
+    return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 400)
+
+
+def log_failure(request: http.Request, error: Exception) -> None:
+    """Note an unforeseen error, with the route and never the path."""
+    route = request.match_info.route.resource
+    logger.error(
+        "http.failed",
+        extra={"route": None if route is None else route.canonical, "error": type(error).__name__},
+        exc_info=error,
+    )
+
+
 def problem_of(error: TeduhError) -> http.Response:
     """Write a foreseen error; one that has no status of its own is a 400."""
-    code = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 400)
+    code = status_of(error)
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="teduh"'
@@ -84,10 +99,6 @@ async def problems(request: http.Request, handler: Handler) -> http.StreamRespon
             raise
         kept = {name: value for name, value in error.headers.items() if name in {"Allow", "Retry-After"}}
         return problem(error.status, headers=kept)
-    except Exception as error:
-        route = request.match_info.route.resource
-        logger.exception(
-            "http.failed",
-            extra={"route": None if route is None else route.canonical, "error": type(error).__name__},
-        )
+    except Exception as error:  # noqa: BLE001  # it is logged, and reaches nobody as text
+        log_failure(request, error)
         return problem(500, kind="internal", detail="Something went wrong here; it has been noted.")

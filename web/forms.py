@@ -17,7 +17,7 @@ from aiohttp import web as http
 from multidict import MultiDictProxy
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from wtforms import Field, FileField, Form, HiddenField
+from wtforms import Field, Form, HiddenField
 
 from accounts import submissions
 from core.errors import Forbidden, TeduhError
@@ -44,6 +44,12 @@ class Wrong(TeduhError):
         self.field = field
         self.text = text
         self.places = places
+
+
+class OldForm(Forbidden):
+    """The form was made for another login, or not by us: the page has to be opened again."""
+
+    code = "old_form"
 
 
 class _Typed:
@@ -89,18 +95,18 @@ class PageForm(Form):
 
 def blank(request: http.Request, kind: type[F], **start: object) -> F:
     """Make a form to be shown for the first time, with these values in it."""
-    return kind(data={**start, "csrf": token_for(request), "once": secrets.token_urlsafe(16)})
+    return kind(data={**start, "csrf": token_for(request), "once": new_once()})
 
 
 async def sent(request: http.Request, kind: type[F]) -> F:
     """Read a form that was sent; ``form.validate()`` says whether it fits.
 
-    Raises ``Forbidden`` when it is none of ours: made for another login, or by another site.
+    Raises ``OldForm`` when it is none of ours: made for another login, or by another site.
     """
     data = await request.post()
     form = kind(formdata=_Typed(data))
     if not fits(request, str(form.csrf.data or "")) or len(str(form.once.data or "")) != ONCE_CHARS:
-        raise Forbidden("This form has grown old: open the page again.")
+        raise OldForm("This form has grown old: open the page again.")
     form.csrf.data = token_for(request)
     return form
 
@@ -125,6 +131,11 @@ async def do_once(request: http.Request, form: PageForm, act: Act) -> http.Respo
             raise
         location = before
     return http.Response(status=303, headers={"Location": location})
+
+
+def new_once() -> str:
+    """Make the one-time number of a form."""
+    return secrets.token_urlsafe(16)
 
 
 def token_for(request: http.Request) -> str:
@@ -152,6 +163,3 @@ def _mac(request: http.Request, salt: str) -> str:
 def _number(services: Services, once: str) -> str:
     """Keep no number that somebody could send."""
     return hmac.new(services.csrf_key, b"once|" + once.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-
-
-__all__ = ["FileField", "PageForm", "Wrong", "blank", "do_once", "fits", "sent", "token_for"]

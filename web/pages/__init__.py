@@ -6,7 +6,8 @@ from aiohttp import web as http
 
 from accounts.roles import Permission
 from web.gate import add
-from web.pages import errors, front, language, room
+from web.pages import exit as quick_exit
+from web.pages import front, home, language, room
 from web.pages.assets import read_assets
 from web.pages.site import SITE, Site
 from web.render import make_renderer
@@ -17,7 +18,5 @@ def setup(app: http.Application) -> None:
     assets = read_assets()
     app[SITE] = Site(make_renderer(), assets)
     add(app, "GET", "/static/{digest}/{path:.+}", assets.serve, Permission.OPEN)
-    front.setup(app)
-    room.setup(app)
-    language.setup(app)
-    errors.setup(app)
+    for page in (front, room, language, quick_exit, home):
+        page.setup(app)

@@ -7,13 +7,15 @@ from typing import Final
 
 from aiohttp import web as http
 
+from accounts import people
 from accounts.roles import Permission
-from web.gate import add
+from web.gate import add, visitor_of
 from web.pages.site import LANGUAGE_COOKIE
 from web.render import LANGUAGES
+from web.services import SERVICES
 
-PATHS: Final = re.compile(r"/(?:join|room/[A-Za-z0-9_-]{1,64})?")
-"""The pages one may return to; anything else, another host above all, becomes `/`."""
+PATHS: Final = re.compile(r"/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_.-]+)*)?")
+"""The pages one may return to: paths of ours; anything else, another host above all, becomes `/`."""
 
 YEAR_S: Final = 365 * 24 * 3600
 
@@ -23,6 +25,11 @@ async def choose(request: http.Request) -> http.StreamResponse:
     language = request.match_info["language"]
     if language not in LANGUAGES:
         raise http.HTTPNotFound
+    person = visitor_of(request).person
+    if person is not None and person.language != language:
+        services = request.app[SERVICES]
+        async with services.database.sessions.begin() as db:
+            await people.speak(db, user=person.id, language=language)
     wanted = request.query.get("to", "/")
     response = http.Response(status=303, headers={"Location": wanted if PATHS.fullmatch(wanted) else "/"})
     response.set_cookie(

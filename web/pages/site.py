@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web as http
+from markupsafe import Markup
 
+from web.forms import new_once, token_for
+from web.gate import visitor_of
 from web.pages.assets import Assets
+from web.pages.navigation import home_of, places_of
 from web.render import Renderer, preferred
+from web.services import SERVICES
 
 LANGUAGE_COOKIE: Final = "teduh_lang"
 
@@ -25,12 +30,20 @@ class Site:
     ) -> http.Response:
         """Return `template` as a page in the reader's language."""
         language = language_of(request)
+        person = visitor_of(request).person
         html = self.renderer.page(
             template,
             language=language,
             asset=self.assets.url,
             modules=self.assets.under,
             path=request.path,
+            person=person,
+            places=() if person is None else places_of(person),
+            home="/" if person is None else home_of(person),
+            leaves_quickly=person is None or person.is_client,
+            leave_to=request.app[SERVICES].config.quick_exit_url,
+            fresh=lambda: _fresh(request),
+            done=self._done(request, language),
             **values,
         )
         response = http.Response(
@@ -45,14 +58,28 @@ class Site:
                 "X-Robots-Tag": "noindex",
             },
         )
-        # No page holds a secret, so its compressed length tells nothing.
+        # What is secret in a page differs each time, so its compressed length tells nothing.
         response.enable_compression()
         return response
+
+    def _done(self, request: http.Request, language: str) -> str:
+        """Say what the form did that led here: its address ends in ``?done=word``."""
+        return self.renderer.texts[language].get(f"done.{request.query.get('done', '')}", "")
+
+
+def _fresh(request: http.Request) -> Markup:
+    """Make the hidden fields of a form that is one button."""
+    fields = '<input type="hidden" name="csrf" value="{}"><input type="hidden" name="once" value="{}">'
+    return Markup(fields).format(  # noqa: S704  # a constant; what is put in is escaped
+        token_for(request), new_once()
+    )
 
 
 SITE: Final = http.AppKey("site", Site)
 
 
 def language_of(request: http.Request) -> str:
-    """Return the reader's language: the cookie's, else the browser's, else Indonesian."""
-    return preferred(request.headers.get("Accept-Language", ""), request.cookies.get(LANGUAGE_COOKIE))
+    """Return the reader's language: the cookie's, else the person's, else the browser's, else Indonesian."""
+    person = visitor_of(request).person
+    chosen = request.cookies.get(LANGUAGE_COOKIE) or (None if person is None else person.language)
+    return preferred(request.headers.get("Accept-Language", ""), chosen)

@@ -1,0 +1,69 @@
+"""What is to be done from time to time: one task, each job by itself, an error is nobody else's.
+
+A job is `async def job(services) -> None`; `every(app, seconds, job)` adds it before the application
+starts. The first run comes one interval after the start, the others no closer than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web as http
+
+from web.services import SERVICES, Services
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 1.0
+Job = Callable[[Services], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Planned:
+    job: Job
+    every_s: float
+    due_s: float
+
+
+JOBS: Final = http.AppKey("jobs", list[_Planned])
+
+
+def every(app: http.Application, seconds: float, job: Job) -> None:
+    """Have a job done each so many seconds."""
+    app.setdefault(JOBS, []).append(_Planned(job, seconds, seconds))
+
+
+async def run_due(jobs: list[_Planned], services: Services, *, now_s: float) -> None:
+    """Do what is due at `now_s`, in seconds since the start."""
+    for planned in jobs:
+        if planned.due_s > now_s:
+            continue
+        planned.due_s = now_s + planned.every_s
+        try:
+            await planned.job(services)
+        except Exception:  # whatever it was, the others go on and it is tried again
+            logger.exception("job.failed", extra={"job": planned.job.__name__})
+
+
+async def running(app: http.Application) -> AsyncIterator[None]:
+    """Do the jobs while the application lives (a cleanup context of aiohttp)."""
+    task = asyncio.create_task(_for_ever(app), name="jobs")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _for_ever(app: http.Application) -> None:
+    services, jobs = app[SERVICES], app.get(JOBS, [])
+    began_s = services.clock.monotonic()
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        await run_due(jobs, services, now_s=services.clock.monotonic() - began_s)

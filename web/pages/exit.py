@@ -1,0 +1,60 @@
+"""`/exit`: the quick exit. Ends this login, has the browser forget, and leads to a page of no interest.
+
+With script `exit.js` leaves in the same tick and tells us by a POST; without it the button is a link.
+`Clear-Site-Data` (W3C) takes cookies, storage and cache; browsers heed it over HTTPS and on localhost.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web as http
+
+from accounts import logins
+from accounts.roles import Permission
+from web.gate import add, cookie_name, visitor_of
+from web.pages.site import SITE
+from web.services import SERVICES
+
+FORGET = {"Clear-Site-Data": '"cache", "cookies", "storage"', "Cache-Control": "no-store"}
+
+
+async def leave(request: http.Request) -> http.Response:
+    """Answer `GET /exit`: end the login and lead away."""
+    await _end_login(request)
+    headers = {**FORGET, "Location": request.app[SERVICES].config.quick_exit_url}
+    return _forgetting(request, http.Response(status=303, headers=headers))
+
+
+async def left(request: http.Request) -> http.Response:
+    """Answer `POST /exit`, which a page sends while it leaves."""
+    await _end_login(request)
+    return _forgetting(request, http.Response(status=204, headers=FORGET))
+
+
+async def about(request: http.Request) -> http.Response:
+    """Answer `GET /exit/about`: say honestly what the quick exit does and what it cannot do."""
+    return request.app[SITE].show(request, "exit.html")
+
+
+async def _end_login(request: http.Request) -> None:
+    visitor = visitor_of(request)
+    person = visitor.person or visitor.pending
+    if person is None or visitor.login is None:
+        return
+    async with request.app[SERVICES].database.sessions.begin() as db:
+        await logins.end(db, user=person.id, login=visitor.login.id)
+
+
+def _forgetting(request: http.Request, response: http.Response) -> http.Response:
+    """Delete the cookies by name too: older browsers do not know the header."""
+    secure = request.app[SERVICES].config.secure
+    for name in request.cookies:
+        if name.startswith("teduh_") or name == cookie_name(secure=secure):
+            response.del_cookie(name, path="/", secure=secure, httponly=True)
+    return response
+
+
+def setup(app: http.Application) -> None:
+    """Add the quick exit."""
+    add(app, "GET", "/exit", leave, Permission.OPEN)
+    add(app, "POST", "/exit", left, Permission.OPEN)
+    add(app, "GET", "/exit/about", about, Permission.OPEN)

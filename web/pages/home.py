@@ -1,0 +1,37 @@
+"""The homes: where a client, a counselor and an admin begin. `/home` leads each to their own."""
+
+from __future__ import annotations
+
+from aiohttp import web as http
+
+from accounts.roles import Permission, Role
+from web.gate import add, person_of
+from web.pages.navigation import STAFF_ALSO, home_of, ways_of
+from web.pages.site import SITE
+
+
+async def home(request: http.Request) -> http.Response:
+    """Answer `GET /home`: the client's home; staff are led to theirs."""
+    person = person_of(request)
+    if not person.is_client:
+        return http.Response(status=303, headers={"Location": home_of(person)})
+    return request.app[SITE].show(request, "home/client.html", ways=ways_of(person, Role.CLIENT))
+
+
+async def counselor(request: http.Request) -> http.Response:
+    """Answer `GET /counselor`."""
+    ways = ways_of(person_of(request), Role.COUNSELOR)
+    return request.app[SITE].show(request, "home/staff.html", place="counselor", ways=ways, also=STAFF_ALSO)
+
+
+async def admin(request: http.Request) -> http.Response:
+    """Answer `GET /admin`."""
+    ways = ways_of(person_of(request), Role.ADMIN)
+    return request.app[SITE].show(request, "home/staff.html", place="admin", ways=ways, also=STAFF_ALSO)
+
+
+def setup(app: http.Application) -> None:
+    """Add the homes."""
+    add(app, "GET", "/home", home, Permission.OWN_LOGIN)
+    add(app, "GET", "/counselor", counselor, Permission.OWN_REGISTER)
+    add(app, "GET", "/admin", admin, Permission.SEE_PEOPLE)

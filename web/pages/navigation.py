@@ -1,0 +1,78 @@
+"""Where one may go: the links of each place, shown to those whom the table of permissions lets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from accounts.people import Person
+from accounts.roles import Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One link: its path, the key of its words, and what opens it. ``place`` is the home it stands in."""
+
+    place: Role
+    path: str
+    words: str
+    permission: Permission
+
+
+WAYS: Final = (
+    Way(Role.CLIENT, "/me/consents", "nav.consents", Permission.OWN_CONSENTS),
+    Way(Role.CLIENT, "/me/history", "nav.history", Permission.OWN_HISTORY),
+    Way(Role.CLIENT, "/me/devices", "nav.devices", Permission.OWN_LOGIN),
+    Way(Role.CLIENT, "/me/recovery", "nav.recovery", Permission.OWN_ACCOUNT),
+    Way(Role.CLIENT, "/me/name", "nav.name", Permission.OWN_ACCOUNT),
+    Way(Role.CLIENT, "/me/email", "nav.email", Permission.OWN_ACCOUNT),
+    Way(Role.CLIENT, "/complaint", "nav.complaint", Permission.OPEN),
+    Way(Role.CLIENT, "/me/erase", "nav.erase", Permission.OWN_ACCOUNT),
+    Way(Role.COUNSELOR, "/counselor/register", "nav.register", Permission.OWN_REGISTER),
+    Way(Role.COUNSELOR, "/counselor/proofs", "nav.proofs", Permission.OWN_REGISTER),
+    Way(Role.COUNSELOR, "/counselor/hours", "nav.hours", Permission.OWN_REGISTER),
+    Way(Role.COUNSELOR, "/counselor/ethics", "nav.ethics", Permission.OWN_REGISTER),
+    Way(Role.SUPERVISOR, "/supervisor", "nav.supervised", Permission.SEE_SUPERVISED),
+    Way(Role.OFFICER, "/officer", "nav.complaints", Permission.HANDLE_COMPLAINTS),
+    Way(Role.ADMIN, "/admin/people", "nav.people", Permission.SEE_PEOPLE),
+    Way(Role.ADMIN, "/admin/register", "nav.verification", Permission.SEE_REGISTER),
+    Way(Role.ADMIN, "/admin/roster", "nav.roster", Permission.EDIT_ROSTER),
+    Way(Role.ADMIN, "/admin/crisis", "nav.crisis_lines", Permission.EDIT_CRISIS_LINES),
+    Way(Role.ADMIN, "/admin/texts", "nav.texts", Permission.EDIT_TEXTS),
+    Way(Role.ADMIN, "/admin/minors", "nav.minors", Permission.DECIDE_MINORS),
+    Way(Role.ADMIN, "/admin/incidents", "nav.incidents", Permission.HANDLE_INCIDENTS),
+    Way(Role.ADMIN, "/admin/audit", "nav.audit", Permission.SEE_AUDIT),
+    Way(Role.ADMIN, "/admin/settings", "nav.settings", Permission.SEE_SETTINGS),
+)
+
+STAFF_ALSO: Final = (
+    Way(Role.ADMIN, "/me/credentials", "nav.credentials", Permission.OWN_CREDENTIALS),
+    Way(Role.ADMIN, "/me/devices", "nav.devices", Permission.OWN_LOGIN),
+)
+"""What every staff member has, whatever the role."""
+
+HOMES: Final = ((Role.CLIENT, "/home"), (Role.ADMIN, "/admin"), (Role.COUNSELOR, "/counselor"))
+"""The home of each role that has one of its own; the others' is their first link."""
+
+
+def ways_of(person: Person, place: Role) -> list[Way]:
+    """List what this person may open in one place."""
+    return [
+        way for way in WAYS if way.place is place and place in person.roles and person.may(way.permission)
+    ]
+
+
+def places_of(person: Person) -> list[tuple[Role, str]]:
+    """List the homes of a person: each role with its address, in the order of the roles."""
+    own = dict(HOMES)
+    return [
+        (role, own.get(role) or ways[0].path)
+        for role in Role
+        if role in person.roles and (ways := ways_of(person, role))
+    ]
+
+
+def home_of(person: Person) -> str:
+    """Say where a person begins."""
+    places = places_of(person)
+    return places[0][1] if places else "/"
