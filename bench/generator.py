@@ -43,7 +43,7 @@ def run(legs: list[Sender], shape: Shape, seconds: float) -> dict[str, Any]:
                 leg.send(OPUS)
             for _ in range(burst.video):
                 leg.send(VP8)
-            leg.drain()
+            leg.drain_sometimes()
     time.sleep(SETTLE_S)
     for leg in legs:
         leg.drain()
