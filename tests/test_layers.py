@@ -27,6 +27,7 @@ OWNERS = {
     "OpenSSL": {"media/dtls.py"},
     "av": set[str](),
     "jwt": {"accounts/tokens.py"},
+    "aiosmtplib": {"core/mail.py"},
     "ifaddr": {"core/addresses.py"},
     "dotenv": {"core/config.py"},
     "prometheus_client": {"web/metrics.py"},

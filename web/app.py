@@ -15,6 +15,7 @@ from core.config import Config
 from core.db import Database
 from core.derive import derive
 from core.keyfile import make_data_dir, master_key
+from core.mail import Mail
 from migrations.run import upgrade
 from web import api, health, jobs, metrics, pages, place, security
 from web.access import REQUESTS, access
@@ -50,6 +51,7 @@ def make_app(
         media=engine.media,
         asked=Throttle(config.api_requests_per_s, config.api_requests_per_s * BURST_S),
         csrf_key=derive(master, "forms"),
+        mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,
     )
     security.setup(app, config)
     for part in (api, place, health, metrics, pages):
@@ -78,8 +80,16 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
         finally:
             await engine.close()
 
+    async def letters(app: http.Application) -> AsyncIterator[None]:
+        mail = app[SERVICES].mail
+        if mail is not None:
+            await mail.start()
+        yield
+        if mail is not None:
+            await mail.close()
+
     async def tell(_app: http.Application) -> None:
         await engine.tell_everybody()
 
-    app.cleanup_ctx.extend((stores, live, jobs.running))
+    app.cleanup_ctx.extend((stores, letters, live, jobs.running))
     app.on_shutdown.append(tell)

@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.config import Config
 from core.db import Database
 from core.ids import ParticipantId, SessionId
+from core.mail import Mail
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -94,6 +95,8 @@ class Services:
     asked: Throttle
     csrf_key: bytes
     """Proves that a form was made here."""
+    mail: Mail | None = None
+    """The queue of letters; None without TEDUH_SMTP_URL."""
     attempts: Throttle = field(default_factory=lambda: Throttle(ATTEMPTS_PER_S, ATTEMPTS_AT_ONCE))
 
     def now(self) -> datetime:

@@ -8,7 +8,7 @@ import pytest
 
 from core.config import Config, read_config, variables
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Tls
+from core.settings import IceServer, MediaAddress, Smtp, Tls
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -74,6 +74,14 @@ def test_nothing_set_is_a_server_for_this_machine() -> None:
         ("TRUSTED_PROXIES", "10.0.0.1, ::1", "trusted_proxies", {"10.0.0.1", "::1"}),
         ("API_REQUESTS_PER_S", "7", "api_requests_per_s", 7),
         ("HTTP_PORT", "  ", "http_port", 8080),
+        ("TIME_ZONE", "Asia/Jayapura", "time_zone", "Asia/Jayapura"),
+        ("SMTP_URL", "smtp://u:p%40ss@mail.example.org", "smtp", Smtp("mail.example.org", 587, "u", "p@ss")),
+        ("SMTP_URL", "smtps://mail.example.org", "smtp", Smtp("mail.example.org", 465, tls=True)),
+        ("SMTP_URL", "smtp://[::1]:25", "smtp", Smtp("::1", 25)),
+        ("MAIL_FROM", "Kabar <post@example.org>", "mail_from", "Kabar <post@example.org>"),
+        ("COMPLAINT_DAYS", "14", "complaint_days", 14),
+        ("BACKUP_MARK", "/srv/backup.done", "backup_mark", Path("/srv/backup.done")),
+        ("MINORS_POLICY", "minors.toml", "minors_policy", Path("minors.toml")),
     ],
 )
 def test_a_setting_is_read(variable: str, text: str, field: str, value: object) -> None:
@@ -111,6 +119,15 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("ICE_SERVERS", '[{"urls": []}]'),
         ("ICE_SERVERS", '[{"urls": "stun:a", "username": 1}]'),
         ("ICE_SERVERS", '[{"urls": "stun:a", "password": "x"}]'),
+        ("TIME_ZONE", "WIB"),
+        ("TIME_ZONE", "../etc/passwd"),
+        ("SMTP_URL", "mail.example.org:587"),
+        ("SMTP_URL", "smtp://u@mail.example.org"),
+        ("SMTP_URL", "smtp://mail.example.org:port"),
+        ("SMTP_URL", "http://mail.example.org"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@b.c, d@e.f"),
+        ("COMPLAINT_DAYS", "0"),
         ("TLS", "cert.pem"),
         ("TLS", "/nowhere/cert.pem,/nowhere/key.pem"),
         ("CONTAINER", "maybe"),
