@@ -31,7 +31,7 @@ class UserRow(Base):
     __tablename__ = "users"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(100), index=True)
     language: Mapped[str] = mapped_column(String(8))
     adult: Mapped[bool | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from alembic import context
 
+import accounts.auth_tables
 import accounts.consent_tables
 import accounts.tables
 import counseling.register_tables
 import signaling.tables
 from core.db import Base
 
-TABLES = (accounts.tables, accounts.consent_tables, counseling.register_tables, signaling.tables)
+TABLES = (
+    accounts.tables,
+    accounts.auth_tables,
+    accounts.consent_tables,
+    counseling.register_tables,
+    signaling.tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
