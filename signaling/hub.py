@@ -173,8 +173,8 @@ class Hub:
             wire.close(CloseCode.UNAUTHENTICATED)
             return
         live = self._lives.get(wire.session) if wire.session is not None else None
-        heartbeat_s = live.call.heartbeat_s if live is not None else self.settings.heartbeat_s
-        if not wire.beat(now_s, heartbeat_s):
+        due_s = live.call.beat_s(wire.participant) if live is not None else self.settings.heartbeat_s
+        if not wire.beat(now_s, due_s):
             wire.close(CloseCode.HEARTBEAT_LOST)
             self._socket_lost(wire)
 

@@ -100,9 +100,9 @@ class Wire:
         """Note a sign of life."""
         self._missed = 0
 
-    def beat(self, now_s: float, heartbeat_s: float) -> bool:
+    def beat(self, now_s: float, due_s: float) -> bool:
         """Send a ping frame when one is due; False once three went without a sign of life."""
-        if now_s - self.last_beat_s < heartbeat_s or not self.is_open:
+        if now_s - self.last_beat_s < due_s or not self.is_open:
             return True
         self.last_beat_s = now_s
         if self._missed >= MISSED_BEATS:

@@ -457,6 +457,20 @@ def test_a_socket_that_is_lost_does_not_touch_media() -> None:
     assert sum(isinstance(effect, fx.KeyFrame) for effect in effects) == 2
 
 
+@pytest.mark.parametrize(("mode", "beat_s"), [(Mode.VIDEO, 2), (Mode.VOICE, 10), (Mode.CHAT, 15)])
+def test_voice_that_comes_spares_heartbeats(mode: Mode, beat_s: float) -> None:
+    rig = Rig(mode)
+    rig.join(A)
+    alone = 15 if mode is Mode.CHAT else 2
+    assert rig.call.beat_s(A) == alone, "nothing comes yet"
+    rig.join(B)
+    rig.answer_all()
+    assert (rig.call.beat_s(A), rig.call.beat_s(B)) == (beat_s, beat_s)
+    if mode is not Mode.CHAT:
+        rig.apply(ev.LegSilent(rig.leg_of[A], 1_300))
+        assert (rig.call.beat_s(A), rig.call.beat_s(B)) == (alone, beat_s), "who is silent is asked again"
+
+
 def test_what_a_side_sends_is_expected_only_while_its_peer_is_connected() -> None:
     rig = Rig()
     rig.meet()

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Devices } from '../../../web/static/js/room/devices.js';
-import { opusBitrate, withoutReturned } from '../../../web/static/js/room/peer.js';
+import { isInactive, opusBitrate, withoutReturned } from '../../../web/static/js/room/peer.js';
 import { IDLE_SILENT_MS, Line, SILENT_MS, count } from '../../../web/static/js/room/recovery.js';
 import { FINAL, PATIENCE_MS, Signal, backoff } from '../../../web/static/js/room/signal.js';
 import { TRANSITIONS, next, standing } from '../../../web/static/js/room/state.js';
@@ -170,6 +170,11 @@ test('a picture that comes back is first heard without its SSRCs', () => {
   assert.ok(first?.endsWith('\r\n'));
 });
 
+test('a line is known by its mid to be inactive', () => {
+  const offer = ['v=0', 'a=inactive', 'm=audio 9 x 111', 'a=mid:0', 'a=sendrecv', 'm=video 9 x 96', 'a=mid:1', 'a=inactive', ''].join('\r\n');
+  assert.deepEqual(['0', '1', '10', null].map((mid) => isInactive(offer, mid)), [false, true, false, false]);
+});
+
 test('nothing is taken from an offer that brings nothing back', () => {
   assert.equal(withoutReturned(undefined, OFFER), null);
   assert.equal(withoutReturned(OFFER, OFFER), null);
@@ -250,5 +255,111 @@ test('a socket that says nothing is given up, and tried again', async (context) 
   context.mock.timers.tick(200);
   await new Promise((done) => setImmediate(done));
   assert.deepEqual(sockets.map((socket) => socket.closed), [true, false]);
+  signal.close();
+});
+
+/**
+ * A signal whose server is this test.
+ * @param {import('node:test').TestContext} context
+ */
+async function connected(context) {
+  context.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let now = 1000;
+  context.mock.method(performance, 'now', () => now);
+  /** @type {string[]} */
+  const sent = [];
+  /** @type {Talking[]} */
+  const sockets = [];
+  class Talking {
+    static OPEN = 1;
+    readyState = 1;
+    closed = false;
+    /** @type {(event: {data: string}) => void} */
+    onmessage = () => undefined;
+    constructor() {
+      sockets.push(this);
+    }
+    /** @param {string} text */
+    send(text) {
+      sent.push(JSON.parse(text).type);
+    }
+    close() {
+      this.closed = true;
+    }
+  }
+  const world = Object.assign(new EventTarget(), { setTimeout, clearTimeout, setInterval, clearInterval });
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  Object.assign(globalThis, { window: world, document, WebSocket: Talking, location: { href: 'http://localhost/' } });
+  const on = { message: () => undefined, open: () => undefined, closed: () => undefined };
+  const signal = new Signal({ ticket: async () => 'x', kept: { read: () => ({}), keep: () => undefined }, codecs: [], on });
+  await signal.connect();
+  const [socket] = sockets;
+  assert.ok(socket);
+  /** @param {string} type */
+  const says = (type) => socket.onmessage({ data: JSON.stringify({ type, heartbeat_s: 2 }) });
+  /** @param {number} seconds @param {() => void} [each] */
+  const pass = (seconds, each = () => undefined) => {
+    for (let second = 0; second < seconds; second += 1) {
+      now += 1000;
+      context.mock.timers.tick(1000);
+      each();
+    }
+  };
+  says('welcome');
+  says('pong');
+  sent.length = 0;
+  return { signal, socket, document, sent, says, pass };
+}
+
+test('a page asks for a word only when none came for as many beats as it may miss', async (context) => {
+  const { signal, sent, says, pass, socket } = await connected(context);
+  pass(20, () => says('quality'));
+  assert.deepEqual(sent, [], 'words came');
+  pass(2);
+  assert.deepEqual(sent, ['ping'], 'a beat without one');
+  says('pong');
+  signal.pingEvery = 6;
+  pass(11);
+  assert.deepEqual(sent, ['ping']);
+  pass(1);
+  assert.deepEqual(sent, ['ping', 'ping']);
+  assert.equal(socket.closed, false);
+  signal.close();
+});
+
+test('a socket is lost two beats after a ping that nothing answers', async (context) => {
+  const { signal, socket, pass } = await connected(context);
+  pass(6);
+  assert.equal(socket.closed, false);
+  pass(1);
+  assert.equal(socket.closed, true);
+  signal.close();
+});
+
+test('a socket that answers no ping while the media is silent is lost after one beat', async (context) => {
+  const { signal, socket, pass } = await connected(context);
+  signal.pingEvery = 6;
+  pass(8);
+  signal.suspect = true;
+  signal.pingEvery = 1;
+  signal.probe();
+  pass(2);
+  assert.equal(socket.closed, false);
+  pass(1);
+  assert.equal(socket.closed, true);
+  signal.close();
+});
+
+test('what a sleeping page did not hear is not held against its socket', async (context) => {
+  const { signal, socket, document, pass, says } = await connected(context);
+  pass(3);
+  document.visibilityState = 'hidden';
+  document.dispatchEvent(new Event('visibilitychange'));
+  pass(60);
+  document.visibilityState = 'visible';
+  document.dispatchEvent(new Event('visibilitychange'));
+  pass(1);
+  assert.equal(socket.closed, false);
+  says('pong');
   signal.close();
 });

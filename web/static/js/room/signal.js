@@ -55,10 +55,14 @@ export class Signal {
     this.attempt = 0;
     this.seq = 0;
     this.heartbeatMs = 2000;
-    /** How many heartbeats pass between two pings: voice on a good line pings less, it costs data. */
+    /** How many heartbeats may pass without a word before a ping: more in voice on a good line, each costs data. */
     this.pingEvery = 1;
+    /** Nothing comes over the media's line either: one beat without an answer is enough then. */
+    this.suspect = false;
     this.heardAt = 0;
     this.pingedAt = 0;
+    /** When the first ping went out that nothing has answered yet, in ms. */
+    this.askedAt = /** @type {number | null} */ (null);
     this.skewMs = 0;
     this.rttMs = /** @type {number | null} */ (null);
     /** @type {number | undefined} */
@@ -68,7 +72,10 @@ export class Signal {
     this.beat = window.setInterval(() => this.#heartbeat(), 1000);
     this.#listen(window, 'online', () => this.reconnect());
     this.#listen(window, 'offline', () => this.probe());
-    this.#listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && this.probe());
+    this.#listen(document, 'visibilitychange', () => {
+      this.askedAt = null; // What a sleeping page did not hear says nothing about the line.
+      if (document.visibilityState === 'visible') this.probe();
+    });
   }
 
   /** @type {(() => void)[]} */
@@ -100,6 +107,7 @@ export class Signal {
     const socket = new WebSocket(url, ['teduh.v1', `teduh.ticket.${ticket}`]);
     this.socket = socket;
     this.heardAt = performance.now();
+    this.askedAt = null;
     window.clearTimeout(this.patience);
     this.patience = window.setTimeout(() => this.#lost(socket, 4408), PATIENCE_MS);
     socket.onopen = () => this.#hello();
@@ -120,6 +128,7 @@ export class Signal {
     if (socket !== this.socket) return;
     window.clearTimeout(this.patience);
     this.heardAt = performance.now();
+    this.askedAt = null;
     if (typeof message.seq === 'number' && message.seq > this.seq) {
       this.seq = message.seq;
       this.kept.keep({ seq: this.seq });
@@ -153,6 +162,7 @@ export class Signal {
         entry.failed(new Error('superseded'));
       } else this.#put(entry.message);
     }
+    this.probe(); // The clocks are compared once at least.
     this.on.open(true);
   }
 
@@ -191,15 +201,16 @@ export class Signal {
   probe() {
     if (!this.socket || this.closed) return;
     this.pingedAt = performance.now();
+    this.askedAt ??= this.pingedAt;
     this.tell('ping', { t: Math.round(this.pingedAt) });
   }
 
   #heartbeat() {
     if (!this.welcomed || document.visibilityState === 'hidden') return;
     const now = performance.now();
-    const every = this.heartbeatMs * this.pingEvery;
-    if (now - this.pingedAt >= every - 100) this.probe();
-    if (now - this.heardAt > every + 2 * this.heartbeatMs && this.pingedAt > this.heardAt) this.#lost(this.socket, 4408);
+    if (now - Math.max(this.pingedAt, this.heardAt) >= this.heartbeatMs * this.pingEvery - 100) this.probe();
+    const patienceMs = this.heartbeatMs * (this.suspect ? 1 : 2);
+    if (this.askedAt !== null && now - this.askedAt > patienceMs) this.#lost(this.socket, 4408);
   }
 
   /** Tries at once: the network came back, or the person asked. */
