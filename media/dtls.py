@@ -14,6 +14,7 @@ afterwards: an ``import aiortc`` elsewhere is the whole, real package.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import importlib.util
 import sys
@@ -100,7 +101,7 @@ class Certificate(aiortc_dtls.RTCCertificate):
             context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         return self._contexts[preferred]
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, as ``a=fingerprint`` writes it (RFC 8122, 5)."""
         return aiortc_dtls.certificate_digest(self._cert, "sha-256")
@@ -115,22 +116,31 @@ class _Transport(aiortc_dtls.RTCDtlsTransport):
     """aiortc's transport, with sending sessions that never encrypt two payloads under one nonce."""
 
     def _setup_srtp(self) -> None:
-        super()._setup_srtp()
-        if self._state is aiortc_dtls.State.FAILED or self._ssl is None:
+        """Make the sessions as aiortc does, each once, and the sending one with ``allow_repeat_tx`` off."""
+        if self._ssl is None:
             return
         chosen = self._ssl.get_selected_srtp_profile()
-        profile = next(p for p in aiortc_dtls.SRTP_PROFILES if p.openssl_profile == chosen)
+        profile = next((p for p in aiortc_dtls.SRTP_PROFILES if p.openssl_profile == chosen), None)
+        if profile is None:
+            self._set_state(aiortc_dtls.State.FAILED)
+            return
         keys = self._ssl.export_keying_material(
             b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length)
         )
-        policy = pylibsrtp.Policy(
-            key=profile.get_key_and_salt(keys, 1 if self._role == "server" else 0),
-            ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND,
-            srtp_profile=profile.libsrtp_profile,
-        )
-        policy.allow_repeat_tx = False
-        policy.window_size = REPLAY_WINDOW
-        self._tx_srtp = pylibsrtp.Session(policy)
+        server = self._role == "server"
+
+        def session(whose: int, direction: int) -> pylibsrtp.Session:
+            policy = pylibsrtp.Policy(
+                key=profile.get_key_and_salt(keys, whose),
+                ssrc_type=direction,
+                srtp_profile=profile.libsrtp_profile,
+            )
+            policy.allow_repeat_tx = False
+            policy.window_size = REPLAY_WINDOW
+            return pylibsrtp.Session(policy)
+
+        self._rx_srtp = session(0 if server else 1, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+        self._tx_srtp = session(1 if server else 0, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
 
 
 _OVER = (aiortc_dtls.State.CLOSED, aiortc_dtls.State.FAILED)

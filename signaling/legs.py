@@ -181,7 +181,7 @@ class Legs:
         effects: list[Effect] = []
         for place in self.places:
             leg = place.leg
-            if leg is None or not place.is_here:
+            if leg is None or not place.is_here or not leg.negotiation.is_idle:
                 continue
             content = self.pairing.content(place, mode)
             if not leg.negotiation.wants(content):

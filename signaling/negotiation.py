@@ -94,9 +94,14 @@ class Negotiation:
             raise InvalidState(f"{event.value} while {self.state.value}")
         self.state = after
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether an offer may be made."""
+        return self.state is State.IDLE
+
     def wants(self, content: Content) -> bool:
         """Tell whether an offer of this content should be made now."""
-        return self.state is State.IDLE and (self.restart_wanted or self.offered != content)
+        return self.is_idle and (self.restart_wanted or self.offered != content)
 
     def offer(self, content: Content, now: datetime) -> int:
         """Open the next offer and return its number. Raises ``InvalidState`` while one is open."""

@@ -15,7 +15,6 @@ from media.events import LegId, Streams
 from signaling.effects import CloseLeg, Effect, Expect, Forward, KeyFrame, Pair, Send
 from signaling.leg import Leg, Path
 from signaling.negotiation import KINDS_OF_MODE, Content
-from signaling.negotiation import State as Negotiating
 from signaling.participant import Place, Seat
 from signaling.protocol import Error, WireState
 
@@ -223,7 +222,7 @@ class Pairing:
 
 
 def _at_rest(leg: Leg) -> bool:
-    return leg.negotiation.state is Negotiating.IDLE
+    return leg.negotiation.is_idle
 
 
 def _sent(leg: Leg) -> Streams:

@@ -101,4 +101,6 @@ class Place:
     @property
     def legs(self) -> tuple[Leg, ...]:
         """The legs of this place, the current one first."""
-        return tuple(leg for leg in (self.leg, self.old_leg) if leg is not None)
+        if self.old_leg is None:
+            return () if self.leg is None else (self.leg,)
+        return (self.old_leg,) if self.leg is None else (self.leg, self.old_leg)
