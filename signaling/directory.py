@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.ids import ApiKeyId, ParticipantId, SessionId, new_participant_id, new_session_id
+from core.ids import ApiKeyId, ParticipantId, SessionId, UserId, new_participant_id, new_session_id
 from media.codecs import Mode
 from signaling.records import QualitySample
 from signaling.tables import EventRow, ParticipantRow, QualityRow, SessionRow
@@ -66,15 +66,19 @@ class Recording(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewParticipant:
-    """A place to be made."""
+    """A place to be made. ``user`` is whose login opens it too; None: the join code alone."""
 
     role: Role
     name: str
+    user: UserId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRecord:
-    """One place. ``state`` is the last known wire state; ``seat`` is SHA-256 (hex) of the seat secret."""
+    """One place. ``state`` is the last known wire state; ``seat`` is SHA-256 (hex) of the seat secret.
+
+    ``user`` is the person whose login opens it too, None for a place that only its code opens.
+    """
 
     id: ParticipantId
     session_id: SessionId
@@ -82,6 +86,7 @@ class ParticipantRecord:
     name: str
     state: str
     seat: str | None
+    user: UserId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,7 @@ async def create(
                 state="absent",
                 changed_at=now,
                 seat=None,
+                user_id=new.user,
                 code_hash=_hash(codes[participant]),
             )
         )
@@ -241,6 +247,30 @@ async def open_code(db: AsyncSession, *, code: str, now: datetime) -> Participan
     return None if found is None else _participant(found)
 
 
+async def open_places(db: AsyncSession, *, user: UserId, now: datetime) -> list[ParticipantRecord]:
+    """List the places that a person's login opens now, the newest session first."""
+    rows = await db.scalars(
+        select(ParticipantRow)
+        .join(SessionRow, SessionRow.id == ParticipantRow.session_id)
+        .where(
+            ParticipantRow.user_id == user,
+            SessionRow.places_until > now,
+            SessionRow.state != SessionState.ENDED.value,
+        )
+        .order_by(SessionRow.created_at.desc(), SessionRow.id)
+    )
+    return [_participant(row) for row in rows]
+
+
+async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:
+    """Cut the link between a person and their places, and take the name out of them."""
+    await db.execute(
+        update(ParticipantRow)
+        .where(ParticipantRow.user_id == user)
+        .values(user_id=None, name="", changed_at=now)
+    )
+
+
 async def quality(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:
     """Read everything known of a session's connections."""
     samples = await db.scalars(
@@ -275,7 +305,13 @@ def _hash(code: str) -> str:
 
 def _participant(row: ParticipantRow) -> ParticipantRecord:
     return ParticipantRecord(
-        ParticipantId(row.id), SessionId(row.session_id), Role(row.role), row.name, row.state, row.seat
+        ParticipantId(row.id),
+        SessionId(row.session_id),
+        Role(row.role),
+        row.name,
+        row.state,
+        row.seat,
+        None if row.user_id is None else UserId(row.user_id),
     )
 
 

@@ -35,7 +35,10 @@ class SessionRow(Base):
 
 
 class ParticipantRow(Base):
-    """One person's place in one session. Codes and seats are kept as SHA-256 only."""
+    """One person's place in one session. Codes and seats are kept as SHA-256 only.
+
+    ``user_id`` is whose login opens it too; null for a place that only its code opens.
+    """
 
     __tablename__ = "participants"
 
@@ -47,6 +50,7 @@ class ParticipantRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seat: Mapped[str | None] = mapped_column(String(64))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     code_hash: Mapped[str] = mapped_column(String(64), unique=True)
 
 

@@ -98,7 +98,8 @@ async def gate(request: http.Request, handler: Handler) -> http.StreamResponse:
     if request.method not in SAFE and permission is not Permission.PROGRAM:
         check_origin(request)
     roles = PERMITTED.get(permission, frozenset())
-    visitor = await _visitor(request) if roles is not None or _is_page(request) else NOBODY
+    asks_who = roles is not None or permission is Permission.PLACE or _is_page(request)
+    visitor = await _visitor(request) if asks_who else NOBODY
     request[VISITOR] = visitor
     if roles is not None:
         if visitor.person is None:

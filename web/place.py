@@ -1,4 +1,4 @@
-"""A person's way to a place: a join code becomes a cookie, and each page gets a ticket to go with it.
+"""A person's way to a place: a join code, or their own login, becomes a cookie; each page gets a ticket.
 
 The cookie alone opens nothing: the WebSocket asks for the ticket too, which only a page of ours can
 read, so another site cannot ride on the cookie.
@@ -17,10 +17,10 @@ from accounts.roles import Permission
 from core.errors import NotFound, Unauthenticated
 from core.ids import ParticipantId
 from signaling import directory
-from signaling.directory import ParticipantRecord, SessionRecord
+from signaling.directory import ParticipantRecord, SessionRecord, SessionState
 from web.bodies import read_body
 from web.client import client_address
-from web.gate import add
+from web.gate import add, visitor_of
 from web.services import SERVICES, Services
 
 TICKET_PREFIX = "teduh.ticket."
@@ -64,18 +64,71 @@ async def exchange(request: http.Request) -> http.Response:
     if place is None or session is None:
         services.attempts.spend(client_address(request, services.config), services.clock.monotonic())
         raise NotFound("This link has expired or was never given out.")
-    cookie = services.tokens.issue_cookie(
+    cookie = _cookie(services, session, place)
+    response = _answer(services, session, place, cookie)
+    _give(request, response, session, place, cookie, lasting=True)
+    return response
+
+
+async def ticket(request: http.Request) -> http.Response:
+    """Answer ``POST /api/v1/place/{participant}/ticket``: a reloaded page gets a new ticket.
+
+    Who is logged in gets the place's cookie too, when it is theirs.
+    """
+    services = request.app[SERVICES]
+    participant = ParticipantId(request.match_info["participant"])
+    cookie = request.cookies.get(cookie_name(participant), "")
+    person = visitor_of(request).person
+    holds = _holds(services, cookie, participant)
+    if not holds and person is None:
+        raise Unauthenticated("This browser has no such place.")
+    async with services.database.sessions() as db:
+        session, place = await _place(db, participant)
+    if holds:
+        return _answer(services, session, place, cookie)
+    if person is None or place.user != person.id or session.state is SessionState.ENDED:
+        raise Unauthenticated("This browser has no such place.")
+    cookie = _cookie(services, session, place)
+    response = _answer(services, session, place, cookie)
+    _give(request, response, session, place, cookie, lasting=False)
+    return response
+
+
+def _holds(services: Services, cookie: str, participant: ParticipantId) -> bool:
+    try:
+        return services.tokens.read_cookie(cookie, now=services.now()).participant == participant
+    except Unauthenticated:
+        return False
+
+
+def _cookie(services: Services, session: SessionRecord, place: ParticipantRecord) -> str:
+    return services.tokens.issue_cookie(
         participant=place.id,
         session=session.id,
         role=place.role.value,
-        now=now,
+        now=services.now(),
         expires=session.places_until,
     )
-    response = _answer(services, session, place, cookie)
+
+
+def _give(
+    request: http.Request,
+    response: http.Response,
+    session: SessionRecord,
+    place: ParticipantRecord,
+    cookie: str,
+    *,
+    lasting: bool,
+) -> None:
+    """Put the place's cookie into an answer, and take the oldest others away when they are many.
+
+    One that comes from a login is gone with the browser's window, as the login may be on a shared phone.
+    """
+    services = request.app[SERVICES]
     response.set_cookie(
         cookie_name(place.id),
         cookie,
-        max_age=int((session.places_until - now).total_seconds()),
+        max_age=int((session.places_until - services.now()).total_seconds()) if lasting else None,
         path="/",
         httponly=True,
         samesite="Strict",
@@ -87,19 +140,6 @@ async def exchange(request: http.Request) -> http.Response:
     ]
     for name in others[: max(0, len(others) + 1 - MOST_PLACES)]:
         response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=services.config.secure)
-    return response
-
-
-async def ticket(request: http.Request) -> http.Response:
-    """Answer ``POST /api/v1/place/{participant}/ticket``: a reloaded page gets a new ticket."""
-    services = request.app[SERVICES]
-    participant = ParticipantId(request.match_info["participant"])
-    cookie = request.cookies.get(cookie_name(participant), "")
-    if services.tokens.read_cookie(cookie, now=services.now()).participant != participant:
-        raise Unauthenticated("This browser has no such place.")
-    async with services.database.sessions() as db:
-        session, place = await _place(db, participant)
-    return _answer(services, session, place, cookie)
 
 
 def read_place(request: http.Request) -> ParticipantId | None:
