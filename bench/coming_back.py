@@ -1,11 +1,14 @@
 """How fast a call notices a fault and comes back: two Chromiums, a network that is cut, moved or blocked.
 
     python -m bench.coming_back --runs 20
+    python -m bench.coming_back --fault "cut of 30 s" --runs 8 --keep FILE    a slice, kept behind the others
+    python -m bench.coming_back --report FILE                                 what was kept, in one table
 
 Each fault hits one participant's whole network (voice mode, as the targets are for audio). For both
 sides: *noticed* is from the fault to the page's ``data-state="interrupted"``; *back* is from the end
 of the fault (for a new address and for blocked UDP: from the fault itself) to the first voice packet
-received after it. Prints a table of p50 and p90 with the targets, and the machine it ran on.
+received after it. Prints a table of p50 and p90 with the targets, and the machine it ran on. A slice goes on
+with the chances (the length of a cut, the moment of the fault) where the kept runs of its fault ended.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import platform
 import random
 import statistics
@@ -154,14 +158,18 @@ async def one_run(call: Call, fault: Fault, chance: random.Random, times: Times)
             times.noticed.append(float("inf") if noticed is None else noticed)
 
 
-async def measure(stage: Stage, red: Browser, blue: Browser, *, fault: Fault, runs: int, seed: int) -> Times:
-    times, chance = Times(), random.Random(seed)
-    for number in range(runs):
+async def measure(
+    stage: Stage, red: Browser, blue: Browser, *, fault: Fault, runs: range, seed: int
+) -> Times:
+    times = Times()
+    for number in runs:
+        chance = random.Random(f"{seed} {fault.name} {number}")
         async with two_people(stage, red, blue, mode="voice") as call:
             await call.both_hear()
             await one_run(call, fault, chance, times)
         print(
-            f"  {fault.name} {number + 1}/{runs}: back {times.back[-2]:.2f} {times.back[-1]:.2f}", flush=True
+            f"  {fault.name} {number + 1}/{runs.stop}: back {times.back[-2]:.2f} {times.back[-1]:.2f}",
+            flush=True,
         )
     return times
 
@@ -172,7 +180,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def table(results: dict[Fault, Times]) -> str:
-    rows = ["| fault | what | p50 | p90 | target p90 | |", "| --- | --- | --- | --- | --- | --- |"]
+    rows = ["| fault | what | runs | p50 | p90 | target p90 | |", "|" + " --- |" * 7]
     for fault, times in results.items():
         for what, values, target in (
             ("noticed", times.noticed, fault.noticed_p90_s),
@@ -183,17 +191,42 @@ def table(results: dict[Fault, Times]) -> str:
             p50, p90 = statistics.median(values), percentile(values, 0.9)
             verdict = "" if target is None else ("met" if p90 <= target else "MISSED")
             said = "" if target is None else f"{target} s"
-            rows.append(f"| {fault.name} | {what} | {p50:.2f} s | {p90:.2f} s | {said} | {verdict} |")
+            cells = fault.name, what, len(values) // 2, f"{p50:.2f} s", f"{p90:.2f} s", said, verdict
+            rows.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(rows)
+
+
+def kept(path: Path) -> dict[Fault, Times]:
+    """Read the runs that were kept in a file, a line of JSON for each slice; none when there is no file."""
+    found: dict[Fault, Times] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        slice_ = json.loads(line)
+        times = found.setdefault(next(f for f in FAULTS if f.name == slice_["fault"]), Times())
+        times.noticed += slice_["noticed_s"]
+        times.back += slice_["back_s"]
+    return found
+
+
+def keep(path: Path, fault: Fault, times: Times) -> None:
+    """Add a slice to the file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"fault": fault.name, "noticed_s": times.noticed, "back_s": times.back}) + "\n")
 
 
 async def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     asked.add_argument("--runs", type=int, default=20)
     asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--only", help="a part of a fault's name")
+    asked.add_argument("--fault", help="a part of a fault's name; default: all")
+    asked.add_argument("--keep", type=Path, help="a file to which each fault's runs are added")
+    asked.add_argument("--report", type=Path, help="measure nothing, show what is kept in this file")
     options = asked.parse_args()
-    faults = [fault for fault in FAULTS if options.only is None or options.only in fault.name]
+    if options.report is not None:
+        print(table(kept(options.report)))
+        return
+    faults = [fault for fault in FAULTS if options.fault is None or options.fault in fault.name]
+    if not faults:
+        asked.error(f"no such fault; there are: {', '.join(fault.name for fault in FAULTS)}")
     with tempfile.TemporaryDirectory() as folder:
         stage = await set_up(Path(folder) / "data")
         async with async_playwright() as playwright:
@@ -201,11 +234,16 @@ async def main() -> None:
                 chromium(playwright, RED, Path(folder)), chromium(playwright, BLUE, Path(folder))
             )
             print(f"{platform.machine()}, Python {platform.python_version()}, Chromium {red.version}")
-            results = {
-                fault: await measure(stage, red, blue, fault=fault, runs=options.runs, seed=options.seed)
-                for fault in faults
-            }
-            print(table(results))
+            results: dict[Fault, Times] = {}
+            for fault in faults:
+                runs = range(options.runs)
+                if options.keep is not None and fault in (before := kept(options.keep)):
+                    done = len(before[fault].back) // 2  # Two sides in each run.
+                    runs = range(done, done + options.runs)
+                results[fault] = await measure(stage, red, blue, fault=fault, runs=runs, seed=options.seed)
+                if options.keep is not None:
+                    keep(options.keep, fault, results[fault])
+            print(table(results if options.keep is None else kept(options.keep)))
             await red.close()
             await blue.close()
         await stage.close()
