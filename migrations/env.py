@@ -6,7 +6,10 @@ from alembic import context
 
 import accounts.auth_tables
 import accounts.consent_tables
+import accounts.notice_tables
 import accounts.tables
+import accounts.trust_tables
+import counseling.duty_tables
 import counseling.register_tables
 import signaling.tables
 from core.db import Base
@@ -15,6 +18,9 @@ TABLES = (
     accounts.tables,
     accounts.auth_tables,
     accounts.consent_tables,
+    accounts.notice_tables,
+    accounts.trust_tables,
+    counseling.duty_tables,
     counseling.register_tables,
     signaling.tables,
 )

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web as http
 
+from accounts.audit import Audit
+from accounts.erasure import Erasure
 from accounts.roles import Permission
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
+from accounts.tombstones import tombstones_in
 from core.clock import Clock, SystemClock
 from core.config import Config
 from core.db import Database
@@ -21,6 +24,7 @@ from web import api, health, jobs, metrics, pages, place, security
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.engine import LiveEngine
+from web.erasers import ERASERS
 from web.errors import problems
 from web.gate import add, gate, unguarded
 from web.pages.errors import error_pages
@@ -39,6 +43,7 @@ def make_app(
     database = Database(config.database_url)
     master = config.master_key or master_key(config.data_dir)
     tokens = Tokens(master)
+    audit = Audit(master)
     engine = make_engine(config, clock, database, tokens)
     app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems, error_pages, gate])
     app[REQUESTS] = Counter()
@@ -50,6 +55,9 @@ def make_app(
         calls=engine.calls,
         media=engine.media,
         asked=Throttle(config.api_requests_per_s, config.api_requests_per_s * BURST_S),
+        audit=audit,
+        subjects=audit.subjects,
+        erasure=Erasure(audit, tombstones_in(config.data_dir, master), ERASERS),
         csrf_key=derive(master, "forms"),
         mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,
     )
@@ -66,9 +74,11 @@ def make_app(
 def _live_and_die(app: http.Application, database: Database, engine: Engine) -> None:
     """Open from the bottom up; close from the top down, telling everybody first (docs/closures.md)."""
 
-    async def stores(_app: http.Application) -> AsyncIterator[None]:
+    async def stores(app: http.Application) -> AsyncIterator[None]:
         try:
             await upgrade(database)
+            services = app[SERVICES]
+            await services.erasure.apply(database.sessions, now=services.now())
             yield
         finally:
             await database.close()

@@ -10,6 +10,9 @@ from typing import Final, Protocol
 from aiohttp import web as http
 from aiohttp.typedefs import Handler
 
+from accounts.audit import Audit
+from accounts.erasure import Erasure
+from accounts.subjects import Subjects
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
 from core.clock import Clock
@@ -93,6 +96,10 @@ class Services:
     calls: Calls
     media: Media
     asked: Throttle
+    audit: Audit
+    subjects: Subjects
+    """The key of each person."""
+    erasure: Erasure
     csrf_key: bytes
     """Proves that a form was made here."""
     mail: Mail | None = None

@@ -1,0 +1,13 @@
+"""What erasing a person goes through: one eraser for each package that keeps something about people.
+
+Each is ``async def erase(db, *, user, now)`` and stands here by name; ``accounts/erasure.py`` calls them in
+this order. Rows that refer to ``users`` and say ``ON DELETE CASCADE`` go by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from accounts.erasure import Eraser
+
+ERASERS: Final[tuple[Eraser, ...]] = ()
