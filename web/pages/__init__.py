@@ -6,8 +6,8 @@ from aiohttp import web as http
 
 from accounts.roles import Permission
 from web.gate import add
+from web.pages import admin_settings, front, home, language, room
 from web.pages import exit as quick_exit
-from web.pages import front, home, language, room
 from web.pages.assets import read_assets
 from web.pages.site import SITE, Site
 from web.render import make_renderer
@@ -18,5 +18,5 @@ def setup(app: http.Application) -> None:
     assets = read_assets()
     app[SITE] = Site(make_renderer(), assets)
     add(app, "GET", "/static/{digest}/{path:.+}", assets.serve, Permission.OPEN)
-    for page in (front, room, language, quick_exit, home):
+    for page in (front, room, language, quick_exit, home, admin_settings):
         page.setup(app)
