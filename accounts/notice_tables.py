@@ -1,0 +1,34 @@
+"""Tables of notices and of the addresses they may go to. Only this package names them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, UtcDateTime
+
+
+class NoticeRow(Base):
+    """One notice in somebody's inbox: its kind and what is filled in; the words are in the catalogues."""
+
+    __tablename__ = "notices"
+    __table_args__ = (Index("ix_notices_user_id_at", "user_id", "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(40))
+    places: Mapped[dict[str, str]] = mapped_column(JSON)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ContactRow(Base):
+    """The e-mail address that a person gave, sealed under that person's key."""
+
+    __tablename__ = "contacts"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    email: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
