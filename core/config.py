@@ -75,6 +75,8 @@ class Config:
     """Within how many days a complaint is answered; told to whoever complains."""
     minors_policy: Path | None = _setting("MINORS_POLICY", Path, None, "TOML file")
     """Under which terms people under 18 are counseled; without it the service is 18+."""
+    credentials: Path | None = _setting("CREDENTIALS", Path, None, "TOML file")
+    """Kinds of credential instead of those that ship (``counseling/data/credentials.toml``)."""
     backup_mark: Path | None = _setting("BACKUP_MARK", Path, None, "file")
     """A file that the backup touches when it has succeeded; ``teduh doctor`` reads its age."""
 

@@ -83,7 +83,7 @@ class ProofFileRow(Base):
 
 
 class EthicsSignatureRow(Base):
-    """One counselor's signature of one version of the code of ethics; ``digest`` is of the text that was read."""
+    """One counselor's signature of one version of the code of ethics. ``digest`` is of the text they read."""
 
     __tablename__ = "ethics_signatures"
 
