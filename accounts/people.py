@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.roles import STAFF, Permission, Role, may
@@ -128,6 +128,51 @@ async def with_role(db: AsyncSession, *, role: Role) -> list[Person]:
         .order_by(UserRow.name, UserRow.id)
     )
     return await find_all(db, users=[UserId(user) for user in users])
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """One page of the list of staff. ``after`` is what to ask for the next one with; None at the end."""
+
+    people: Sequence[Person]
+    after: tuple[str, UserId] | None
+
+
+async def staff(
+    db: AsyncSession,
+    *,
+    name: str = "",
+    role: Role | None = None,
+    after: tuple[str, UserId] | None = None,
+    limit: int = 50,
+) -> Staff:
+    """List staff by name, also those who are disabled; ``name`` is any part of theirs."""
+    wanted = STAFF if role is None else frozenset({role})
+    asked = (
+        select(UserRow.name, UserRow.id)
+        .where(
+            UserRow.id.in_(
+                select(UserRoleRow.user_id).where(UserRoleRow.role.in_([one.value for one in wanted]))
+            ),
+            UserRow.erase_at.is_(None),
+        )
+        .order_by(UserRow.name, UserRow.id)
+        .limit(limit + 1)
+    )
+    if name:
+        asked = asked.where(UserRow.name.icontains(name, autoescape=True))
+    if after is not None:
+        asked = asked.where(tuple_(UserRow.name, UserRow.id) > tuple_(*map(literal, after)))
+    found = [(row.name, UserId(row.id)) for row in await db.execute(asked)]
+    shown = found[:limit]
+    listed = await find_all(db, users=[user for _, user in shown])
+    return Staff(listed, shown[-1] if len(found) > limit else None)
+
+
+async def count_clients(db: AsyncSession) -> int:
+    """Count the clients who have an account now."""
+    asked = select(func.count()).select_from(UserRoleRow).where(UserRoleRow.role == Role.CLIENT.value)
+    return await db.scalar(asked) or 0
 
 
 async def rename(db: AsyncSession, *, user: UserId, name: str) -> None:
