@@ -11,7 +11,10 @@ from core.db import Base, UtcDateTime
 
 
 class NoticeRow(Base):
-    """One notice in somebody's inbox: its kind and what is filled in; the words are in the catalogues."""
+    """One notice in somebody's inbox: its kind and what is filled in; the words are in the catalogues.
+
+    ``mail_due``: a letter that says that something is here has not gone out yet.
+    """
 
     __tablename__ = "notices"
     __table_args__ = (Index("ix_notices_user_id_at", "user_id", "at"),)
@@ -22,6 +25,7 @@ class NoticeRow(Base):
     places: Mapped[dict[str, str]] = mapped_column(JSON)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mail_due: Mapped[bool] = mapped_column(index=True)
 
 
 class ContactRow(Base):

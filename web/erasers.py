@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from accounts import contacts, notices
 from accounts.erasure import Eraser
 
-ERASERS: Final[tuple[Eraser, ...]] = ()
+ERASERS: Final[tuple[Eraser, ...]] = (notices.erase, contacts.erase)

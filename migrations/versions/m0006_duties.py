@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("places", sa.JSON(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("read_at", UtcDateTime(), nullable=True),
+        sa.Column("mail_due", sa.Boolean(), nullable=False, index=True),
     )
     op.create_index(op.f("ix_notices_user_id_at"), "notices", ["user_id", "at"])
     op.create_table(

@@ -1,0 +1,57 @@
+"""The e-mail address that a person may give: for letters without content, sealed under their own key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts.notice_tables import ContactRow
+from accounts.subjects import Subjects
+from core.ids import UserId
+from core.mail import check_address
+from core.sealing import seal, unseal
+
+
+async def keep_email(
+    db: AsyncSession, subjects: Subjects, *, user: UserId, email: str, now: datetime
+) -> None:
+    """Keep a person's address instead of a former one. Raises ``BadAddress`` and ``KeyGone``."""
+    plain = check_address(email).encode()
+    key = await subjects.key_of(db, subject=user)
+    await db.execute(delete(ContactRow).where(ContactRow.user_id == user))
+    db.add(ContactRow(user_id=user, email=seal(key, plain, about=_about(user)), at=now))
+    await db.flush()
+
+
+async def email_of(db: AsyncSession, subjects: Subjects, *, user: UserId) -> str | None:
+    """Give a person's address, for that person; None when there is none."""
+    return (await emails_of(db, subjects, users=[user])).get(user)
+
+
+async def emails_of(db: AsyncSession, subjects: Subjects, *, users: Sequence[UserId]) -> dict[UserId, str]:
+    """Give the addresses there are, to write to them and for nothing else."""
+    rows = await db.execute(select(ContactRow.user_id, ContactRow.email).where(ContactRow.user_id.in_(users)))
+    sealed = {UserId(user): email for user, email in rows}
+    keys = await subjects.keys_of(db, subjects=list(sealed))
+    return {
+        user: unseal(key, sealed[user], about=_about(user)).decode()
+        for user, key in keys.items()
+        if key is not None
+    }
+
+
+async def forget_email(db: AsyncSession, *, user: UserId) -> None:
+    """Delete a person's address; one that is not there is fine."""
+    await db.execute(delete(ContactRow).where(ContactRow.user_id == user))
+
+
+async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:  # noqa: ARG001  # as erasers are
+    """Delete a person's address."""
+    await forget_email(db, user=user)
+
+
+def _about(user: UserId) -> str:
+    return f"contacts:{user}:email"
