@@ -61,7 +61,7 @@ class AuditHeadRow(Base):
 
 
 class AuditCheckRow(Base):
-    """One verification of the whole chain; ``problem`` is null when it held, else a sentence."""
+    """One verification of the whole chain. ``problem`` is null when it held, else a word for what broke."""
 
     __tablename__ = "audit_checks"
 
@@ -69,7 +69,8 @@ class AuditCheckRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     count: Mapped[int] = mapped_column(COUNT)
     checkpoints: Mapped[int]
-    problem: Mapped[str | None] = mapped_column(String(500))
+    problem: Mapped[str | None] = mapped_column(String(20))
+    row: Mapped[int | None] = mapped_column(COUNT)
 
 
 class GrantRow(Base):

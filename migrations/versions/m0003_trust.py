@@ -76,7 +76,8 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False, index=True),
         sa.Column("count", _COUNT, nullable=False),
         sa.Column("checkpoints", sa.Integer(), nullable=False),
-        sa.Column("problem", sa.String(500), nullable=True),
+        sa.Column("problem", sa.String(20), nullable=True),
+        sa.Column("row", _COUNT, nullable=True),
     )
     op.create_table(
         "grants",
