@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import pytest
 
@@ -33,6 +34,11 @@ def test_bursts_come_in_order_within_the_period(shape: Shape) -> None:
 
 
 def test_legs_are_spread_evenly_over_a_packet() -> None:
-    times = [burst.at_s for burst in period(Shape.VOICE, 40).bursts]
+    times = [burst.at_s for burst in period(Shape.VOICE, 20).bursts]
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert all(abs(gap - PACKET_S / 40) < 1e-9 for gap in gaps)
+    assert all(abs(gap - PACKET_S / 20) < 1e-9 for gap in gaps)
+
+
+def test_many_voice_legs_are_spread_evenly_over_its_milliseconds() -> None:
+    at_once = Counter(round(burst.at_s * 1000, 6) for burst in period(Shape.VOICE, 100).bursts)
+    assert at_once == dict.fromkeys(range(20), 5)
