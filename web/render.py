@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -63,6 +66,19 @@ def preferred(accept_language: str, chosen: str | None = None) -> str:
             weighted.append((-weight, place, tag.strip()))
     tags = ["id" if tag.lower() in ("in", "ms") else tag for _, _, tag in sorted(weighted)]
     return negotiate_locale(tags, LANGUAGES, sep="-") or LANGUAGES[0]
+
+
+def say_time(at: datetime, *, language: str, zone: str) -> str:
+    """Write an aware time for people, in the service's time zone: `2 Mar 2026, 16.00 WIB`."""
+    pattern = "d MMM y, HH.mm zzz" if language == "id" else "d MMM y, HH:mm zzz"
+    return format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language)
+
+
+def say_day(day: date | datetime, *, language: str, zone: str) -> str:
+    """Write a date for people; an aware time's date is the one of the service's time zone."""
+    if isinstance(day, datetime):
+        day = day.astimezone(ZoneInfo(zone)).date()
+    return format_date(day, "d MMMM y", locale=language)
 
 
 def data_json(value: object) -> Markup:

@@ -6,7 +6,7 @@ from aiohttp import web as http
 
 from accounts.roles import Permission
 from web.gate import add
-from web.pages import admin_settings, front, home, language, room
+from web.pages import admin_settings, front, home, language, notices, room
 from web.pages import exit as quick_exit
 from web.pages.assets import read_assets
 from web.pages.site import SITE, Site
@@ -18,5 +18,5 @@ def setup(app: http.Application) -> None:
     assets = read_assets()
     app[SITE] = Site(make_renderer(), assets)
     add(app, "GET", "/static/{digest}/{path:.+}", assets.serve, Permission.OPEN)
-    for page in (front, room, language, quick_exit, home, admin_settings):
+    for page in (front, room, language, quick_exit, home, admin_settings, notices):
         page.setup(app)

@@ -12,10 +12,12 @@ from web.forms import new_once, token_for
 from web.gate import visitor_of
 from web.pages.assets import Assets
 from web.pages.navigation import home_of, places_of
-from web.render import Renderer, preferred
+from web.render import Renderer, preferred, say_day, say_time
 from web.services import SERVICES
 
 LANGUAGE_COOKIE: Final = "teduh_lang"
+UNREAD: Final = http.RequestKey("unread", int)
+"""How many notices the person has not read (`web/pages/notices.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Site:
         """Return `template` as a page in the reader's language."""
         language = language_of(request)
         person = visitor_of(request).person
+        zone = request.app[SERVICES].config.time_zone
         html = self.renderer.page(
             template,
             language=language,
@@ -44,6 +47,9 @@ class Site:
             leave_to=request.app[SERVICES].config.quick_exit_url,
             fresh=lambda: _fresh(request),
             done=self._done(request, language),
+            unread=request.get(UNREAD, 0),
+            when=lambda at: say_time(at, language=language, zone=zone),
+            day=lambda on: say_day(on, language=language, zone=zone),
             **values,
         )
         response = http.Response(

@@ -1,0 +1,102 @@
+"""The inbox and the letters that say that something is in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pytest_aiohttp.plugin import AiohttpClient
+
+from accounts import contacts, notices
+from accounts.roles import Role
+from core.settings import Smtp
+from tests.core.test_mail import Post, serve
+from tests.fakes import FakeClock
+from tests.web.conftest import Client, FakeEngine, make_config
+from tests.web.people import log_in, make, send
+from web.app import make_app
+from web.pages.notices import letters
+from web.pages.site import SITE
+from web.services import SERVICES
+
+
+async def test_a_notice_is_new_once_and_counted(client: Client) -> None:
+    person = await make(client)
+    await log_in(client, person)
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await notices.post(db, user=person.id, kind="complaint_answered", now=services.now())
+    async with client.get("/home") as answer:
+        assert "1 baru" in await answer.text()
+    async with client.get("/me/notices", headers={"Accept-Language": "en"}) as answer:
+        text = await answer.text()
+        assert answer.status == 200
+    assert text.count('<span class="state">baru</span>') == 1, "the person's language, not the browser's"
+    async with client.get("/me/notices") as answer:
+        text = await answer.text()
+    assert '<span class="state">' not in text
+
+
+@pytest.mark.parametrize("before", ["x", "2026-01-01", "2026-01-01T00:00:00+00:00' OR 1=1"])
+async def test_a_moment_that_is_none_is_not_found(client: Client, before: str) -> None:
+    await log_in(client, await make(client))
+    async with client.get("/me/notices", params={"before": before}) as answer:
+        assert answer.status == 404
+
+
+async def test_an_address_is_kept_shown_and_forgotten(client: Client) -> None:
+    person = await make(client)
+    await log_in(client, person)
+    services = client.app[SERVICES]
+    status, text = await send(client, "/me/email", {"email": "bukan alamat"})
+    assert status == 422
+    assert "bukan alamat" in text, "what was typed is kept"
+    assert (await send(client, "/me/email", {"email": "daun@example.org"}))[0] == 303
+    async with client.get("/me/email") as answer:
+        assert "daun@example.org" in await answer.text()
+    assert (await send(client, "/me/email/forget", {}, page="/me/email"))[0] == 303
+    async with services.database.sessions() as db:
+        assert await contacts.email_of(db, services.subjects, user=person.id) is None
+        tags = [entry.tag for entry in await services.audit.own(db, person=person.id)]
+    assert tags == ["email:forget", "email:keep"]
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[Post]:
+    made = Post()
+    server = await serve(made)
+    yield made
+    server.close()
+
+
+async def test_one_letter_goes_out_and_says_nothing(
+    aiohttp_client: AiohttpClient, tmp_path: Path, database_url: str, clock: FakeClock, post: Post
+) -> None:
+    config = make_config(
+        tmp_path, database_url, smtp=Smtp("127.0.0.1", post.port), mail_from="post@example.org"
+    )
+    client: Client = await aiohttp_client(make_app(config, clock=clock, make_engine=FakeEngine))
+    person = await make(client, name="Embun Rahasia")
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await contacts.keep_email(
+            db, services.subjects, user=person.id, email="daun@example.org", now=services.now()
+        )
+        for kind in ("complaint_answered", "incident"):
+            await notices.post(db, user=person.id, kind=kind, places={"what": "Rahasia"}, now=services.now())
+    job = letters(client.app[SITE].renderer)
+    await job(services)
+    await job(services)
+    assert services.mail is not None
+    await services.mail.sent()
+    (letter,) = post.came
+    assert (letter["To"], letter["Subject"]) == ("daun@example.org", "Ada kabar baru")
+    everything = letter.as_string() + letter.get_content()
+    assert not re.search(r"rahasia|embun|konsel|teduh|http", everything, re.IGNORECASE)
+
+
+async def test_staff_may_have_letters_too(client: Client) -> None:
+    await log_in(client, await make(client, Role.ADMIN))
+    assert (await send(client, "/me/email", {"email": "admin@example.org"}))[0] == 303
