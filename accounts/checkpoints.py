@@ -140,6 +140,8 @@ class Checkpoints:
         self.signer = Signer(master)
         self._directory = directory
         self._addresses = tuple(addresses)
+        self.sent_at: datetime | None = None
+        """When the last one was sent from this process."""
 
     @property
     def go_outside(self) -> bool:
@@ -151,8 +153,9 @@ class Checkpoints:
         count, head = (await db.execute(select(AuditHeadRow.count, AuditHeadRow.hash))).one()
         return self.signer.sign(count=count, head=head, now=now)
 
-    async def send(self, checkpoint: Checkpoint, *, letters: Letters | None) -> None:
+    async def send(self, checkpoint: Checkpoint, *, letters: Letters | None, now: datetime) -> None:
         """Bring one outside, everywhere it can go; then raise ``CheckpointUnsent`` for where it could not."""
+        self.sent_at = now
         line = checkpoint.line()
         failed: list[str] = []
         if self._directory is not None:

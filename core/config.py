@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from core import settings as read
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Smtp, Tls
+from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls
 
 PREFIX = "TEDUH_"
 
@@ -77,6 +77,10 @@ class Config:
     """Under which terms people under 18 are counseled; without it the service is 18+."""
     credentials: Path | None = _setting("CREDENTIALS", Path, None, "TOML file")
     """Kinds of credential instead of those that ship (``counseling/data/credentials.toml``)."""
+    audit_checkpoints: Outside = _setting(
+        "AUDIT_CHECKPOINTS", read.outside, Outside(), "directory, mailto:a@x,b@y"
+    )
+    """Where signed checkpoints of the audit go, each hour and at each erasing: out of this server's reach."""
     backup_mark: Path | None = _setting("BACKUP_MARK", Path, None, "file")
     """A file that the backup touches when it has succeeded; ``teduh doctor`` reads its age."""
 

@@ -45,6 +45,14 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """Where checkpoints of the audit go, so that who has this server cannot change them there."""
+
+    directory: Path | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Smtp:
     """A mail server. ``tls`` is TLS from the first byte (``smtps://``); else STARTTLS."""
 
@@ -234,6 +242,16 @@ def smtp(text: str) -> Smtp:
     user, password = (None if one is None else unquote(one) for one in (parts.username, parts.password))
     is_tls = parts.scheme == "smtps"
     return Smtp(host, number or (465 if is_tls else 587), user, password, is_tls)
+
+
+def outside(text: str) -> Outside:
+    """Read where checkpoints go: a directory, ``mailto:`` with addresses, or one before the other."""
+    place, _, letters = text.partition("mailto:")
+    place = place.rstrip(" ,;")
+    addresses = tuple(mail_from(address) for address in _list(letters))
+    if not place and not addresses:
+        raise ValueError("it must look like /mnt/elsewhere, or mailto:a@example.org,b@example.org, or both")
+    return Outside(Path(place) if place else None, addresses)
 
 
 def mail_from(text: str) -> str:

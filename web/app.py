@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web as http
 
 from accounts.audit import Audit
+from accounts.checkpoints import Checkpoints
 from accounts.erasure import Erasure
 from accounts.roles import Permission
 from accounts.throttle import Throttle
@@ -20,7 +21,7 @@ from core.derive import derive
 from core.keyfile import make_data_dir, master_key
 from core.mail import Mail
 from migrations.run import upgrade
-from web import api, health, jobs, metrics, pages, place, security
+from web import api, health, jobs, metrics, pages, place, security, upkeep
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.engine import LiveEngine
@@ -58,11 +59,16 @@ def make_app(
         audit=audit,
         subjects=audit.subjects,
         erasure=Erasure(audit, tombstones_in(config.data_dir, master), ERASERS),
+        checkpoints=Checkpoints(
+            master,
+            directory=config.audit_checkpoints.directory,
+            addresses=config.audit_checkpoints.addresses,
+        ),
         csrf_key=derive(master, "forms"),
         mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,
     )
     security.setup(app, config)
-    for part in (api, place, health, metrics, pages):
+    for part in (api, place, health, metrics, pages, upkeep):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
     if open_doors := unguarded(app):

@@ -11,6 +11,7 @@ from aiohttp import web as http
 from aiohttp.typedefs import Handler
 
 from accounts.audit import Audit
+from accounts.checkpoints import Checkpoints
 from accounts.erasure import Erasure
 from accounts.subjects import Subjects
 from accounts.throttle import Throttle
@@ -100,6 +101,7 @@ class Services:
     subjects: Subjects
     """The key of each person."""
     erasure: Erasure
+    checkpoints: Checkpoints
     csrf_key: bytes
     """Proves that a form was made here."""
     mail: Mail | None = None

@@ -8,7 +8,7 @@ import pytest
 
 from core.config import Config, read_config, variables
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Smtp, Tls
+from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -78,6 +78,9 @@ def test_nothing_set_is_a_server_for_this_machine() -> None:
         ("SMTP_URL", "smtp://u:p%40ss@mail.example.org", "smtp", Smtp("mail.example.org", 587, "u", "p@ss")),
         ("SMTP_URL", "smtps://mail.example.org", "smtp", Smtp("mail.example.org", 465, tls=True)),
         ("SMTP_URL", "smtp://[::1]:25", "smtp", Smtp("::1", 25)),
+        ("AUDIT_CHECKPOINTS", "/mnt/worm", "audit_checkpoints", Outside(Path("/mnt/worm"))),
+        ("AUDIT_CHECKPOINTS", "mailto:a@x,b@y", "audit_checkpoints", Outside(None, ("a@x", "b@y"))),
+        ("AUDIT_CHECKPOINTS", "/m n, mailto:a@x.id", "audit_checkpoints", Outside(Path("/m n"), ("a@x.id",))),
         ("MAIL_FROM", "Kabar <post@example.org>", "mail_from", "Kabar <post@example.org>"),
         ("COMPLAINT_DAYS", "14", "complaint_days", 14),
         ("BACKUP_MARK", "/srv/backup.done", "backup_mark", Path("/srv/backup.done")),
@@ -123,6 +126,8 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("TIME_ZONE", "../etc/passwd"),
         ("SMTP_URL", "mail.example.org:587"),
         ("SMTP_URL", "smtp://u@mail.example.org"),
+        ("AUDIT_CHECKPOINTS", "mailto:"),
+        ("AUDIT_CHECKPOINTS", "/mnt mailto:nobody"),
         ("SMTP_URL", "smtp://mail.example.org:port"),
         ("SMTP_URL", "http://mail.example.org"),
         ("MAIL_FROM", "nobody"),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Config, read_config, variables
+from core.settings import Outside
 from tests.docs.conftest import ROOT
 from tests.e2e.server import Server
 
@@ -64,6 +65,7 @@ def test_the_table_says_the_default(field: dataclasses.Field[object]) -> None:
             None: ("none", "off", "found out", "`master.key`"),
             (): ("none", "found out"),
             frozenset(): ("none",),
+            Outside(): ("none",),
         }
         if default in words:
             assert said.startswith(words[default])
