@@ -180,7 +180,7 @@ class Call:
             case ev.SocketLost():
                 return self._socket_lost(event.connection, now)
             case ev.Leaves():
-                return self._leave(self._place(event.participant))
+                return self._leave(self._place(event.participant), quickly=event.quickly)
             case ev.AsksRestart():
                 return self._legs.restart(self._place(event.participant), now, fresh=event.fresh)
             case ev.SaysMedia():
@@ -208,7 +208,7 @@ class Call:
     def _join(self, event: ev.Join, now: datetime) -> list[Effect]:
         place = self._place(event.participant)
         fits = event.shown is not None and event.shown == place.seat_hash
-        if place.is_kept and not fits:
+        if place.is_kept and not fits and not event.own:
             return self._door.hold(event, now)
         if not fits:
             place.seat_hash, key = event.fresh_hash, event.fresh_key
@@ -273,13 +273,15 @@ class Call:
         place.connection, place.lost_at = None, now
         return [RecordEvent("socket_lost", place.id)]
 
-    def _leave(self, place: Place) -> list[Effect]:
+    def _leave(self, place: Place, *, quickly: bool) -> list[Effect]:
         connection = place.connection
         place.step(SeatEvent.LEAVE)
+        if quickly:
+            self._telling.left_quickly(place.id)
         effects = self._legs.empty(place)
         if connection is not None:
             effects.append(CloseSocket(connection, CloseCode.NORMAL))
-        return [*effects, RecordEvent("left", place.id)]
+        return [*effects, RecordEvent("left_quickly" if quickly else "left", place.id)]
 
     def _wish(self, event: ev.WishesMode, now: datetime) -> list[Effect]:
         match self.mode.wish(event.mode, event.reason, now):

@@ -10,10 +10,11 @@ from aiohttp import WSMessage, WSMsgType
 from aiohttp import web as http
 
 from core.errors import TeduhError
-from core.ids import ParticipantId
+from core.ids import ParticipantId, UserId
 from signaling.device import describe
 from signaling.hub import Hub
 from signaling.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, CloseCode
+from signaling.unseated import Unseated
 from signaling.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -29,14 +30,18 @@ Handler = Callable[[http.Request], Awaitable[http.StreamResponse]]
 
 
 def signal_handler(
-    hub: Hub, *, place_from_upgrade: PlaceFromUpgrade, origin_allowed: Callable[[str], bool]
+    hub: Hub,
+    *,
+    place_from_upgrade: PlaceFromUpgrade,
+    user_of: Callable[[http.Request], UserId | None],
+    origin_allowed: Callable[[str], bool],
 ) -> Handler:
     """Make the handler of the WebSocket.
 
     ``origin_allowed`` says whether pages of an origin may open it: PUBLIC_URL's and the embedders'.
 
     ``place_from_upgrade`` reads the place's cookie and its ticket (the ``teduh.ticket.`` entry of
-    the subprotocols) and returns None when they do not both hold.
+    the subprotocols) and returns None when they do not both hold. ``user_of`` says who is logged in.
     """
 
     async def signal(request: http.Request) -> http.StreamResponse:
@@ -50,17 +55,23 @@ def signal_handler(
             autoping=False,
             timeout=CLOSE_TIMEOUT_S,
         )
-        cookie_place = _cookie_place(request, place_from_upgrade)
-        await socket.prepare(request)
         wire = Wire(
             hub.next_connection(),
             socket,
             cut=lambda: _cut(request),
             device=describe(request.headers.get("User-Agent", "")),
-            cookie_place=cookie_place,
+            cookie_place=_cookie_place(request, place_from_upgrade),
+            user=user_of(request),
             now_s=hub.clock.monotonic(),
         )
-        await _serve(hub, wire, socket)
+        address = address_of(request)
+        if not unseated.enter(address, wire):
+            return http.Response(status=429, headers={"Retry-After": "5"}, text="Too many sockets wait here.\n")
+        try:
+            await socket.prepare(request)
+            await _serve(hub, wire, socket)
+        finally:
+            unseated.leave(address, wire)
         return socket
 
     return signal

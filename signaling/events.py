@@ -18,7 +18,8 @@ class Join:
 
     ``shown`` is the hash of the seat secret in ``hello.resume.key``, None without one. ``key`` is
     that key. ``resume_seq`` is the number from which everything can be replayed, None when that is
-    not possible. ``fresh_key`` and ``fresh_hash`` are for a new holder of the seat.
+    not possible. ``fresh_key`` and ``fresh_hash`` are for a new holder of the seat. ``own``: it comes by
+    the login of the person whose place it is, who continues at once from any browser.
     """
 
     participant: ParticipantId
@@ -31,6 +32,7 @@ class Join:
     key: str = ""
     shown: str | None = None
     resume_seq: int | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,10 @@ class SocketLost:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """A participant leaves."""
+    """A participant leaves; ``quickly`` by the quick exit, perhaps because they are not alone."""
 
     participant: ParticipantId
+    quickly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

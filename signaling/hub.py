@@ -414,6 +414,14 @@ class Hub:
 
     # --- for the rest of the program
 
+    def leave_quickly(self, participant: ParticipantId) -> None:
+        """Take somebody out who left by the quick exit; nothing happens when they are not here."""
+        session = self._session_of.get(participant)
+        live = self._lives.get(session) if session is not None else None
+        place = live.call.place(participant) if live is not None else None
+        if live is not None and place is not None and place.is_kept:
+            self.apply(live, ev.Leaves(participant, quickly=True))
+
     async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
         """End a session, live or not; ``by`` is a word such as ``api``.
 

@@ -76,13 +76,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class SignalingSettings:
-    """What the operator set. ``turned_on`` names the extra video codecs, such as ``VP9``."""
+    """What the operator set. ``turned_on`` names the extra video codecs, such as ``VP9``.
+
+    ``unseated_per_address`` is how many sockets without a seat one address may have open.
+    """
 
     grace_s: float = 600.0
     heartbeat_s: float = 2.0
     heartbeat_chat_s: float = 15.0
     ice_servers: tuple[IceServer, ...] = ()
     turned_on: frozenset[str] = frozenset()
+    unseated_per_address: int = 50
     voice: VoiceProfile = VoiceProfile()  # noqa: RUF009  # frozen, without state
 
 
@@ -118,6 +122,7 @@ def join_event(claim: Claim, hello: Hello, live: Live, wire: Wire) -> Join:
     participant = claim.participant
     secret = secrets.token_urlsafe(24)
     shown, key, resume_seq = None, "", None
+    place = live.call.place(participant)
     if hello.resume is not None:
         owner, _, shown_secret = hello.resume.key.partition(".")
         if owner == participant:
@@ -135,6 +140,7 @@ def join_event(claim: Claim, hello: Hello, live: Live, wire: Wire) -> Join:
         key=key,
         shown=shown,
         resume_seq=resume_seq,
+        own=place is not None and wire.user is not None and wire.user == place.user,
     )
 
 
@@ -150,6 +156,7 @@ def revive(
             seat=_seat(one.state, one.seat),
             seat_hash=one.seat,
             lost_at=now if _seat(one.state, one.seat) is Seat.LOST else None,
+            user=one.user,
         )
         for one in record.participants
     ]

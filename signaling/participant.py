@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import NewType
 
 from core.errors import InvalidState
-from core.ids import ParticipantId
+from core.ids import ParticipantId, UserId
 from signaling.leg import Leg
 from signaling.protocol import MediaState
 
@@ -80,6 +80,8 @@ class Place:
     failures: int = 0
     retry_at: datetime | None = None
     restarted_at: datetime | None = None
+    user: UserId | None = None
+    """Whose login continues this place at once; None: only its key does."""
 
     def step(self, event: SeatEvent) -> None:
         """Take an event. Raises ``InvalidState`` for a pair that the table does not have."""

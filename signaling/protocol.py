@@ -289,6 +289,7 @@ class PeerInfo(msgspec.Struct, frozen=True):
     name: str
     state: WireState
     media: MediaState | None
+    quickly: bool | UnsetType = UNSET
 
 
 class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -327,7 +328,10 @@ class Offer(ServerMessage, frozen=True, tag="offer"):
 
 
 class Peer(ServerMessage, frozen=True, tag="peer"):
-    """The other side changed. For a held newcomer ``name`` and ``media`` are null."""
+    """The other side changed. For a held newcomer ``name`` and ``media`` are null.
+
+    ``quickly`` beside ``left``: by the quick exit. They may not be alone and are not to be contacted.
+    """
 
     id: str
     role: str
@@ -335,6 +339,7 @@ class Peer(ServerMessage, frozen=True, tag="peer"):
     state: WireState
     media: MediaState | None
     joined_again: bool | UnsetType = UNSET
+    quickly: bool | UnsetType = UNSET
 
 
 class SessionChanged(ServerMessage, frozen=True, tag="session"):

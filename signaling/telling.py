@@ -17,7 +17,7 @@ from signaling.terms import CallTerms
 
 @dataclass(slots=True)
 class Telling:
-    """What was told to whom. ``enters_again`` marks somebody whose next ``peer`` says so."""
+    """What was told to whom. Marks somebody whose next ``peer`` says that they came back, or left quickly."""
 
     places: tuple[Place, Place]
     pairing: Pairing
@@ -25,10 +25,20 @@ class Telling:
     _told: dict[ParticipantId, tuple[WireState, MediaState | None]] = field(default_factory=dict)
     _recorded: dict[ParticipantId, WireState] = field(default_factory=dict)
     _again: set[ParticipantId] = field(default_factory=set)
+    _quick: set[ParticipantId] = field(default_factory=set)
 
     def enters_again(self, participant: ParticipantId) -> None:
         """Note that somebody came back as another page or device."""
         self._again.add(participant)
+
+    def left_quickly(self, participant: ParticipantId) -> None:
+        """Note that somebody left by the quick exit, until they come back."""
+        self._quick.add(participant)
+
+    def _quickly(self, place: Place, state: WireState) -> bool:
+        if state is not WireState.LEFT:
+            self._quick.discard(place.id)
+        return place.id in self._quick
 
     def welcome(self, place: Place, session: SessionInfo, *, resumed: bool, heartbeat_s: float) -> Welcome:
         """Say the state of everything to whoever enters."""
@@ -40,7 +50,16 @@ class Telling:
         return Welcome(
             session=session,
             you=You(id=place.id, role=place.role, name=place.name),
-            peers=[PeerInfo(id=other.id, role=other.role, name=other.name, state=state, media=other.media)],
+            peers=[
+                PeerInfo(
+                    id=other.id,
+                    role=other.role,
+                    name=other.name,
+                    state=state,
+                    media=other.media,
+                    quickly=True if self._quickly(other, state) else UNSET,
+                )
+            ],
             ice_servers=list(self.terms.ice_servers),
             heartbeat_s=heartbeat_s,
             grace_s=self.terms.grace_s,
@@ -71,6 +90,7 @@ class Telling:
                 state=state,
                 media=place.media,
                 joined_again=True if again else UNSET,
+                quickly=True if self._quickly(place, state) else UNSET,
             )
             effects.append(Send(other.id, peer))
         return effects

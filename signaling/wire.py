@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import ClientConnectionResetError
 from aiohttp import web as http
 
-from core.ids import ParticipantId, SessionId
+from core.ids import ParticipantId, SessionId, UserId
 from signaling.connection import MISSED_BEATS, Connection, Event, State
 from signaling.participant import ConnectionId
 from signaling.protocol import CloseCode, ServerMessage, encode
@@ -59,12 +59,14 @@ class Wire:
         cut: Callable[[], None],
         device: str,
         cookie_place: ParticipantId | None,
+        user: UserId | None,
         now_s: float,
     ) -> None:
         self.id = number
         self.machine = Connection(opened_s=now_s)
         self.device = device
         self.cookie_place = cookie_place
+        self.user = user
         self.session: SessionId | None = None
         self.participant: ParticipantId | None = None
         self.last_beat_s = now_s

@@ -19,7 +19,8 @@ from signaling.endpoint import signal_handler
 from signaling.hub import Hub
 from signaling.joining import SignalingSettings
 from signaling.protocol import IceServer
-from web.client import own_origins
+from web.client import client_address, own_origins
+from web.gate import user_of
 from web.place import read_place
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,11 @@ class LiveEngine:
         )
         origins = own_origins(config) | config.embedders
         self.signal = signal_handler(
-            self.calls, place_from_upgrade=read_place, origin_allowed=origins.__contains__
+            self.calls,
+            place_from_upgrade=read_place,
+            user_of=user_of,
+            origin_allowed=origins.__contains__,
+            address_of=lambda request: client_address(request, config),
         )
 
     def _on_media_event(self, event: MediaEvent) -> None:

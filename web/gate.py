@@ -17,6 +17,7 @@ from accounts.logins import Login, Stage
 from accounts.people import Person
 from accounts.roles import PERMITTED, STAFF, Permission
 from core.errors import Forbidden, NotFound, Unauthenticated
+from core.ids import UserId
 from web.access import route_of
 from web.client import own_origins
 from web.services import SERVICES
@@ -77,6 +78,12 @@ def person_of(request: http.Request) -> Person:
     if person is None:
         raise Unauthenticated("Nobody is logged in.")
     return person
+
+
+def user_of(request: http.Request) -> UserId | None:
+    """Say whose login came; None for nobody's."""
+    person = visitor_of(request).person
+    return None if person is None else person.id
 
 
 def login_of(request: http.Request) -> Login:

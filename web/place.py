@@ -17,7 +17,7 @@ from accounts.roles import Permission
 from core.errors import NotFound, Unauthenticated
 from core.ids import ParticipantId
 from signaling import directory
-from signaling.directory import ParticipantRecord, SessionRecord, SessionState
+from signaling.directory import ParticipantRecord, Role, SessionRecord, SessionState
 from web.bodies import read_body
 from web.client import client_address
 from web.gate import add, visitor_of
@@ -160,6 +160,21 @@ def read_place(request: http.Request) -> ParticipantId | None:
     except Unauthenticated:
         return None
     return participant if claims.participant == participant else None
+
+
+def clients_places(request: http.Request) -> list[ParticipantId]:
+    """List the places that this browser's cookies hold as a client."""
+    services = request.app[SERVICES]
+    found = []
+    for name, cookie in request.cookies.items():
+        if name.startswith(COOKIE_PREFIX):
+            try:
+                claims = services.tokens.read_cookie(cookie, now=services.now())
+            except Unauthenticated:
+                continue
+            if claims.role == Role.CLIENT.value:
+                found.append(claims.participant)
+    return found
 
 
 def cookie_name(participant: ParticipantId) -> str:

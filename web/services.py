@@ -12,7 +12,9 @@ from aiohttp.typedefs import Handler
 
 from accounts.audit import Audit
 from accounts.checkpoints import Checkpoints
+from accounts.codes import Codes
 from accounts.erasure import Erasure
+from accounts.passwords import Passwords
 from accounts.subjects import Subjects
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
@@ -31,6 +33,10 @@ class Calls(Protocol):
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         """End a session for both sides. Raises ``InvalidState`` when it has ended already."""
+        ...
+
+    def leave_quickly(self, participant: ParticipantId) -> None:
+        """Take somebody out who left by the quick exit; nothing happens when they are not here."""
         ...
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
@@ -102,8 +108,12 @@ class Services:
     """The key of each person."""
     erasure: Erasure
     checkpoints: Checkpoints
+    passwords: Passwords
+    codes: Codes
     csrf_key: bytes
     """Proves that a form was made here."""
+    minors: object | None = None
+    """The operator's policy for people under 18; None: the service is for adults."""
     mail: Mail | None = None
     """The queue of letters; None without TEDUH_SMTP_URL."""
     attempts: Throttle = field(default_factory=lambda: Throttle(ATTEMPTS_PER_S, ATTEMPTS_AT_ONCE))

@@ -43,6 +43,7 @@ class House:
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """One server for the module."""
     server = Server(tmp_path_factory.mktemp("house"))
+    server.extra["TEDUH_QUICK_EXIT_URL"] = f"http://127.0.0.1:{server.http_port}/healthz"
     server.start()
     async with aiohttp.ClientSession() as http:
         yield House(server, http)

@@ -20,7 +20,7 @@ import accounts.tables  # noqa: F401  # registers the table that sessions refer 
 from accounts.tokens import Tokens
 from core.clock import SystemClock
 from core.db import Base, Database
-from core.ids import ParticipantId, SessionId
+from core.ids import ParticipantId, SessionId, UserId
 from media.codecs import Mode
 from signaling import directory
 from signaling.directory import NewParticipant, Recording, Role, SessionRecord
@@ -142,6 +142,7 @@ class House:
     tokens: Tokens
     client: TestClient[http.Request, http.Application]
     cookie_place: list[ParticipantId | None]
+    login: list[UserId | None]
     persons: list[Person] = field(default_factory=list)
 
     async def session(self, mode: Mode = Mode.VIDEO, **options: Any) -> SessionRecord:
@@ -235,19 +236,22 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
         )
         relay.on_event = hub.on_media_event
         cookie_place: list[ParticipantId | None] = [None]
+        login: list[UserId | None] = [None]
         app = http.Application()
         app.router.add_get(
             PATH,
             signal_handler(
                 hub,
                 place_from_upgrade=lambda _request: cookie_place[0],
+                user_of=lambda _request: login[0],
                 origin_allowed=lambda origin: origin == ORIGIN,
+                address_of=lambda request: request.headers.get("X-Address", "a"),
             ),
         )
         client = TestClient(TestServer(app))
         await client.start_server()
         await hub.start()
-        house = House(hub, relay, database, clock, tokens, client, cookie_place)
+        house = House(hub, relay, database, clock, tokens, client, cookie_place, login)
         made.append(house)
         return house
 

@@ -38,6 +38,7 @@ class FakeCalls:
     database: Database
     clock: Clock
     live: dict[SessionId, dict[ParticipantId, str]] = field(default_factory=dict)
+    left_quickly: list[ParticipantId] = field(default_factory=list)
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         async with self.database.sessions.begin() as db:
@@ -45,6 +46,9 @@ class FakeCalls:
             if session is None or session.state is SessionState.ENDED:
                 raise InvalidState("The session has ended already.")
             await records.write(db, [records.ended(session_id, reason=reason, now=self.clock.now())])
+
+    def leave_quickly(self, participant: ParticipantId) -> None:
+        self.left_quickly.append(participant)
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
         return self.live.get(session_id)

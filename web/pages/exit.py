@@ -12,6 +12,7 @@ from accounts import logins
 from accounts.roles import Permission
 from web.gate import add, cookie_name, visitor_of
 from web.pages.site import SITE
+from web.place import clients_places
 from web.services import SERVICES
 
 FORGET = {"Clear-Site-Data": '"cache", "cookies", "storage"', "Cache-Control": "no-store"}
@@ -19,14 +20,14 @@ FORGET = {"Clear-Site-Data": '"cache", "cookies", "storage"', "Cache-Control": "
 
 async def leave(request: http.Request) -> http.Response:
     """Answer `GET /exit`: end the login and lead away."""
-    await _end_login(request)
+    await _end(request)
     headers = {**FORGET, "Location": request.app[SERVICES].config.quick_exit_url}
     return _forgetting(request, http.Response(status=303, headers=headers))
 
 
 async def left(request: http.Request) -> http.Response:
     """Answer `POST /exit`, which a page sends while it leaves."""
-    await _end_login(request)
+    await _end(request)
     return _forgetting(request, http.Response(status=204, headers=FORGET))
 
 
@@ -35,12 +36,16 @@ async def about(request: http.Request) -> http.Response:
     return request.app[SITE].show(request, "exit.html")
 
 
-async def _end_login(request: http.Request) -> None:
+async def _end(request: http.Request) -> None:
+    """Leave the call, so that the other side knows, and end the login."""
+    services = request.app[SERVICES]
+    for participant in clients_places(request):
+        services.calls.leave_quickly(participant)
     visitor = visitor_of(request)
     person = visitor.person or visitor.pending
     if person is None or visitor.login is None:
         return
-    async with request.app[SERVICES].database.sessions.begin() as db:
+    async with services.database.sessions.begin() as db:
         await logins.end(db, user=person.id, login=visitor.login.id)
 
 

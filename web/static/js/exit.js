@@ -7,11 +7,11 @@
 const PRESSES = 3;
 const WITHIN_MS = 2000;
 
-/** @type {HTMLAnchorElement | null} */
-const button = document.querySelector('[data-action="quick-exit"]');
+/** @type {NodeListOf<HTMLElement>} */
+const buttons = document.querySelectorAll('[data-action="quick-exit"]');
 
 /** Leave now, and leave nothing behind that a page can take away. */
-export function leave() {
+function leave() {
   document.dispatchEvent(new CustomEvent("teduh:exit"));
   document.documentElement.hidden = true;
   try {
@@ -21,13 +21,15 @@ export function leave() {
     // A browser that keeps nothing has nothing to clear.
   }
   navigator.sendBeacon("/exit");
-  location.replace(button?.dataset.to ?? "/exit");
+  location.replace(buttons[0]?.dataset.to ?? "/exit");
 }
 
-button?.addEventListener("click", (event) => {
-  event.preventDefault();
-  leave();
-});
+for (const button of buttons) {
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    leave();
+  });
+}
 
 /** @type {number[]} */
 let pressed = [];

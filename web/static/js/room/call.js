@@ -42,8 +42,8 @@ export class Call {
     this.options = options;
     const { place, kept } = options;
     this.me = place.participant;
-    /** @type {{id: string, role: string, name: string, state: string, media: {audio: boolean, video: boolean} | null}} */
-    this.other = { id: '', role: '', name: '', state: 'absent', media: null };
+    /** @type {{id: string, role: string, name: string, state: string, media: {audio: boolean, video: boolean} | null, quickly: boolean}} */
+    this.other = { id: '', role: '', name: '', state: 'absent', media: null, quickly: false };
     this.held = false;
     this.met = false;
     this.socket = false;
@@ -132,7 +132,7 @@ export class Call {
         return;
       }
       const before = this.other.state;
-      this.other = { ...this.other, ...message, name: message.name, media: message.media ?? null };
+      this.other = { ...this.other, ...message, name: message.name, media: message.media ?? null, quickly: message.quickly === true };
       if (message.state === 'left' && before !== 'left' && this.met) toast(t('say.left', { name: message.name }));
     },
     session: (message) => {
@@ -171,7 +171,7 @@ export class Call {
     this.me = you.id;
     this.startedAt = session.started_at ? Date.parse(session.started_at) : null;
     const [other] = peers;
-    if (other) this.other = { ...other, media: other.media ?? null };
+    if (other) this.other = { ...other, media: other.media ?? null, quickly: other.quickly === true };
     this.peer.iceServers = servers ?? [];
     this.sending.moved(this.options.state.mode, session.mode, false, performance.now());
     this.options.state.mode = session.mode;

@@ -1,6 +1,7 @@
 // @ts-check
 /** @file The room page: puts its parts together. */
 
+import '../exit.js';
 import { Call } from './call.js';
 import { Chat } from './chat.js';
 import { arrowKeys, showControls } from './controls.js';
@@ -77,6 +78,7 @@ function show() {
     held: call.held,
     name: other.name,
     peer: other.state,
+    quickly: other.quickly === true,
     picture,
     theirMic: other.media?.audio !== false,
     ownBroken,
@@ -252,6 +254,13 @@ function join() {
   } else if (place) enter();
   else location.reload();
 }
+
+// Microphone and camera stop in the same tick; that we left is told by the page itself (exit.js).
+document.addEventListener('teduh:exit', () => {
+  devices.stop('audio');
+  devices.stop('video');
+  call?.close();
+});
 
 /** @type {Record<string, () => void>} */
 const ACTIONS = {

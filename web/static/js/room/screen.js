@@ -60,6 +60,7 @@ export function initials(name) {
  * @property {boolean} held waiting to be let in
  * @property {string} name of the other person
  * @property {string} peer their state on the wire
+ * @property {boolean} quickly they left by the quick exit
  * @property {boolean} picture their picture arrives
  * @property {boolean} theirMic
  * @property {boolean} ownBroken our own line is the broken one
@@ -94,10 +95,11 @@ export function showScene(scene) {
  * @param {string} other
  * @returns {[string, string]}
  */
-function personWords({ state, mode, held, name, peer }, other) {
+function personWords({ state, mode, held, name, peer, quickly }, other) {
   if (held) return [t('state.held'), t('state.held_more')];
   if (state === 'joining') return [t('state.joining'), ''];
   if (state === 'waiting') {
+    if (peer === 'left' && quickly) return [t('state.other_quick', { name: name || other }), t('state.other_quick_more')];
     if (peer === 'left') return [t('state.other_left', { name: name || other }), t('state.other_left_more')];
     if (peer === 'connecting') return [t('state.other_comes', { name: name || other }), ''];
     return [t('state.waiting', { other: name || other }), t('state.waiting_more')];
