@@ -9,7 +9,9 @@ from aiohttp import web as http
 
 from accounts.audit import Audit
 from accounts.checkpoints import Checkpoints
+from accounts.codes import Codes
 from accounts.erasure import Erasure
+from accounts.passwords import Passwords
 from accounts.roles import Permission
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
@@ -20,6 +22,7 @@ from core.db import Database
 from core.derive import derive
 from core.keyfile import make_data_dir, master_key
 from core.mail import Mail
+from counseling.minors import read_policy
 from migrations.run import upgrade
 from web import api, health, jobs, metrics, pages, place, security, upkeep
 from web.access import REQUESTS, access
@@ -64,7 +67,10 @@ def make_app(
             directory=config.audit_checkpoints.directory,
             addresses=config.audit_checkpoints.addresses,
         ),
+        passwords=Passwords(master),
+        codes=Codes(master),
         csrf_key=derive(master, "forms"),
+        minors=read_policy(config.minors_policy),
         mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,
     )
     security.setup(app, config)
@@ -87,6 +93,7 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
             await services.erasure.apply(database.sessions, now=services.now())
             yield
         finally:
+            app[SERVICES].passwords.close()
             await database.close()
 
     async def live(_app: http.Application) -> AsyncIterator[None]:

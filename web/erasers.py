@@ -10,5 +10,6 @@ from typing import Final
 
 from accounts import contacts, notices
 from accounts.erasure import Eraser
+from counseling import minors
 
-ERASERS: Final[tuple[Eraser, ...]] = (notices.erase, contacts.erase)
+ERASERS: Final[tuple[Eraser, ...]] = (notices.erase, contacts.erase, minors.erase)

@@ -23,6 +23,7 @@ from core.config import Config
 from core.db import Database
 from core.ids import ParticipantId, SessionId
 from core.mail import Mail
+from counseling.minors import Policy
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -112,7 +113,7 @@ class Services:
     codes: Codes
     csrf_key: bytes
     """Proves that a form was made here."""
-    minors: object | None = None
+    minors: Policy | None = None
     """The operator's policy for people under 18; None: the service is for adults."""
     mail: Mail | None = None
     """The queue of letters; None without TEDUH_SMTP_URL."""
