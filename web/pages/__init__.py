@@ -6,7 +6,19 @@ from aiohttp import web as http
 
 from accounts.roles import Permission
 from web.gate import add
-from web.pages import admin_settings, front, home, language, notices, room
+from web.pages import (
+    account,
+    admin_settings,
+    devices,
+    enter,
+    front,
+    home,
+    language,
+    notices,
+    recovery,
+    room,
+    start,
+)
 from web.pages import exit as quick_exit
 from web.pages.assets import read_assets
 from web.pages.site import SITE, Site
@@ -18,5 +30,18 @@ def setup(app: http.Application) -> None:
     assets = read_assets()
     app[SITE] = Site(make_renderer(), assets)
     add(app, "GET", "/static/{digest}/{path:.+}", assets.serve, Permission.OPEN)
-    for page in (front, room, language, quick_exit, home, admin_settings, notices):
+    for page in (
+        front,
+        room,
+        language,
+        quick_exit,
+        home,
+        admin_settings,
+        notices,
+        start,
+        enter,
+        recovery,
+        devices,
+        account,
+    ):
         page.setup(app)
