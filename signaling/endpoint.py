@@ -35,6 +35,7 @@ def signal_handler(
     place_from_upgrade: PlaceFromUpgrade,
     user_of: Callable[[http.Request], UserId | None],
     origin_allowed: Callable[[str], bool],
+    address_of: Callable[[http.Request], str],
 ) -> Handler:
     """Make the handler of the WebSocket.
 
@@ -42,7 +43,10 @@ def signal_handler(
 
     ``place_from_upgrade`` reads the place's cookie and its ticket (the ``teduh.ticket.`` entry of
     the subprotocols) and returns None when they do not both hold. ``user_of`` says who is logged in.
+
+    ``address_of`` says who asks, as far as sockets without a seat are counted by it.
     """
+    unseated = Unseated(hub.settings.unseated_per_address)
 
     async def signal(request: http.Request) -> http.StreamResponse:
         refusal = _refuse(request, hub, origin_allowed)
@@ -66,7 +70,9 @@ def signal_handler(
         )
         address = address_of(request)
         if not unseated.enter(address, wire):
-            return http.Response(status=429, headers={"Retry-After": "5"}, text="Too many sockets wait here.\n")
+            return http.Response(
+                status=429, headers={"Retry-After": "5"}, text="Too many sockets wait here.\n"
+            )
         try:
             await socket.prepare(request)
             await _serve(hub, wire, socket)
