@@ -65,8 +65,10 @@ _SQLITE = [
     for verb in ("UPDATE", "DELETE")
 ]
 _POSTGRESQL = [
-    "CREATE FUNCTION consent_rows_stay() RETURNS trigger LANGUAGE plpgsql AS $$ "
-    "BEGIN RAISE EXCEPTION '% is only ever added to', TG_TABLE_NAME; END $$",
+    (
+        "CREATE FUNCTION consent_rows_stay() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN RAISE EXCEPTION '% is only ever added to', TG_TABLE_NAME; END $$"
+    ),
     *(
         f"CREATE TRIGGER {table}_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION consent_rows_stay()"
