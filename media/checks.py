@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from media.events import MediaEvent, PathChanged
 from media.ice import Check, Credentials, peek_ufrag, read_check, takes_over, write_response
+from media.inbox import address_of
 from media.leg import Leg
 from media.paths import Path, TcpPath, UdpPath
 
@@ -73,13 +74,14 @@ class Checks:
         for old in credentials:
             self._by_ufrag.pop(old.ufrag, None)
 
-    def udp(self, local: UdpSocket, address: tuple[Any, ...], data: bytes, now: float) -> None:
+    def udp(self, local: UdpSocket, source: bytes, data: bytes, now: float) -> None:
         """Take a STUN datagram; anything but an authentic check gets no answer."""
-        known = local.paths.get(address)
+        known = local.paths.get(source)
         found = self._read(data, known, now)
         if found is None:
             return
         leg, check = found
+        address = address_of(source)
         response = write_response(check, address[:2])
         try:
             local.raw.sendto(response, address)

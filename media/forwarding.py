@@ -1,8 +1,8 @@
 """The packet path: SRTP off, observe, SRTP on, out. No await, no copy, no log line.
 
-One long-lived buffer; packets are received into it, changed in place, and sent from it. At least
-``SRTP_SLACK`` bytes stay free behind each, because the two legs may have different SRTP profiles
-and a packet may grow.
+One long-lived buffer; packets are received into its places, changed there, and sent from there. At
+least ``SRTP_SLACK`` bytes stay free behind each, because the two legs may have different SRTP
+profiles and a packet may grow.
 """
 
 from __future__ import annotations
@@ -14,21 +14,18 @@ from collections.abc import Callable
 from media.codecs import Kind
 from media.dtls import SRTP_SLACK, allocate, srtcp_protect, srtcp_unprotect, srtp_protect, srtp_unprotect
 from media.events import MediaEvent, StreamsChanged
+from media.inbox import PLACE_BYTES, PLACES
 from media.keyframes import begins_key_frame
 from media.leg import AUDIO_TYPES, MAX_STREAMS, VIDEO_TYPES, Leg
 from media.observe import Stream
 from media.paths import Path
 from media.rtcp import SenderReport, read_reports
 
-MAX_PACKET = 1500
 RTP_HEADER = 12
-# A packet is received at LAST_START at the latest: a batch stays under the 65,507 bytes that one UDP
-# send takes, and behind each packet there is room for its trailer.
-LAST_START = 60_000
-BUFFER_BYTES = LAST_START + MAX_PACKET + 1 + SRTP_SLACK
+BUFFER_BYTES = PLACES * PLACE_BYTES
 OWN_BYTES = 64
 
-_SEQ_TIME_SSRC = struct.Struct("!xxHII")
+_HEADER = struct.Struct("!xBHII")  # marker and payload type, sequence number, time stamp, SSRC
 
 
 class Forwarder:
@@ -50,18 +47,19 @@ class Forwarder:
         is to be sent.
         """
         leg = path.leg
-        if leg.rx is None or size < RTP_HEADER:
+        rx = leg.rx
+        if rx is None or size < RTP_HEADER:
             self.counters["early"] += 1
             return None
         length = self.length
         length[0] = size
         packet = self.buffer + at
-        if srtp_unprotect(leg.rx, packet, length):
+        if srtp_unprotect(rx, packet, length):
             self.counters["refused"] += 1
             leg.refusals += 1
             return None
-        sequence, timestamp, ssrc = _SEQ_TIME_SSRC.unpack_from(self.view, at)
-        payload_type = self.view[at + 1] & 127
+        marked_type, sequence, timestamp, ssrc = _HEADER.unpack_from(self.view, at)
+        payload_type = marked_type & 127
         path.heard_at = path.selected_at = leg.heard_at = now
         leg.refusals = 0
         leg.bytes_up += size + path.overhead

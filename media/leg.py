@@ -46,6 +46,7 @@ class Leg:
         "interrupted_at",
         "key_frames_due",
         "last_audio_at",
+        "look_at",
         "marks",
         "number",
         "out",
@@ -95,6 +96,8 @@ class Leg:
         self.interrupted_at: float | None = None
         # When to ask (again) for a key frame, soonest first; empty when none is wanted.
         self.key_frames_due: list[float] = []
+        # When to look after this leg next; see ``Watch``.
+        self.look_at = now
         self.refusals = 0
         self.spent = False
         self.bytes_up = self.bytes_down = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from media.events import Transport
 from media.ice import PathRecord
+from media.inbox import sockaddr
 
 if TYPE_CHECKING:
     from media.leg import Leg
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # What a kernel or device without segmentation says, also of packets that fit every route.
 _NEVER_SEGMENTS = (errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT)
 SMALL_BYTES = 1_200
+# One UDP send takes 65,507 bytes.
+MAX_SEGMENTS = 40
 UDP_SEGMENT = 103  # linux/udp.h; not in Python's socket module
 IPV4_HEADER, IPV6_HEADER, UDP_HEADER, TCP_HEADER, FRAME_HEADER = 20, 40, 8, 32, 2
 
@@ -28,7 +31,6 @@ class Path(PathRecord, abc.ABC):
     """One way to reach a leg's other end. ``overhead`` is the bytes that headers add to a packet."""
 
     __slots__ = ("address", "ip_version", "leg", "overhead")
-    batches = False  # whether packets in a row may leave in one system call
 
     def __init__(self, transport: Transport, address: tuple[Any, ...], leg: Leg) -> None:
         super().__init__(transport)
@@ -50,13 +52,13 @@ class Path(PathRecord, abc.ABC):
 class UdpPath(Path):
     """A remote address seen by one of our UDP sockets."""
 
-    __slots__ = ("socket",)
-    batches = True
+    __slots__ = ("socket", "source")
 
     def __init__(self, local: UdpSocket, address: tuple[Any, ...], leg: Leg) -> None:
         super().__init__(Transport.UDP, address, leg)
         self.socket = local
-        local.paths[address] = self
+        self.source = sockaddr(address)
+        local.paths[self.source] = self
 
     def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:  # noqa: ARG002  # UDP drops nothing by kind
         """Send one datagram."""
@@ -66,34 +68,47 @@ class UdpPath(Path):
             return False
         return True
 
-    def send_segments(self, data: memoryview, size: int) -> bool:
+    def send_all(self, packets: list[memoryview]) -> int:
+        """Send datagrams in order, those of one size in one system call; returns how many went out."""
+        if len(packets) == 1:
+            return int(self.send(packets[0]))
+        sent = start = 0
+        while start < len(packets):
+            size, end = len(packets[start]), start + 1
+            while end < len(packets) and end - start < MAX_SEGMENTS and len(packets[end]) == size:
+                end += 1
+            # Only the last segment may be shorter than the others.
+            if end < len(packets) and end - start < MAX_SEGMENTS and len(packets[end]) < size:
+                end += 1
+            sent += self._send_segments(packets[start:end], size)
+            start = end
+        return sent
+
+    def _send_segments(self, packets: list[memoryview], size: int) -> int:
         """Send datagrams of ``size`` bytes each, the last maybe shorter, in one system call.
 
         UDP generic segmentation offload (Linux 4.18, udp(7)); where the kernel or the path does
         not take it, they go one by one.
         """
-        if self.socket.segmentation:
+        if len(packets) > 1 and self.socket.segmentation:
             try:
                 control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", size))]
-                self.socket.raw.sendmsg([data], control, 0, self.address)
+                self.socket.raw.sendmsg(packets, control, 0, self.address)
             except BlockingIOError:
-                return False
+                return 0
             except OSError as error:
                 # Packets too long for the route, or no route, are this path's trouble and pass.
                 if error.errno in _NEVER_SEGMENTS and size <= SMALL_BYTES:
                     self.socket.segmentation = False
             else:
-                return True
-        sent = True
-        for at in range(0, len(data), size):
-            sent = self.send(data[at : at + size]) and sent
-        return sent
+                return len(packets)
+        return sum(self.send(packet) for packet in packets)
 
     def forget(self) -> None:
         """Unregister the path."""
         with contextlib.suppress(KeyError):
-            if self.socket.paths[self.address] is self:
-                del self.socket.paths[self.address]
+            if self.socket.paths[self.source] is self:
+                del self.socket.paths[self.source]
 
 
 class TcpPath(Path):

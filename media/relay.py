@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.errors import NotFound
 from media.checks import Checks
@@ -172,6 +171,8 @@ class Relay:
             if leg.peer is not other:
                 self._unpair(leg)
         first.peer, second.peer = second, first
+        # A sign of life is owed more often behind a peer.
+        first.look_at = second.look_at = time.monotonic()
 
     def unpair(self, leg: LegId) -> None:
         """Stop the flow between a leg and its peer, both ways."""
@@ -269,7 +270,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(TICK_S, self._tick)
         now = time.monotonic()
-        for leg in [*self._legs.values()]:
+        for leg in [leg for leg in self._legs.values() if leg.look_at <= now]:
             try:
                 self._checks.expire(leg, now)
                 if leg.connected and leg.dtls.ended:
@@ -289,9 +290,9 @@ class Relay:
 
     # --- what the sockets hand up ----------------------------------------------------------
 
-    def udp_check(self, local: UdpSocket, address: tuple[Any, ...], data: bytes, now: float) -> None:
+    def udp_check(self, local: UdpSocket, source: bytes, data: bytes, now: float) -> None:
         """Take a STUN datagram."""
-        self._checks.udp(local, address, data, now)
+        self._checks.udp(local, source, data, now)
 
     def dtls_datagram(self, path: Path, data: bytes) -> None:
         """Take a DTLS datagram from a path with a valid check; hold it until the answer came."""

@@ -10,15 +10,15 @@ import asyncio
 import logging
 import socket
 import time
-from typing import Any, Protocol
+from typing import Protocol
 
-from media.forwarding import LAST_START, MAX_PACKET, Forwarder
+from media.forwarding import Forwarder
+from media.inbox import MAX_PACKET, PLACE_BYTES, PLACES, Inbox
 from media.paths import Path, UdpPath
 
 logger = logging.getLogger(__name__)
 
-BATCH = 256
-MAX_SEGMENTS = 64
+BATCHES = 4
 BUFFER_REQUEST_BYTES = 4 << 20
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; needs CAP_NET_ADMIN
 
@@ -26,8 +26,8 @@ SO_RCVBUFFORCE = 33  # asm-generic/socket.h; needs CAP_NET_ADMIN
 class Datagrams(Protocol):
     """Who takes what is not media."""
 
-    def udp_check(self, local: UdpSocket, address: tuple[Any, ...], data: bytes, now: float) -> None:
-        """Take a STUN datagram."""
+    def udp_check(self, local: UdpSocket, source: bytes, data: bytes, now: float) -> None:
+        """Take a STUN datagram; ``source`` is a ``sockaddr``."""
         ...
 
     def dtls_datagram(self, path: Path, data: bytes) -> None:
@@ -42,7 +42,8 @@ class UdpSocket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.raw = socket.socket(family, socket.SOCK_DGRAM)
         self.host = host
-        self.paths: dict[tuple[Any, ...], UdpPath] = {}
+        # By the sockaddr of the remote address.
+        self.paths: dict[bytes, UdpPath] = {}
         self.segmentation = True
         self._forwarder = forwarder
         self._datagrams = datagrams
@@ -56,6 +57,7 @@ class UdpSocket:
             self.raw.close()
             raise
         self.port: int = self.raw.getsockname()[1]
+        self._inbox = Inbox(self.raw, forwarder.view)
 
     def _ask_for_buffers(self) -> int:
         """Ask for 4 MiB each way; return what the kernel gave for receiving, in bytes."""
@@ -83,81 +85,61 @@ class UdpSocket:
             logger.exception("media.receive_failed")
             self._forwarder.counters["internal_errors"] += 1
 
-    def _receive(self) -> None:  # noqa: C901, PLR0912, PLR0915  # the packet path, as in forwarding.py
-        """Take at most 256 datagrams; packets in a row for one path leave in one system call.
-
-        Each packet is received right behind the waiting batch, so the segments already stand side
-        by side when they are sent.
-        """
-        forwarder = self._forwarder
-        view, length = forwarder.view, forwarder.length
-        receive, paths, rtp = self.raw.recvfrom_into, self.paths, forwarder.rtp
+    def _receive(self) -> None:
+        """Take at most 256 datagrams."""
         now = time.monotonic()
-        target: Path | None = None
-        start = end = size = segments = 0
-        for _ in range(BATCH):
+        for _ in range(BATCHES):
             try:
-                received, address = receive(view[end:] if end else view, MAX_PACKET + 1)
-            except BlockingIOError:
-                if target is None:
-                    break
-                # While the batch leaves, the rest of a burst may come: that saves a wake-up.
-                self._flush(target, view[start:end], size, segments)
-                target, start, end = None, 0, 0
-                continue
+                count = self._inbox.receive()
             except OSError:
                 # An ICMP error of an earlier send, for instance; the next datagram is another matter.
-                forwarder.counters["receive_errors"] += 1
+                self._forwarder.counters["receive_errors"] += 1
+                return
+            if count:
+                self._take(count, now)
+            if count < PLACES:
+                return
+
+    def _take(self, count: int, now: float) -> None:
+        """Take the datagrams in the first places of the inbox; what is for one path leaves together."""
+        forwarder, sizes, sources = self._forwarder, self._inbox.sizes, self._inbox.sources
+        view, length, paths, rtp = forwarder.view, forwarder.length, self.paths, forwarder.rtp
+        leaving: dict[UdpPath, list[memoryview]] = {}
+        for place in range(count):
+            size = sizes[place]
+            if not size or size > MAX_PACKET:
+                forwarder.counters["oversized" if size else "empty"] += 1
                 continue
-            if not received or received > MAX_PACKET:
-                forwarder.counters["oversized" if received else "empty"] += 1
+            at = place * PLACE_BYTES
+            if not 127 < view[at] < 192:
+                self._other(sources[place].tobytes(), bytes(view[at : at + size]), now)
                 continue
-            first = view[end]
-            if 127 < first < 192:
-                path = paths.get(address)
-                if path is None or received < 2:
-                    forwarder.counters["unknown_source"] += 1
-                    continue
-                if 191 < view[end + 1] < 224:
-                    out = forwarder.rtcp(path, end, received, now)
-                else:
-                    out = rtp(path, end, received, now)
-                if out is None:
-                    continue
-                became = length[0]
-                if not out.batches:
-                    forwarder.send_alone(out, end)
-                    continue
-                if out is not target or became > size:
-                    if target is not None:
-                        self._flush(target, view[start:end], size, segments)
-                    target, start, size, segments = out, end, became, 0
-                segments += 1
-                end += became
-                # Only the last segment may be shorter than the others.
-                if became < size or segments == MAX_SEGMENTS or end > LAST_START:
-                    self._flush(target, view[start:end], size, segments)
-                    target, start, end = None, 0, 0
+            path = paths.get(sources[place].tobytes())
+            if path is None or size < 2:
+                forwarder.counters["unknown_source"] += 1
+                continue
+            if 191 < view[at + 1] < 224:
+                out = forwarder.rtcp(path, at, size, now)
             else:
-                self._other(first, address, bytes(view[end : end + received]), now)
-        if target is not None:
-            self._flush(target, view[start:end], size, segments)
+                out = rtp(path, at, size, now)
+            if out is None:
+                continue
+            if not isinstance(out, UdpPath):
+                forwarder.send_alone(out, at)
+            elif out in leaving:
+                leaving[out].append(view[at : at + length[0]])
+            else:
+                leaving[out] = [view[at : at + length[0]]]
+        for out, packets in leaving.items():
+            forwarder.counters["forwarded"] += len(packets)
+            forwarder.counters["unsent"] += len(packets) - out.send_all(packets)
 
-    def _flush(self, target: Path, data: memoryview, size: int, segments: int) -> None:
-        if segments > 1 and isinstance(target, UdpPath):
-            sent = target.send_segments(data, size)
-        else:
-            sent = target.send(data)
-        counters = self._forwarder.counters
-        counters["forwarded"] += segments
-        if not sent:
-            counters["unsent"] += segments
-
-    def _other(self, first: int, address: tuple[Any, ...], data: bytes, now: float) -> None:
+    def _other(self, source: bytes, data: bytes, now: float) -> None:
         """Demultiplex what is not RTP or RTCP (RFC 7983)."""
+        first = data[0]
         if first < 4:
-            self._datagrams.udp_check(self, address, data, now)
-        elif 19 < first < 64 and address in self.paths:
-            self._datagrams.dtls_datagram(self.paths[address], data)
+            self._datagrams.udp_check(self, source, data, now)
+        elif 19 < first < 64 and source in self.paths:
+            self._datagrams.dtls_datagram(self.paths[source], data)
         else:
             self._forwarder.counters["unknown_source"] += 1

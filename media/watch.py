@@ -1,4 +1,8 @@
-"""What is looked after ten times a second: silence, signs of life, key frames, and the samples."""
+"""What is looked after in time, to a tenth of a second: silence, signs of life, key frames, samples.
+
+A leg is looked at when the first of these may be due if nothing more came or went; packets only
+put them off. Whatever else brings one forward says so by ``Leg.look_at``.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ from media.events import LegInterrupted, LegResumed, LegSample, LegSpent, MediaE
 from media.forwarding import Forwarder
 from media.leg import MAX_RETURNS, REFUSALS_SPENT, Leg
 from media.rtcp import picture_loss, receiver_report
-from media.silence import ANY_SILENCE_S, silence_limit_s
+from media.silence import ANY_SILENCE_S, AUDIO_SILENCE_S, silence_limit_s
 
 TICK_S = 0.1
 SAMPLE_S = 1.0
 # A little over the 400 ms between comfort noise packets, or each of those would cost one of ours.
 KEEPALIVE_S = 0.45
 WAITING_KEEPALIVE_S = 5.0
+# Audio that begins behind a look makes its silence due 1.2 s later at the earliest.
+LONGEST_S = 0.5
 KEY_FRAME_RETRY_S = (0.0, 0.5, 1.5)
 
 
@@ -26,7 +32,7 @@ class Watch:
         self._tell = tell
 
     def look(self, leg: Leg, now: float) -> None:
-        """Do what is due for this leg."""
+        """Do what is due for this leg, and say when to look again."""
         if not leg.connected:
             return
         self._path(leg, now)
@@ -35,10 +41,19 @@ class Watch:
         if leg.key_frames_due and leg.key_frames_due[0] <= now:
             self.ask_for_key_frame(leg, now)
         # Behind a peer the page expects a packet every 400 ms, so that it can tell its own line.
-        if now - leg.sent_at >= (KEEPALIVE_S if leg.peer is not None else WAITING_KEEPALIVE_S):
+        keepalive_s = KEEPALIVE_S if leg.peer is not None else WAITING_KEEPALIVE_S
+        if now - leg.sent_at >= keepalive_s:
             self._forwarder.own_rtcp(leg, receiver_report(leg.ssrc), now)
         if not leg.window.kept or now - leg.window.kept[-1].at >= SAMPLE_S:
             leg.window.add(leg.totals(now))
+        if leg.interrupted_at is None and leg.out is not None:
+            leg.look_at = min(
+                now + LONGEST_S,
+                leg.sent_at + keepalive_s,
+                leg.heard_at + AUDIO_SILENCE_S,
+                leg.window.kept[-1].at + SAMPLE_S,
+                *leg.key_frames_due[:1],
+            )
 
     def _path(self, leg: Leg, now: float) -> None:
         """Stop sending to a path that has been silent for 15 s, and go on when it is heard again."""
@@ -79,6 +94,7 @@ class Watch:
     def want_key_frame(self, leg: Leg, now: float) -> None:
         """Ask for a key frame now, and again after 0.5 and 1.5 s unless one passed."""
         leg.key_frames_due = [now + after for after in KEY_FRAME_RETRY_S]
+        leg.look_at = now
         self.ask_for_key_frame(leg, now)
 
     def ask_for_key_frame(self, leg: Leg, now: float) -> None:
