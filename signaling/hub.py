@@ -1,7 +1,6 @@
-"""The hub holds the live sessions and lets everything happen to them: messages, media, time.
+"""The hub lets everything happen to the live sessions: connections and their messages, media, time.
 
-The call decides, the carrier does, the journal remembers. Sessions are loaded from the database
-with the first ``hello``, so a restarted process loses none, and forgotten when nobody is in them.
+The call decides, the carrier does, the journal remembers; a session nobody is in is forgotten.
 """
 
 from __future__ import annotations
@@ -10,37 +9,33 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import secrets
-from collections import OrderedDict, deque
 from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from core.clock import Clock, rfc3339
-from core.errors import InvalidState, NotFound, TeduhError
+from core.errors import InvalidState, NotFound
 from core.ids import ParticipantId, SessionId
-from media import events as media
 from media.description import Answer
 from media.events import LegId, MediaEvent
 from signaling import directory, records
 from signaling import events as ev
 from signaling.carrying import Carrier, RelayLike
 from signaling.connection import State
-from signaling.directory import SessionRecord, SessionState
+from signaling.directory import SessionState
 from signaling.dispatch import Asked, handle
 from signaling.joining import (
-    Claim,
     PlaceTokens,
     SignalingSettings,
     TurnedAway,
-    admit,
     claim,
     join_event,
-    revive,
 )
 from signaling.journal import Journal
 from signaling.live import Live
+from signaling.lives import HasEnded, Lives
+from signaling.media_events import MediaEvents
 from signaling.participant import ConnectionId
 from signaling.protocol import (
     MAX_ECHO_BYTES,
@@ -59,7 +54,6 @@ from signaling.protocol import (
     decode,
 )
 from signaling.quality_watch import QualityWatch
-from signaling.terms import CallState
 from signaling.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -70,7 +64,6 @@ TICK_S = 0.25
 CLOSE_WITHIN_S = 3.0
 # Before that, the journal may still hold what happened last, and the database would tell an older story.
 FORGET_AFTER_S = 5.0
-MOST_OVER = 1_000
 
 
 class Hub:
@@ -93,12 +86,11 @@ class Hub:
         self._journal = Journal(db)
         self._carrier = Carrier(relay=relay, journal=self._journal, clock=clock)
         self._watch = QualityWatch(relay=relay, journal=self._journal, send=self.send)
-        self._lives: dict[SessionId, Live] = {}
-        self._session_of: dict[ParticipantId, SessionId] = {}
-        # Ended lately: the database may not know it yet.
-        self._over: OrderedDict[SessionId, Ended] = OrderedDict()
+        self._lives = Lives(db=db, clock=clock, settings=settings)
+        self._media_events = MediaEvents(
+            lives=self._lives, carrier=self._carrier, watch=self._watch, clock=clock, apply=self.apply
+        )
         self._numbers = itertools.count(1)
-        self._media_events: deque[MediaEvent] = deque()
         self._ticking: asyncio.Task[None] | None = None
         self._closing = False
         self._counts = {"messages_in": 0, "joins": 0, "internal_errors": 0}
@@ -113,6 +105,7 @@ class Hub:
     async def close(self, reason: str = "") -> None:
         """Tell everybody that the server restarts (1012), and write down what is left."""
         self._closing = True
+        self._media_events.drop()
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
@@ -141,7 +134,7 @@ class Hub:
         for wire in list(self._carrier.wires.values()):
             with self._alone("signal.beat_failed"):
                 self._beat(wire, now_s)
-        for live in list(self._lives.values()):
+        for live in self._lives:
             with self._alone("signal.tick_failed"):
                 self._tick_one(live, now, now_s)
 
@@ -158,7 +151,7 @@ class Hub:
         deadline = live.call.next_deadline
         if deadline is not None and deadline <= now:
             self.apply(live, ev.Tick())
-        if live.id not in self._lives:
+        if self._lives.get(live.id) is None:
             return
         self._watch.look(live, now=now, now_s=now_s)
         if not live.call.is_idle:
@@ -166,13 +159,13 @@ class Hub:
         elif live.idle_since_s is None:
             live.idle_since_s = now_s
         elif now_s - live.idle_since_s >= FORGET_AFTER_S:
-            self._forget(live)
+            self._lives.forget(live)
 
     def _beat(self, wire: Wire, now_s: float) -> None:
         if wire.machine.hello_is_late(now_s):
             wire.close(CloseCode.UNAUTHENTICATED)
             return
-        live = self._lives.get(wire.session) if wire.session is not None else None
+        live = self._lives.get(wire.session)
         due_s = live.call.beat_s(wire.participant) if live is not None else self.settings.heartbeat_s
         if not wire.beat(now_s, due_s):
             wire.close(CloseCode.HEARTBEAT_LOST)
@@ -195,7 +188,7 @@ class Hub:
         self._carrier.forget(wire)
 
     def _socket_lost(self, wire: Wire) -> None:
-        live = self._lives.get(wire.session) if wire.session is not None else None
+        live = self._lives.get(wire.session)
         if live is not None and not self._closing:
             self.apply(live, ev.SocketLost(wire.id))
 
@@ -245,7 +238,7 @@ class Hub:
             case Ping():
                 self._pong(wire, message)
             case _:
-                live = self._lives.get(wire.session) if wire.session is not None else None
+                live = self._lives.get(wire.session)
                 if live is not None and wire.participant is not None:
                     handle(
                         Asked(self, live, wire.participant, self.clock.now(), self.clock.monotonic()),
@@ -264,7 +257,7 @@ class Hub:
 
     def _say(self, wire: Wire, message: ServerMessage) -> None:
         """Say something to one connection: numbered once it is seated."""
-        live = self._lives.get(wire.session) if wire.session is not None else None
+        live = self._lives.get(wire.session)
         if wire.machine.state is State.SEATED and live is not None and wire.participant is not None:
             self.send(live, wire.participant, message)
         else:
@@ -280,11 +273,11 @@ class Hub:
     async def _hello(self, wire: Wire, hello: Hello) -> None:
         try:
             asked = claim(hello, wire, tokens=self._tokens, now=self.clock.now())
-            live = await self._live_for(asked)
+            live = await self._lives.enter(asked)
         except TurnedAway as away:
             self._close(wire, away.close)
             return
-        except _HasEnded as over:
+        except HasEnded as over:
             wire.send_unnumbered(over.ended)
             self._close(wire, CloseCode.ENDED)
             return
@@ -300,62 +293,15 @@ class Hub:
         wire.session = live.id
         self.apply(live, join_event(asked, hello, live, wire))
 
-    async def _live_for(self, asked: Claim) -> Live:
-        """Return the session of a claim, from memory or else from the database."""
-        session = asked.session or self._session_of.get(asked.participant)
-        live = self._lives.get(session) if session is not None else None
-        if live is None:
-            record = await self._find(asked)
-            if record.id in self._over:
-                raise _HasEnded(self._over[record.id])
-            if record.state is SessionState.ENDED:
-                raise _HasEnded(Ended(reason=record.ended_reason or "ended", by=None))
-            # Another hello may have loaded it meanwhile.
-            live = self._lives.get(record.id) or self._revive(record)
-        if live.call.ended is not None:
-            raise _HasEnded(live.call.ended)
-        admit(asked, live.call, live.id)
-        return live
-
-    async def _find(self, asked: Claim) -> SessionRecord:
-        async with self._db() as db:
-            if asked.session is not None:
-                record = await directory.find(db, session_id=asked.session)
-            else:
-                record = await directory.place_of(db, participant_id=asked.participant)
-        if record is None:
-            raise TurnedAway(CloseCode.NO_SESSION)
-        if record.participant(asked.participant) is None:
-            raise TurnedAway(CloseCode.NOT_YOUR_PLACE)
-        return record
-
-    def _revive(self, record: SessionRecord) -> Live:
-        live = revive(record, settings=self.settings, now=self.clock.now(), new_tag=_new_tag)
-        self._lives[live.id] = live
-        for participant in live.participants():
-            self._session_of[participant] = live.id
-        return live
-
-    def _forget(self, live: Live) -> None:
-        del self._lives[live.id]
-        for participant in live.participants():
-            self._session_of.pop(participant, None)
-
     # --- what the call is told
 
     def apply(self, live: Live, event: ev.CallEvent) -> None:
         """Let an event happen to a call. Raises ``Refused`` or ``InvalidState`` as the call does."""
         self._carrier.carry_out(live, live.call.apply(event, self.clock.now()))
-        if live.call.state is CallState.ENDED and live.id in self._lives:
-            self._is_over(live.id, live.call.ended)
+        if live.call.ended is not None and self._lives.get(live.id) is not None:
+            self._lives.is_over(live.id, live.call.ended)
             self._watch.keep(live, now=self.clock.now(), now_s=self.clock.monotonic())
-            self._forget(live)
-
-    def _is_over(self, session: SessionId, ended: Ended | None) -> None:
-        if ended is not None:
-            self._over[session] = ended
-        while len(self._over) > MOST_OVER:
-            self._over.popitem(last=False)
+            self._lives.forget(live)
 
     def send(self, live: Live, to: ParticipantId, message: ServerMessage) -> None:
         """Send a message to a participant, or keep it for them."""
@@ -366,58 +312,15 @@ class Hub:
         return self._relay.answer(leg, sdp)
 
     def on_media_event(self, event: MediaEvent) -> None:
-        """Take an event of the relay. It is handled in the next turn of the loop, never within a command."""
-        self._media_events.append(event)
-        if len(self._media_events) == 1:
-            asyncio.get_running_loop().call_soon(self._take_media_events)
-
-    def _take_media_events(self) -> None:
-        while self._media_events:
-            event = self._media_events.popleft()
-            session = self._carrier.legs.get(event.leg)
-            live = self._lives.get(session) if session is not None else None
-            if live is None or self._closing:
-                continue
-            try:
-                self._take_media_event(live, event)
-            except Exception:
-                self._counts["internal_errors"] += 1
-                logger.exception("signal.media_event_failed", extra={"kind": type(event).__name__})
-
-    def _take_media_event(self, live: Live, event: MediaEvent) -> None:
-        about = {"leg": event.leg, "session": live.id}
-        match event:
-            case media.LegConnected():
-                logger.info("leg.connected", extra=about)
-                self.apply(live, ev.LegUp(event.leg))
-            case media.LegFailed():
-                logger.info("leg.failed", extra=about)
-                self._carrier.legs.pop(event.leg, None)
-                owner = live.leg_owners.pop(event.leg, None)
-                if owner is not None:
-                    live.meters[owner].close(bytes_up=event.bytes_up, bytes_down=event.bytes_down)
-                self.apply(live, ev.LegLost(event.leg, event.reason, closed=True))
-            case media.LegSpent():
-                logger.info("leg.spent", extra=about)
-                self.apply(live, ev.LegLost(event.leg, event.reason, closed=False))
-            case media.LegInterrupted():
-                logger.info("leg.interrupted", extra=about | {"gap_ms": event.gap_ms})
-                self.apply(live, ev.LegSilent(event.leg, event.gap_ms))
-            case media.LegResumed():
-                logger.info("leg.resumed", extra=about | {"gap_ms": event.gap_ms})
-                self.apply(live, ev.LegBack(event.leg, event.gap_ms))
-            case media.StreamsChanged():
-                self.apply(live, ev.StreamsSeen(event.leg, event.streams))
-            case media.PathChanged():
-                logger.info("leg.path_changed", extra=about | {"transport": event.transport.value})
-                self._watch.path_changed(live, event, now=self.clock.now())
+        """Take an event of the relay."""
+        if not self._closing:
+            self._media_events.put(event)
 
     # --- for the rest of the program
 
     def leave_quickly(self, participant: ParticipantId) -> None:
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""
-        session = self._session_of.get(participant)
-        live = self._lives.get(session) if session is not None else None
+        live = self._lives.of(participant)
         place = live.call.place(participant) if live is not None else None
         if live is not None and place is not None and place.is_kept:
             self.apply(live, ev.Leaves(participant, quickly=True))
@@ -439,7 +342,7 @@ class Hub:
             if record.state is SessionState.ENDED:
                 raise InvalidState("The session has ended already.")
             await records.write(db, [records.ended(session_id, reason=reason, now=self.clock.now())])
-        self._is_over(session_id, Ended(reason=reason, by=by))
+        self._lives.is_over(session_id, Ended(reason=reason, by=by))
         live = self._lives.get(session_id)
         if live is not None:
             # Somebody entered meanwhile.
@@ -461,25 +364,12 @@ class Hub:
         """Count what is here now and what was since the start. No person, no session."""
         return {
             **self._counts,
+            "internal_errors": self._counts["internal_errors"] + self._media_events.failed,
             "sessions": len(self._lives),
             "connections": len(self._carrier.wires),
             "journal_failed": self._journal.failed,
             "journal_dropped": self._journal.dropped,
         }
-
-
-class _HasEnded(TeduhError):
-    """The session that is asked for has ended."""
-
-    code = "ended"
-
-    def __init__(self, ended: Ended) -> None:
-        super().__init__("the session has ended")
-        self.ended = ended
-
-
-def _new_tag() -> str:
-    return secrets.token_hex(4) + "_"
 
 
 def _ref(message: ClientMessage) -> str:

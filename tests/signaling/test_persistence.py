@@ -81,7 +81,9 @@ async def test_what_fails_for_one_session_stops_no_other(
     def fail(_self: Call, _event: CallEvent, _now: datetime) -> list[Effect]:
         raise RuntimeError("a mistake")
 
-    call = house.hub._lives[broken.id].call
+    live = house.hub._lives.get(broken.id)
+    assert live is not None
+    call = live.call
     whole_apply = Call.apply
     monkeypatch.setattr(
         Call, "apply", lambda self, event, now: (fail if self is call else whole_apply)(self, event, now)

@@ -1,0 +1,117 @@
+"""The sessions of this process: loaded with the first ``hello``, and known for a while when they are over.
+
+A session is read from the database once, however many enter it, so a restarted process loses none.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from core.clock import Clock
+from core.errors import TeduhError
+from core.ids import ParticipantId, SessionId
+from signaling import directory
+from signaling.directory import SessionRecord, SessionState
+from signaling.joining import Claim, SignalingSettings, TurnedAway, admit, revive
+from signaling.live import Live
+from signaling.protocol import CloseCode, Ended
+
+MOST_OVER = 1_000
+
+
+class HasEnded(TeduhError):
+    """The session that is asked for has ended."""
+
+    code = "ended"
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__("the session has ended")
+        self.ended = ended
+
+
+class Lives:
+    """The sessions in memory, and how those that ended lately did: the database may not know it yet."""
+
+    def __init__(
+        self, *, db: async_sessionmaker[AsyncSession], clock: Clock, settings: SignalingSettings
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._settings = settings
+        self._lives: dict[SessionId, Live] = {}
+        self._session_of: dict[ParticipantId, SessionId] = {}
+        self._over: OrderedDict[SessionId, Ended] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Live]:
+        """Go through those that are in memory now; they may be forgotten meanwhile."""
+        return iter([*self._lives.values()])
+
+    def __len__(self) -> int:
+        """How many are in memory."""
+        return len(self._lives)
+
+    def get(self, session: SessionId | None) -> Live | None:
+        """Return a session that is in memory."""
+        return None if session is None else self._lives.get(session)
+
+    def of(self, participant: ParticipantId) -> Live | None:
+        """Return the session of a place, if it is in memory."""
+        return self.get(self._session_of.get(participant))
+
+    async def enter(self, asked: Claim) -> Live:
+        """Return the session of a claim, from memory or else from the database.
+
+        Raises ``TurnedAway`` for a claim that does not fit, and ``HasEnded``.
+        """
+        live = self.of(asked.participant) if asked.session is None else self.get(asked.session)
+        if live is None:
+            record = await self._find(asked)
+            if record.id in self._over:
+                raise HasEnded(self._over[record.id])
+            if record.state is SessionState.ENDED:
+                raise HasEnded(Ended(reason=record.ended_reason or "ended", by=None))
+            # Another hello may have loaded it meanwhile.
+            live = self._lives.get(record.id) or self._load(record)
+        if live.call.ended is not None:
+            raise HasEnded(live.call.ended)
+        admit(asked, live.call, live.id)
+        return live
+
+    async def _find(self, asked: Claim) -> SessionRecord:
+        async with self._db() as db:
+            if asked.session is not None:
+                record = await directory.find(db, session_id=asked.session)
+            else:
+                record = await directory.place_of(db, participant_id=asked.participant)
+        if record is None:
+            raise TurnedAway(CloseCode.NO_SESSION)
+        if record.participant(asked.participant) is None:
+            raise TurnedAway(CloseCode.NOT_YOUR_PLACE)
+        return record
+
+    def _load(self, record: SessionRecord) -> Live:
+        live = revive(record, settings=self._settings, now=self._clock.now(), new_tag=_new_tag)
+        self._lives[live.id] = live
+        for participant in live.participants():
+            self._session_of[participant] = live.id
+        return live
+
+    def forget(self, live: Live) -> None:
+        """Hold a session in memory no longer."""
+        del self._lives[live.id]
+        for participant in live.participants():
+            self._session_of.pop(participant, None)
+
+    def is_over(self, session: SessionId, ended: Ended) -> None:
+        """Remember how a session ended."""
+        self._over[session] = ended
+        while len(self._over) > MOST_OVER:
+            self._over.popitem(last=False)
+
+
+def _new_tag() -> str:
+    return secrets.token_hex(4) + "_"
