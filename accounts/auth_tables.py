@@ -48,7 +48,7 @@ class PasswordRow(Base):
 
 
 class TotpRow(Base):
-    """A staff member's TOTP secret, sealed. It counts once ``confirmed_at`` is set.
+    """A staff member's TOTP secret, sealed; it was confirmed with a code before it was kept.
 
     ``last_step`` is the newest 30-second step whose code was used; that one and older ones are refused.
     """
@@ -59,7 +59,6 @@ class TotpRow(Base):
     secret: Mapped[bytes] = mapped_column(LargeBinary)
     last_step: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class BackupCodeRow(Base):

@@ -55,8 +55,12 @@ class Codes:
         The same seed gives the same code: a form that is sent twice shows one code, not two. Without the
         key nobody can tell it from a random one. At most 51 characters.
         """
-        number = int.from_bytes(hmac.new(self._key(f"new {purpose}"), _bytes(seed), hashlib.sha256).digest())
+        number = int.from_bytes(self.secret(purpose, seed))
         return "".join(ALPHABET[(number >> (_BITS * place)) & 31] for place in range(chars))
+
+    def secret(self, purpose: str, seed: str) -> bytes:
+        """Make the 32 secret bytes that belong to a seed, as ``make`` does."""
+        return hmac.new(self._key(f"new {purpose}"), _bytes(seed), hashlib.sha256).digest()
 
     def token(self, purpose: str, seed: str) -> str:
         """Make the login token that belongs to a seed: 256 bits, as ``make`` does."""

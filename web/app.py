@@ -11,11 +11,13 @@ from accounts.audit import Audit
 from accounts.checkpoints import Checkpoints
 from accounts.codes import Codes
 from accounts.erasure import Erasure
+from accounts.passkeys import Passkeys
 from accounts.passwords import Passwords
 from accounts.roles import Permission
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
 from accounts.tombstones import tombstones_in
+from accounts.totp import Totps
 from core.clock import Clock, SystemClock
 from core.config import Config
 from core.db import Database
@@ -27,6 +29,7 @@ from migrations.run import upgrade
 from web import api, health, jobs, metrics, pages, place, security, upkeep
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
+from web.client import own_origins
 from web.engine import LiveEngine
 from web.erasers import ERASERS
 from web.errors import problems
@@ -69,6 +72,8 @@ def make_app(
         ),
         passwords=Passwords(master),
         codes=Codes(master),
+        totps=Totps(master),
+        passkeys=Passkeys(config.public_host, own_origins(config)),
         csrf_key=derive(master, "forms"),
         minors=read_policy(config.minors_policy),
         mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,

@@ -14,10 +14,12 @@ from accounts.audit import Audit
 from accounts.checkpoints import Checkpoints
 from accounts.codes import Codes
 from accounts.erasure import Erasure
+from accounts.passkeys import Passkeys
 from accounts.passwords import Passwords
 from accounts.subjects import Subjects
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
+from accounts.totp import Totps
 from core.clock import Clock
 from core.config import Config
 from core.db import Database
@@ -111,6 +113,8 @@ class Services:
     checkpoints: Checkpoints
     passwords: Passwords
     codes: Codes
+    totps: Totps
+    passkeys: Passkeys
     csrf_key: bytes
     """Proves that a form was made here."""
     minors: Policy | None = None

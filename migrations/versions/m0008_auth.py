@@ -65,7 +65,6 @@ def upgrade() -> None:
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         _time("created_at"),
-        _time("confirmed_at", nullable=True),
     )
     op.create_table(
         "backup_codes",
