@@ -166,3 +166,54 @@ async def test_an_empty_session_is_forgotten_and_loaded_again(
     await house.hub._journal.flush(within_s=2)
     assert (await house.record(session.id)).participants[0].state == "left"
     await house.join(session, 0)
+
+
+async def test_ones_own_login_continues_the_place_at_once(house: House) -> None:
+    user = await house.account()
+    session = await house.session(user=user)
+    client, counselor = await house.pair(session)
+    house.login[0] = user
+    other_phone = await house.enter(session, 0)
+    welcome = await other_phone.get("welcome")
+    assert welcome["you"]["name"] == "Melati"
+    assert await client.closed() == 4409
+    await counselor.get("peer", joined_again=True)
+
+
+async def test_another_persons_login_is_a_stranger_at_the_door(house: House) -> None:
+    session = await house.session(user=await house.account())
+    client, _ = await house.pair(session)
+    house.login[0] = await house.account()
+    stranger = await house.enter(session, 0)
+    assert (await stranger.get("peer"))["name"] is None
+    await client.get("takeover")
+
+
+async def test_a_place_of_nobodys_is_not_opened_by_having_no_login(house: House) -> None:
+    session = await house.session()
+    client, _ = await house.pair(session)
+    stranger = await house.enter(session, 0)
+    assert (await stranger.get("peer"))["name"] is None
+    await client.get("takeover")
+
+
+async def test_who_left_quickly_is_told_apart_until_they_come_back(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    house.hub.leave_quickly(session.participants[0].id)
+    assert await client.closed() == 1000
+    assert (await counselor.get("peer", state="left"))["quickly"] is True
+    house.hub.leave_quickly(session.participants[0].id)
+    await counselor.vanish()
+    counselor = await house.enter(session, 1, resume={"key": key_of(counselor), "seq": 0})
+    assert (await counselor.get("welcome"))["peers"][0]["quickly"] is True
+    await house.join(session, 0)
+    back = await counselor.get("peer", joined_again=True)
+    assert "quickly" not in back
+
+
+async def test_a_dropped_line_is_no_quick_exit(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    await client.ask("leave")
+    assert "quickly" not in await counselor.get("peer", state="left")

@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
+from accounts.people import Person
+from accounts.roles import Role as AccountRole
+from core.ids import ParticipantId
+from media.codecs import Mode
+from signaling import directory
+from signaling.directory import NewParticipant, Recording, Role
 from tests.fakes import FakeClock
-from tests.web.conftest import Client, Program
-from web.services import Services
+from tests.web.conftest import Client, FakeCalls, Program
+from tests.web.people import log_in, log_out, make
+from web.services import SERVICES, Services
 
 ORIGIN = "http://localhost:8080"
 
@@ -178,3 +185,63 @@ async def test_pages_of_others_are_refused(
 ) -> None:
     made = await program.create()
     assert (await exchange(client, code_of(made), Origin=origin))[0] == status
+
+
+async def own_place(client: Client, person: Person) -> ParticipantId:
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        created = await directory.create(
+            db,
+            mode=Mode.VOICE,
+            recording=Recording.OFF,
+            participants=[
+                NewParticipant(Role.CLIENT, person.name, person.id),
+                NewParticipant(Role.COUNSELOR, "Bima"),
+            ],
+            owner=None,
+            starts_at=None,
+            max_minutes=None,
+            now=services.now(),
+        )
+    return created.session.participants[0].id
+
+
+async def test_ones_own_login_opens_ones_place(client: Client) -> None:
+    person = await make(client)
+    await log_in(client, person)
+    place = await own_place(client, person)
+    async with client.post(f"/api/v1/place/{place}/ticket") as answer:
+        assert answer.status == 200
+        assert "Max-Age" not in answer.headers["Set-Cookie"], "the phone may be a shared one"
+        given = await answer.json()
+    assert given["participant"] == place
+    assert await upgrade(client, given["ticket"]) == place
+
+
+async def test_nobody_elses_login_does(client: Client) -> None:
+    place = await own_place(client, await make(client))
+    for other in (await make(client, name="Kabut"), await make(client, AccountRole.ADMIN)):
+        await log_out(client)
+        await log_in(client, other)
+        async with client.post(f"/api/v1/place/{place}/ticket") as answer:
+            assert answer.status == 401
+    await log_out(client)
+    async with client.post(f"/api/v1/place/{place}/ticket") as answer:
+        assert answer.status == 401
+
+
+async def test_the_quick_exit_takes_the_client_out_of_the_call_and_not_the_counselor(
+    program: Program, client: Client, services: Services
+) -> None:
+    calls = services.calls
+    assert isinstance(calls, FakeCalls)
+    made = await program.create()
+    places = [(await exchange(client, code_of(made, number)))[1]["participant"] for number in (0, 1)]
+    async with client.post("/exit") as answer:
+        assert answer.status == 204
+    assert calls.left_quickly == [
+        place for place, one in zip(places, made["participants"], strict=True) if one["role"] == "client"
+    ]
+    async with client.post("/exit") as answer:
+        assert answer.status == 204
+    assert len(calls.left_quickly) == 1
