@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web as http
 from aiohttp.test_utils import TestClient, TestServer
 
-import accounts.tables  # noqa: F401  # registers the table that sessions refer to
+from accounts import people
 from accounts.tokens import Tokens
 from core.clock import SystemClock
 from core.db import Base, Database
@@ -152,7 +152,7 @@ class House:
                 mode=mode,
                 recording=options.get("recording", Recording.OFF),
                 participants=[
-                    NewParticipant(Role.CLIENT, "Melati"),
+                    NewParticipant(Role.CLIENT, "Melati", options.get("user")),
                     NewParticipant(Role.COUNSELOR, "Budi"),
                 ],
                 owner=None,
@@ -161,6 +161,14 @@ class House:
                 now=self.clock.now(),
             )
         return created.session
+
+    async def account(self) -> UserId:
+        """Make a client's account."""
+        async with self.database.sessions.begin() as db:
+            made = await people.create_client(
+                db, name="Melati", language="id", adult=True, now=self.clock.now()
+            )
+        return made.id
 
     async def record(self, session: SessionId) -> SessionRecord:
         async with self.database.sessions() as db:
