@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.ids import ApiKeyId, ParticipantId, SessionId, UserId, new_participant_id, new_session_id
 from media.codecs import Mode
 from signaling.records import QualitySample
-from signaling.tables import EventRow, ParticipantRow, QualityRow, SessionRow
+from signaling.tables import NOT_ENDED, EventRow, ParticipantRow, QualityRow, SessionRow
 
 PLACES_LIFE = timedelta(hours=24)
 PLACES_AFTER_END = timedelta(hours=1)
@@ -269,6 +269,17 @@ async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:
         .where(ParticipantRow.user_id == user)
         .values(user_id=None, name="", changed_at=now)
     )
+
+
+async def overdue(db: AsyncSession, *, now: datetime, most: int) -> list[SessionId]:
+    """List sessions whose time ran out and that have not ended, the oldest first."""
+    rows = await db.scalars(
+        select(SessionRow.id)
+        .where(SessionRow.ends_at <= now, NOT_ENDED)
+        .order_by(SessionRow.ends_at)
+        .limit(most)
+    )
+    return [SessionId(row) for row in rows]
 
 
 async def quality(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:

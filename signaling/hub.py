@@ -61,6 +61,8 @@ logger = logging.getLogger(__name__)
 __all__ = ["Hub", "SignalingSettings"]
 
 TICK_S = 0.25
+SWEEP_EVERY_S = 60.0
+MOST_SWEPT = 500
 CLOSE_WITHIN_S = 3.0
 # Before that, the journal may still hold what happened last, and the database would tell an older story.
 FORGET_AFTER_S = 5.0
@@ -91,7 +93,7 @@ class Hub:
             lives=self._lives, carrier=self._carrier, watch=self._watch, clock=clock, apply=self.apply
         )
         self._numbers = itertools.count(1)
-        self._ticking: asyncio.Task[None] | None = None
+        self._clockwork: list[asyncio.Task[None]] = []
         self._closing = False
         self._counts = {"messages_in": 0, "joins": 0, "internal_errors": 0}
 
@@ -100,16 +102,16 @@ class Hub:
     async def start(self) -> None:
         """Start the clockwork."""
         self._journal.start()
-        self._ticking = asyncio.get_running_loop().create_task(self._tick_for_ever())
+        loop = asyncio.get_running_loop()
+        self._clockwork = [loop.create_task(self._tick_for_ever()), loop.create_task(self._sweep_for_ever())]
 
     async def close(self, reason: str = "") -> None:
         """Tell everybody that the server restarts (1012), and write down what is left."""
         self._closing = True
         self._media_events.drop()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
-            self._ticking = None
+        for task in self._clockwork:
+            task.cancel()
+        await asyncio.gather(*self._clockwork, return_exceptions=True)
         for wire in list(self._carrier.wires.values()):
             wire.close(CloseCode.RESTART, reason)
         deadline_s = self.clock.monotonic() + CLOSE_WITHIN_S
@@ -146,6 +148,22 @@ class Hub:
         except Exception:
             self._counts["internal_errors"] += 1
             logger.exception(event)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            with self._alone("signal.sweep_failed"):
+                await self.sweep()
+
+    async def sweep(self) -> None:
+        """End sessions whose time ran out while nobody was in them; a live one ends by its own clock."""
+        now = self.clock.now()
+        async with self._db() as db:
+            found = await directory.overdue(db, now=now, most=MOST_SWEPT)
+        for session in found:
+            if self._lives.get(session) is None:
+                self._lives.is_over(session, Ended(reason="time_over", by=None))
+                self._journal.put(records.ended(session, reason="time_over", now=now))
 
     def _tick_one(self, live: Live, now: datetime, now_s: float) -> None:
         deadline = live.call.next_deadline

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, UtcDateTime
 
 _ID = String(32)
 _COUNT = BigInteger().with_variant(Integer, "sqlite")
+
+# The words of an index must stand in a query as they are, or SQLite does not use it.
+NOT_ENDED = text("state != 'ended'")
 
 
 class SessionRow(Base):
@@ -32,6 +35,8 @@ class SessionRow(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_reason: Mapped[str | None] = mapped_column(String(200))
     places_until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index(None, "ends_at", sqlite_where=NOT_ENDED, postgresql_where=NOT_ENDED),)
 
 
 class ParticipantRow(Base):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from core.db import Database
 from core.ids import ParticipantId, SessionId
 from media.codecs import Mode
+from migrations.run import upgrade
 from signaling import directory, records
 from signaling.directory import (
     Created,
@@ -181,6 +183,40 @@ async def test_ended_is_final(database: Database, clock: FakeClock) -> None:
     assert found is not None
     assert (found.state, found.started_at, found.ended_at) == (SessionState.ENDED, None, ended_at)
     assert found.ended_reason == ("first " * 100)[:200]
+
+
+async def test_only_open_sessions_whose_time_ran_out_are_overdue(
+    database: Database, clock: FakeClock
+) -> None:
+    now = clock.now()
+    second, first, over, later = [
+        (await make(database, clock, starts_at=now + timedelta(minutes=start), max_minutes=50)).session.id
+        for start in (2, 1, 0, 20)
+    ]
+    await make(database, clock)
+    clock.advance(60 * 60)
+    async with database.sessions.begin() as db:
+        await records.write(db, [records.ended(over, reason="done", now=clock.now())])
+        assert await directory.overdue(db, now=clock.now(), most=5) == [first, second]
+        assert await directory.overdue(db, now=clock.now(), most=1) == [first]
+        clock.advance(10 * 60)
+        assert await directory.overdue(db, now=clock.now(), most=5) == [first, second, later]
+
+
+async def test_looking_for_overdue_sessions_reads_an_index(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/teduh.db")
+    await upgrade(database)
+    asked: list[str] = []
+    event.listen(
+        database.engine.sync_engine, "before_cursor_execute", lambda *given: asked.append(str(given[2]))
+    )
+    async with database.sessions() as db:
+        await directory.overdue(db, now=NOW, most=5)
+        plan = await db.connection()
+        steps = await plan.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1]}", (NOW.isoformat(), 5, 0))
+        told = " ".join(str(row) for row in steps)
+    await database.close()
+    assert "USING INDEX ix_sessions_ends_at" in told
 
 
 async def test_a_session_that_is_not_there_takes_no_state(database: Database, clock: FakeClock) -> None:

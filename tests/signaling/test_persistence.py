@@ -71,6 +71,31 @@ async def test_a_session_that_somebody_entered_while_it_was_ended_is_ended(
     assert await entered[0].closed() == 4410
 
 
+async def test_a_session_whose_time_ran_out_is_ended_without_anybody_coming(house: House) -> None:
+    left, live, endless = [await house.session(max_minutes=minutes) for minutes in (1, 1, None)]
+    for session in (left, live, endless):
+        client, counselor = await house.pair(session)
+        if session is not live:
+            await client.ask("leave")
+            await counselor.ask("leave")
+    house.hub.tick()
+    house.clock.advance(30)
+    house.hub.tick()
+    assert house.hub.counters()["sessions"] == 1
+    await house.hub._journal.flush(within_s=2)
+    house.clock.advance(31)
+    await house.hub.sweep()
+    late = await house.enter(left, 0)
+    assert (await late.next())["reason"] == "time_over"
+    assert await late.closed() == 4410
+    record = await settled(house, left.id)
+    assert (record.state, record.ended_reason) == ("ended", "time_over")
+    assert (await settled(house, endless.id)).state == "interrupted"
+    assert house.hub.counters()["sessions"] == 1, "a live one is ended by its own clock"
+    house.hub.tick()
+    assert (await settled(house, live.id)).ended_reason == "time_over"
+
+
 async def test_what_fails_for_one_session_stops_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
