@@ -19,6 +19,36 @@ from counseling.verification import State
 
 AHEAD_DAYS: Final = (60, 30, 7)
 ENDED: Final = 0
+MONTHS: Final = {
+    "id": [
+        "Januari",
+        "Februari",
+        "Maret",
+        "April",
+        "Mei",
+        "Juni",
+        "Juli",
+        "Agustus",
+        "September",
+        "Oktober",
+        "November",
+        "Desember",
+    ],
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+}
 
 
 def due_warning(valid_until: date | None, *, today: date, warned: int | None) -> int | None:
@@ -54,8 +84,12 @@ async def warn(db: AsyncSession, *, today: date, now: datetime) -> int:
         row.warned_days = warning
         kind = "register_ended" if warning == ENDED else "register_ends"
         left = str(max(0, (row.valid_until - today).days))
-        places = {"days": left, "day": row.valid_until.isoformat()}
+        places = {"days": left} | {f"day@{language}": _day(row.valid_until, language) for language in MONTHS}
         await notices.post(db, user=UserId(row.user_id), kind=kind, places=places, now=now)
         sent += 1
     await db.flush()
     return sent
+
+
+def _day(day: date, language: str) -> str:
+    return f"{day.day} {MONTHS[language][day.month - 1]} {day.year}"
