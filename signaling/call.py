@@ -42,15 +42,8 @@ from signaling.legs import Legs
 from signaling.mode import ModeState, Verdict
 from signaling.pairing import Pairing
 from signaling.participant import ConnectionId, Place, Seat, SeatEvent
-from signaling.protocol import (
-    CloseCode,
-    Ended,
-    ModeChanged,
-    RecordingInfo,
-    SessionChanged,
-    SessionInfo,
-    WireState,
-)
+from signaling.protocol import CloseCode, WireState
+from signaling.server_messages import Ended, ModeChanged, RecordingInfo, SessionChanged, SessionInfo
 from signaling.takeover import Takeover
 from signaling.telling import Telling
 from signaling.terms import CallState, CallTerms, Refused

@@ -17,8 +17,9 @@ from signaling.connection import Event
 from signaling.journal import Journal
 from signaling.live import Live
 from signaling.participant import ConnectionId
-from signaling.protocol import CloseCode, Offer, ServerMessage, encode
+from signaling.protocol import CloseCode
 from signaling.records import EventRecord, ModeRecord, PlaceRecord, Record, StateRecord, ended
+from signaling.server_messages import Offer, ServerMessage, encode
 from signaling.terms import CallState
 from signaling.wire import Wire
 

@@ -10,7 +10,8 @@ import msgspec
 
 from core.clock import rfc3339
 from core.errors import TeduhError
-from signaling.protocol import MAX_CHAT_CHARS, ChatLine
+from signaling.protocol import MAX_CHAT_CHARS
+from signaling.server_messages import ChatLine
 
 MAX_LINES = 500
 # As they stand on the wire: a control character is six bytes of JSON there, and whoever enters is sent

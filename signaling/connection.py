@@ -18,7 +18,8 @@ import enum
 from dataclasses import dataclass, field
 
 from core.errors import InvalidState
-from signaling.protocol import ClientMessage, CloseCode, Hello, Ping
+from signaling.client_messages import ClientMessage, Hello, Ping
+from signaling.protocol import CloseCode
 
 HELLO_WITHIN_S = 5.0
 MISSED_BEATS = 3

@@ -19,10 +19,12 @@ from core.ids import ParticipantId
 from media.codecs import OPUS
 from media.description import Answer as ReadAnswer
 from media.events import LegId
+from signaling import client_messages as client
 from signaling import events as ev
-from signaling import protocol as wire
+from signaling import server_messages as server
 from signaling.live import Live
 from signaling.participant import Seat
+from signaling.protocol import MAX_RELAY_BYTES, MediaState
 from signaling.terms import Refused
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class Doer(Protocol):
         """Let an event happen and do what the call wants."""
         ...
 
-    def send(self, live: Live, to: ParticipantId, message: wire.ServerMessage) -> None:
+    def send(self, live: Live, to: ParticipantId, message: server.ServerMessage) -> None:
         """Send a message to a participant, or keep it for them."""
         ...
 
@@ -60,12 +62,12 @@ class Asked:
         """Let an event happen."""
         self.hub.apply(self.live, event)
 
-    def send(self, to: ParticipantId, message: wire.ServerMessage) -> None:
+    def send(self, to: ParticipantId, message: server.ServerMessage) -> None:
         """Send a message."""
         self.hub.send(self.live, to, message)
 
 
-def answer(asked: Asked, message: wire.Answer) -> None:
+def answer(asked: Asked, message: client.Answer) -> None:
     """Take an answer; one to an older offer is dropped."""
     if asked.live.call.awaits_answer(asked.participant, message.leg, message.negotiation):
         leg = LegId(message.leg)
@@ -76,22 +78,22 @@ def answer(asked: Asked, message: wire.Answer) -> None:
             raise Refused("no_common_codec", "the answer leaves out the only voice codec there is")
 
 
-def restart(asked: Asked, message: wire.Restart) -> None:
+def restart(asked: Asked, message: client.Restart) -> None:
     """Make an offer with new credentials, or a new leg."""
     asked.apply(ev.AsksRestart(asked.participant, message.fresh))
 
 
-def media(asked: Asked, message: wire.Media) -> None:
+def media(asked: Asked, message: client.Media) -> None:
     """Take the mute state."""
-    asked.apply(ev.SaysMedia(asked.participant, wire.MediaState(message.audio, message.video)))
+    asked.apply(ev.SaysMedia(asked.participant, MediaState(message.audio, message.video)))
 
 
-def mode(asked: Asked, message: wire.ModeRequest) -> None:
+def mode(asked: Asked, message: client.ModeRequest) -> None:
     """Move the session to another mode."""
     asked.apply(ev.WishesMode(asked.participant, message.mode, message.reason))
 
 
-def chat(asked: Asked, message: wire.Chat) -> None:
+def chat(asked: Asked, message: client.Chat) -> None:
     """Tell both a line of chat."""
     live = asked.live
     line = live.transcript.say(
@@ -103,76 +105,76 @@ def chat(asked: Asked, message: wire.Chat) -> None:
             asked.send(place.id, line)
 
 
-def typing(asked: Asked, _message: wire.Typing) -> None:
+def typing(asked: Asked, _message: client.Typing) -> None:
     """Show the other side that this one is writing."""
     other = asked.live.call.other(asked.participant)
     if other.is_here:
-        asked.send(other.id, wire.PeerTyping(sender=asked.participant))
+        asked.send(other.id, server.PeerTyping(sender=asked.participant))
 
 
-def consent(asked: Asked, _message: wire.Consent) -> None:
+def consent(asked: Asked, _message: client.Consent) -> None:
     """Refuse: no recording is made by this version, and none is pretended."""
     if asked.live.call.terms.recording == "off":
         raise Refused("recording_off", "this session is not recorded")
     raise Refused("recording_unavailable", "this server cannot record yet")
 
 
-def quality(asked: Asked, message: wire.QualityReport) -> None:
+def quality(asked: Asked, message: client.QualityReport) -> None:
     """Keep the browser's view of its present leg."""
     place = asked.live.call.place(asked.participant)
     if place is not None and place.leg is not None and place.leg.id == message.leg:
         asked.live.meters[asked.participant].report(message, asked.now_s)
 
 
-def relay(asked: Asked, message: wire.Relay) -> None:
+def relay(asked: Asked, message: client.Relay) -> None:
     """Pass opaque data on, unread."""
     other = asked.live.call.other(asked.participant)
-    if len(bytes(message.data)) > wire.MAX_RELAY_BYTES:
+    if len(bytes(message.data)) > MAX_RELAY_BYTES:
         raise Refused("too_large", "at most 4 KiB can be passed on")
     if other.id != message.to or other.seat in (Seat.ABSENT, Seat.LEFT):
         raise Refused("not_there", "nobody of that id is there")
-    asked.send(other.id, wire.Relayed(sender=asked.participant, data=message.data))
+    asked.send(other.id, server.Relayed(sender=asked.participant, data=message.data))
 
 
-def takeover(asked: Asked, message: wire.TakeoverAnswer) -> None:
+def takeover(asked: Asked, message: client.TakeoverAnswer) -> None:
     """Admit or refuse another device."""
     asked.apply(ev.AnswersTakeover(asked.participant, message.id, message.admit))
 
 
-def leave(asked: Asked, _message: wire.Leave) -> None:
+def leave(asked: Asked, _message: client.Leave) -> None:
     """Leave; the place stays open for a new ``hello``."""
     asked.apply(ev.Leaves(asked.participant))
 
 
-def end(asked: Asked, message: wire.End) -> None:
+def end(asked: Asked, message: client.End) -> None:
     """End the session for both."""
     asked.apply(ev.Ends(message.reason or "ended", asked.participant))
 
 
 Handler = Callable[[Asked, Any], None]
 
-HANDLERS: dict[type[wire.ClientMessage], Handler] = {
-    wire.Answer: answer,
-    wire.Restart: restart,
-    wire.Media: media,
-    wire.ModeRequest: mode,
-    wire.Chat: chat,
-    wire.Typing: typing,
-    wire.Consent: consent,
-    wire.QualityReport: quality,
-    wire.Relay: relay,
-    wire.TakeoverAnswer: takeover,
-    wire.Leave: leave,
-    wire.End: end,
+HANDLERS: dict[type[client.ClientMessage], Handler] = {
+    client.Answer: answer,
+    client.Restart: restart,
+    client.Media: media,
+    client.ModeRequest: mode,
+    client.Chat: chat,
+    client.Typing: typing,
+    client.Consent: consent,
+    client.QualityReport: quality,
+    client.Relay: relay,
+    client.TakeoverAnswer: takeover,
+    client.Leave: leave,
+    client.End: end,
 }
 
 # These may close the asker's connection, so they are answered before they are done.
-_ANSWERED_FIRST = (wire.Leave, wire.End, wire.TakeoverAnswer)
+_ANSWERED_FIRST = (client.Leave, client.End, client.TakeoverAnswer)
 
 
-def handle(asked: Asked, message: wire.ClientMessage) -> None:
+def handle(asked: Asked, message: client.ClientMessage) -> None:
     """Handle a message of a seated participant and answer it. Raises nothing."""
-    if not isinstance(message, wire.Request):
+    if not isinstance(message, client.Request):
         failure = _try(asked, message)
         if failure is not None:
             asked.send(asked.participant, failure)
@@ -181,7 +183,7 @@ def handle(asked: Asked, message: wire.ClientMessage) -> None:
     if known is not None:
         asked.send(asked.participant, known)
         return
-    reply: wire.Ok | wire.Error = wire.Ok(ref=message.ref)
+    reply: server.Ok | server.Error = server.Ok(ref=message.ref)
     if isinstance(message, _ANSWERED_FIRST):
         refusal = _may_not(asked, message)
         _answer(asked, message.ref, refusal or reply)
@@ -191,32 +193,32 @@ def handle(asked: Asked, message: wire.ClientMessage) -> None:
     _answer(asked, message.ref, _try(asked, message) or reply)
 
 
-def _answer(asked: Asked, ref: str, reply: wire.Ok | wire.Error) -> None:
+def _answer(asked: Asked, ref: str, reply: server.Ok | server.Error) -> None:
     asked.live.refs[asked.participant].keep(ref, reply)
     asked.send(asked.participant, reply)
 
 
-def _may_not(asked: Asked, message: wire.Request) -> wire.Error | None:
+def _may_not(asked: Asked, message: client.Request) -> server.Error | None:
     """Say why a request whose ``ok`` goes out before it is done cannot be granted."""
     place = asked.live.call.place(asked.participant)
-    if isinstance(message, wire.End) and (place is None or place.role != COUNSELOR):
+    if isinstance(message, client.End) and (place is None or place.role != COUNSELOR):
         text = "only the counselor ends the session for both"
-        return wire.Error(code="forbidden", message=text, ref=message.ref)
-    if isinstance(message, wire.TakeoverAnswer) and not asked.live.call.is_asked(
+        return server.Error(code="forbidden", message=text, ref=message.ref)
+    if isinstance(message, client.TakeoverAnswer) and not asked.live.call.is_asked(
         asked.participant, message.id
     ):
         text = "nobody asks you that now"
-        return wire.Error(code="no_takeover", message=text, ref=message.ref)
+        return server.Error(code="no_takeover", message=text, ref=message.ref)
     return None
 
 
-def _try(asked: Asked, message: wire.ClientMessage) -> wire.Error | None:
-    ref = message.ref if isinstance(message, wire.Request) else UNSET
+def _try(asked: Asked, message: client.ClientMessage) -> server.Error | None:
+    ref = message.ref if isinstance(message, client.Request) else UNSET
     try:
         HANDLERS[type(message)](asked, message)
     except TeduhError as error:
-        return wire.Error(code=error.code, message=str(error), ref=ref)
+        return server.Error(code=error.code, message=str(error), ref=ref)
     except Exception:
         logger.exception("signal.internal", extra={"kind": type(message).__name__})
-        return wire.Error(code="internal", message="something went wrong on the server", ref=ref)
+        return server.Error(code="internal", message="something went wrong on the server", ref=ref)
     return None

@@ -15,8 +15,9 @@ from core.ids import ParticipantId
 from signaling.effects import CloseSocket, Effect, Hold, Send, SendHeld
 from signaling.events import Join
 from signaling.participant import ConnectionId, Place
-from signaling.protocol import CloseCode, Peer, WireState
-from signaling.protocol import Takeover as TakeoverMessage
+from signaling.protocol import CloseCode, WireState
+from signaling.server_messages import Peer
+from signaling.server_messages import Takeover as TakeoverMessage
 from signaling.takeover import ASK_FOR, Event, State, Takeover
 
 

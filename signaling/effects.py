@@ -11,7 +11,8 @@ from media.codecs import Mode
 from media.description import OfferRequest
 from media.events import LegId
 from signaling.participant import ConnectionId
-from signaling.protocol import CloseCode, ServerMessage, Welcome, WireState
+from signaling.protocol import CloseCode, WireState
+from signaling.server_messages import ServerMessage, Welcome
 
 
 @dataclass(frozen=True, slots=True)

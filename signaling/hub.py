@@ -22,6 +22,7 @@ from media.events import LegId, MediaEvent
 from signaling import directory, records
 from signaling import events as ev
 from signaling.carrying import Carrier, RelayLike
+from signaling.client_messages import ClientMessage, Hello, MalformedMessage, Ping, UnknownType, decode
 from signaling.connection import State
 from signaling.directory import SessionState
 from signaling.dispatch import Asked, handle
@@ -37,23 +38,9 @@ from signaling.live import Live
 from signaling.lives import HasEnded, Lives
 from signaling.media_events import MediaEvents
 from signaling.participant import ConnectionId
-from signaling.protocol import (
-    MAX_ECHO_BYTES,
-    ClientMessage,
-    CloseCode,
-    Ended,
-    Error,
-    Hello,
-    LineQuality,
-    MalformedMessage,
-    Ping,
-    Pong,
-    ServerMessage,
-    UnknownType,
-    WireState,
-    decode,
-)
+from signaling.protocol import MAX_ECHO_BYTES, CloseCode, WireState
 from signaling.quality_watch import QualityWatch
+from signaling.server_messages import Ended, Error, LineQuality, Pong, ServerMessage
 from signaling.wire import Wire
 
 logger = logging.getLogger(__name__)

@@ -13,12 +13,14 @@ from core.errors import TeduhError, Unauthenticated
 from core.ids import ParticipantId, SessionId
 from media.description import VoiceProfile
 from signaling.call import Call
+from signaling.client_messages import Hello
 from signaling.directory import SessionRecord, SessionState
 from signaling.events import Join
 from signaling.live import Live
 from signaling.mode import ModeState
 from signaling.participant import Place, Seat
-from signaling.protocol import CloseCode, Hello, IceServer
+from signaling.protocol import CloseCode
+from signaling.server_messages import IceServer
 from signaling.terms import CallState, CallTerms
 from signaling.wire import Wire
 

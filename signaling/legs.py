@@ -18,7 +18,7 @@ from signaling.effects import Effect, KeyFrame, MakeOffer, OfferClosed, OpenLeg,
 from signaling.leg import Leg, PathEvent
 from signaling.pairing import Pairing
 from signaling.participant import Place
-from signaling.protocol import Error
+from signaling.server_messages import Error
 from signaling.terms import CallTerms, Refused
 
 OLD_LEG_FOR = timedelta(seconds=10)

@@ -10,9 +10,9 @@ from media.events import LegId
 from signaling.call import Call
 from signaling.chat import Transcript
 from signaling.outbox import Outbox
-from signaling.protocol import Error, Ok
 from signaling.quality_log import Meter
 from signaling.refs import Refs
+from signaling.server_messages import Error, Ok
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ from signaling import directory
 from signaling.directory import SessionRecord, SessionState
 from signaling.joining import Claim, SignalingSettings, TurnedAway, admit, revive
 from signaling.live import Live
-from signaling.protocol import CloseCode, Ended
+from signaling.protocol import CloseCode
+from signaling.server_messages import Ended
 
 MOST_OVER = 1_000
 

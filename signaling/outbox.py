@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from signaling.protocol import Offer, PeerTyping, Pong, Quality, ServerMessage, Welcome, encode
+from signaling.server_messages import Offer, PeerTyping, Pong, Quality, ServerMessage, Welcome, encode
 
 MAX_MESSAGES = 256
 MAX_BYTES = 256 * 1024

@@ -16,7 +16,8 @@ from signaling.effects import CloseLeg, Effect, Expect, Forward, KeyFrame, Pair,
 from signaling.leg import Leg, Path
 from signaling.negotiation import KINDS_OF_MODE, Content
 from signaling.participant import Place, Seat
-from signaling.protocol import Error, WireState
+from signaling.protocol import WireState
+from signaling.server_messages import Error
 
 _NOTHING = (False, False)
 

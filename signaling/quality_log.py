@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 
 from media.events import LegSample
+from signaling.client_messages import QualityReport
 from signaling.grades import grade
-from signaling.protocol import LineQuality, QualityReport
+from signaling.server_messages import LineQuality
 
 REPORT_EVERY_S = 0.5
 REPORT_HOLDS_S = 25.0

@@ -13,8 +13,8 @@ from media.events import LegSample, PathChanged
 from signaling.carrying import RelayLike
 from signaling.journal import Journal
 from signaling.live import Live
-from signaling.protocol import LineQuality, Quality, ServerMessage
 from signaling.records import EventRecord, QualitySample
+from signaling.server_messages import LineQuality, Quality, ServerMessage
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from signaling.protocol import Error, Ok
+from signaling.server_messages import Error, Ok
 
 MAX_REFS = 1_024
 

@@ -11,7 +11,8 @@ from media.codecs import Mode
 from signaling.effects import Effect, RecordPlace, Send
 from signaling.pairing import Pairing
 from signaling.participant import Place
-from signaling.protocol import MediaState, Peer, PeerInfo, SessionInfo, Welcome, WireState, You
+from signaling.protocol import MediaState, WireState
+from signaling.server_messages import Peer, PeerInfo, SessionInfo, Welcome, You
 from signaling.terms import CallTerms
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core.errors import TeduhError
 from media.description import VoiceProfile
-from signaling.protocol import IceServer
+from signaling.server_messages import IceServer
 
 
 class Refused(TeduhError):

@@ -16,7 +16,8 @@ from aiohttp import web as http
 from core.ids import ParticipantId, SessionId, UserId
 from signaling.connection import MISSED_BEATS, Connection, Event, State
 from signaling.participant import ConnectionId
-from signaling.protocol import CloseCode, ServerMessage, encode
+from signaling.protocol import CloseCode
+from signaling.server_messages import ServerMessage, encode
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from media.relay import Relay, RelayConfig
 from signaling.endpoint import signal_handler
 from signaling.hub import Hub
 from signaling.joining import SignalingSettings
-from signaling.protocol import IceServer
+from signaling.server_messages import IceServer
 from web.client import client_address, own_origins
 from web.gate import user_of
 from web.place import read_place

@@ -19,7 +19,8 @@ from signaling import events as ev
 from signaling.call import IN_EVERY_STATE, Call
 from signaling.mode import ModeState, Verdict
 from signaling.participant import ConnectionId, Place
-from signaling.protocol import CloseCode, Ended, Error, MediaState, Peer, Reason, Welcome, WireState
+from signaling.protocol import CloseCode, MediaState, Reason, WireState
+from signaling.server_messages import Ended, Error, Peer, Welcome
 from signaling.terms import CallState, CallTerms, Refused
 from tests.signaling.relay import answer_to, line
 

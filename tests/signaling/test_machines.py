@@ -15,11 +15,12 @@ from media.codecs import Mode
 from media.events import LegId
 from signaling import connection, negotiation, participant, takeover
 from signaling import leg as legs
+from signaling.client_messages import Chat, ClientMessage, Hello, Ping
 from signaling.connection import Connection, Refusal
 from signaling.leg import Leg
 from signaling.negotiation import Content, Negotiation
 from signaling.participant import ConnectionId, Place
-from signaling.protocol import Chat, ClientMessage, CloseCode, Hello, Ping
+from signaling.protocol import CloseCode
 from signaling.takeover import Takeover
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

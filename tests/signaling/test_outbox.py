@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaling.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
-from signaling.protocol import Error, Offer, Ok, PeerTyping, Quality, ServerMessage
+from signaling.server_messages import Error, Offer, Ok, PeerTyping, Quality, ServerMessage
 
 
 def seqs(texts: list[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""PROTOCOL.md and protocol.py say the same, and hostile text is told from an unknown type."""
+"""PROTOCOL.md and the messages say the same, and hostile text is told from an unknown type."""
 
 from __future__ import annotations
 
@@ -12,17 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaling import call, dispatch, hub, legs
-from signaling.protocol import (
-    CLIENT_MESSAGES,
-    SERVER_MESSAGES,
-    Chat,
-    CloseCode,
-    MalformedMessage,
-    ServerMessage,
-    UnknownType,
-    decode,
-    encode,
-)
+from signaling.client_messages import CLIENT_MESSAGES, Chat, MalformedMessage, UnknownType, decode
+from signaling.protocol import CloseCode
+from signaling.server_messages import SERVER_MESSAGES, ServerMessage, encode
 
 PAGE = (Path(__file__).parents[2] / "signaling" / "PROTOCOL.md").read_text(encoding="utf-8")
 

@@ -6,11 +6,12 @@ import pytest
 
 from media.events import LegId, LegSample
 from signaling.chat import MAX_BYTES, MAX_LINES, Transcript
+from signaling.client_messages import Candidate, QualityReport
 from signaling.device import describe
 from signaling.grades import grade
-from signaling.protocol import Candidate, Error, Grade, Ok, QualityReport, encode
 from signaling.quality_log import Meter, clamped
 from signaling.refs import MAX_REFS, Refs
+from signaling.server_messages import Error, Grade, Ok, encode
 from signaling.wire import MAX_QUEUED_BYTES
 from tests.signaling.relay import sample
 

@@ -1,0 +1,250 @@
+"""What the server sends, as it stands on the wire. Every message has a ``seq``, which the outbox stamps."""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from media.codecs import Mode
+from signaling.protocol import MediaState, Reason, WireState
+
+
+class ServerMessage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """The base of all messages that the server sends; ``seq`` 0 stands before a place is taken."""
+
+    seq: int = 0
+
+
+class RecordingInfo(msgspec.Struct, frozen=True):
+    """The recording as ``welcome`` tells it."""
+
+    policy: Literal["off", "ask"]
+    state: Literal["off", "asked", "on", "paused"]
+    terms: str | None
+
+
+class SessionInfo(msgspec.Struct, frozen=True):
+    """The session as ``welcome`` tells it. Times are RFC 3339, null when unknown."""
+
+    id: str
+    mode: Mode
+    state: str
+    recording: RecordingInfo
+    started_at: str | None
+    ends_at: str | None
+
+
+class You(msgspec.Struct, frozen=True):
+    """The receiver's own place."""
+
+    id: str
+    role: str
+    name: str
+
+
+class PeerInfo(msgspec.Struct, frozen=True):
+    """The other place as ``welcome`` tells it; ``media`` is null until that side has said it."""
+
+    id: str
+    role: str
+    name: str
+    state: WireState
+    media: MediaState | None
+    quickly: bool | UnsetType = UNSET
+
+
+class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One RTCIceServer (W3C WebRTC, 4.2.4)."""
+
+    urls: list[str] | str
+    username: str | None = None
+    credential: str | None = None
+
+
+class Welcome(ServerMessage, frozen=True, tag="welcome"):
+    """The state of everything."""
+
+    session: SessionInfo
+    you: You
+    peers: list[PeerInfo]
+    ice_servers: list[IceServer]
+    heartbeat_s: float
+    grace_s: float
+    resume_key: str
+    resumed: bool
+
+
+class Ok(ServerMessage, frozen=True, tag="ok"):
+    """The request was handled."""
+
+    ref: str
+
+
+class Offer(ServerMessage, frozen=True, tag="offer"):
+    """An offer."""
+
+    leg: str
+    negotiation: int
+    sdp: str
+
+
+class Peer(ServerMessage, frozen=True, tag="peer"):
+    """The other side changed. For a held newcomer ``name`` and ``media`` are null.
+
+    ``quickly`` beside ``left``: by the quick exit. They may not be alone and are not to be contacted.
+    """
+
+    id: str
+    role: str
+    name: str | None
+    state: WireState
+    media: MediaState | None
+    joined_again: bool | UnsetType = UNSET
+    quickly: bool | UnsetType = UNSET
+
+
+class SessionChanged(ServerMessage, frozen=True, tag="session"):
+    """The session's state changed; the times may have become known by that."""
+
+    state: str
+    started_at: str | None
+    ends_at: str | None
+
+
+class ModeChanged(ServerMessage, frozen=True, tag="mode"):
+    """The session moved to a mode; ``by`` is null when a program asked."""
+
+    mode: Mode
+    by: str | None
+    reason: Reason
+
+
+class ChatLine(ServerMessage, frozen=True, tag="chat"):
+    """A line of chat, also the sender's receipt."""
+
+    id: str
+    ref: str
+    sender: str = msgspec.field(name="from")
+    text: str
+    at: str
+
+
+class PeerTyping(ServerMessage, frozen=True, tag="typing"):
+    """The other side is writing."""
+
+    sender: str = msgspec.field(name="from")
+
+
+class ConsentChanged(ServerMessage, frozen=True, tag="consent"):
+    """Somebody gave or withdrew consent."""
+
+    subject: Literal["recording"]
+    sender: str = msgspec.field(name="from")
+    granted: bool
+    at: str
+
+
+class RecordingChanged(ServerMessage, frozen=True, tag="recording"):
+    """The recording's state changed."""
+
+    state: Literal["off", "asked", "on", "paused"]
+    since: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class Grade(enum.StrEnum):
+    """How good a line is."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    LOST = "lost"
+
+
+class LineQuality(msgspec.Struct, frozen=True):
+    """One participant's line: percentages over the last 10 s, bytes since the session began."""
+
+    grade: Grade | None
+    rtt_ms: float | None
+    loss_up_pct: float | None
+    loss_down_pct: float | None
+    jitter_ms: float | None
+    mos: float | None
+    kbps_up: float | None
+    kbps_down: float | None
+    bytes: int
+
+
+class Quality(ServerMessage, frozen=True, tag="quality"):
+    """How everybody's line is."""
+
+    participants: dict[str, LineQuality]
+    advice: Literal["reduce_video", "voice", "chat", "video"] | UnsetType = UNSET
+
+
+class Relayed(ServerMessage, frozen=True, tag="relay"):
+    """Opaque data from the other side."""
+
+    sender: str = msgspec.field(name="from")
+    data: msgspec.Raw
+
+
+class Takeover(ServerMessage, frozen=True, tag="takeover"):
+    """Another device wants to continue a place: the asked one's own, or the other participant's."""
+
+    id: str
+    device: str
+    place: str
+
+
+class Pong(ServerMessage, frozen=True, tag="pong"):
+    """Answers ``ping``."""
+
+    t: msgspec.Raw
+    server_time: str
+
+
+class Error(ServerMessage, frozen=True, tag="error"):
+    """A request failed; the connection goes on."""
+
+    code: str
+    message: str
+    ref: str | UnsetType = UNSET
+
+
+class Ended(ServerMessage, frozen=True, tag="ended"):
+    """The session has ended; ``by`` is null when a program or the clock ended it."""
+
+    reason: str
+    by: str | None
+
+
+SERVER_MESSAGES: dict[str, type[ServerMessage]] = {
+    "welcome": Welcome,
+    "ok": Ok,
+    "offer": Offer,
+    "peer": Peer,
+    "session": SessionChanged,
+    "mode": ModeChanged,
+    "chat": ChatLine,
+    "typing": PeerTyping,
+    "consent": ConsentChanged,
+    "recording": RecordingChanged,
+    "quality": Quality,
+    "relay": Relayed,
+    "takeover": Takeover,
+    "pong": Pong,
+    "error": Error,
+    "ended": Ended,
+}
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: ServerMessage, *, seq: int) -> str:
+    """Write one message of the server with its number."""
+    return _encoder.encode(msgspec.structs.replace(message, seq=seq)).decode()
