@@ -8,10 +8,14 @@ from accounts.roles import Permission
 from web.gate import add
 from web.pages import (
     account,
+    admin_audit,
+    admin_people,
     admin_settings,
     devices,
     enter,
+    erase,
     front,
+    history,
     home,
     language,
     notices,
@@ -36,6 +40,7 @@ def setup(app: http.Application) -> None:
         language,
         quick_exit,
         home,
+        admin_people,
         admin_settings,
         notices,
         start,
@@ -43,5 +48,8 @@ def setup(app: http.Application) -> None:
         recovery,
         devices,
         account,
+        history,
+        erase,
+        admin_audit,
     ):
         page.setup(app)
