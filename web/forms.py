@@ -103,7 +103,11 @@ async def sent(request: http.Request, kind: type[F]) -> F:
 
     Raises ``OldForm`` when it is none of ours: made for another login, or by another site.
     """
-    data = await request.post()
+    return filled(request, kind, await request.post())
+
+
+def filled(request: http.Request, kind: type[F], data: MultiDictProxy[Any]) -> F:
+    """Make a form of what was sent and read already. Raises ``OldForm`` when it is none of ours."""
     form = kind(formdata=_Typed(data))
     if not fits(request, str(form.csrf.data or "")) or len(str(form.once.data or "")) != ONCE_CHARS:
         raise OldForm("This form has grown old: open the page again.")
