@@ -143,8 +143,8 @@ async def current(
     ).one_or_none()
     if row is None:
         return None
-    entry = await audit.reopen(db, await audit.find(db, seq=row.audit_seq))
-    return None if entry.detail is None else _grant(row, str(entry.detail["purpose"]))
+    purpose = await audit.purpose(db, seq=row.audit_seq)
+    return None if purpose is None else _grant(row, purpose)
 
 
 async def prune(db: AsyncSession, *, now: datetime) -> None:

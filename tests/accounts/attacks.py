@@ -100,9 +100,7 @@ async def write_anew(database: Database, audit: Audit, since: int, *, without: i
         await fences_down(connection)
         kept = [row for row in await rows(connection, since) if row.seq != without]
     async with database.sessions() as db:
-        details = {
-            row.seq: (await audit.reopen(db, await audit.find(db, seq=row.seq))).detail for row in kept
-        }
+        details = {row.seq: (await audit._reopen(db, {row.seq}, row.subject))[0].detail for row in kept}
     await cut(database, since, head_too=True)
     async with database.sessions.begin() as db:
         for row in kept:

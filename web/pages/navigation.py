@@ -74,5 +74,7 @@ def places_of(person: Person) -> list[tuple[Role, str]]:
 
 def home_of(person: Person) -> str:
     """Say where a person begins."""
+    if person.is_leaving:
+        return "/me/erase"
     places = places_of(person)
     return places[0][1] if places else "/"
