@@ -7,6 +7,7 @@ version is **material** when who agreed to an older one has to be asked again.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import prose
@@ -117,7 +119,9 @@ async def put_first(db: AsyncSession, *, now: datetime) -> None:
     for kind in Kind:
         if kind.value not in there:
             bodies = {locale: _shipped(kind, locale) for locale in LOCALES}
-            await _put(db, kind, 1, bodies, {}, material=True, reviewed=False, by=None, now=now)
+            with contextlib.suppress(IntegrityError):  # another process that starts was faster
+                async with db.begin_nested():
+                    await _put(db, kind, 1, bodies, {}, material=True, reviewed=False, by=None, now=now)
 
 
 async def publish(

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web as http
 
+from accounts import texts
 from accounts.audit import Audit
 from accounts.checkpoints import Checkpoints
 from accounts.codes import Codes
 from accounts.erasure import Erasure
 from accounts.passkeys import Passkeys
 from accounts.passwords import Passwords
+from accounts.printing import Printer
+from accounts.receipts import Receipts
 from accounts.roles import Permission
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
@@ -74,6 +77,8 @@ def make_app(
         codes=Codes(master),
         totps=Totps(master),
         passkeys=Passkeys(config.public_host, own_origins(config)),
+        receipts=Receipts(master, origin=config.public_url),
+        printer=Printer(),
         csrf_key=derive(master, "forms"),
         minors=read_policy(config.minors_policy),
         mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,
@@ -95,6 +100,8 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
         try:
             await upgrade(database)
             services = app[SERVICES]
+            async with database.sessions.begin() as db:
+                await texts.put_first(db, now=services.now())
             await services.erasure.apply(database.sessions, now=services.now())
             yield
         finally:

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from accounts import contacts, notices
+from accounts import consents, contacts, notices
 from accounts.erasure import Eraser
 from counseling import minors
 
-ERASERS: Final[tuple[Eraser, ...]] = (notices.erase, contacts.erase, minors.erase)
+ERASERS: Final[tuple[Eraser, ...]] = (
+    notices.erase,
+    contacts.erase,
+    consents.erase,
+    minors.erase,
+)

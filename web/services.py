@@ -16,6 +16,8 @@ from accounts.codes import Codes
 from accounts.erasure import Erasure
 from accounts.passkeys import Passkeys
 from accounts.passwords import Passwords
+from accounts.printing import Printer
+from accounts.receipts import Receipts
 from accounts.subjects import Subjects
 from accounts.throttle import Throttle
 from accounts.tokens import Tokens
@@ -115,6 +117,8 @@ class Services:
     codes: Codes
     totps: Totps
     passkeys: Passkeys
+    receipts: Receipts
+    printer: Printer
     csrf_key: bytes
     """Proves that a form was made here."""
     minors: Policy | None = None

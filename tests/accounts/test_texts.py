@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 
@@ -78,6 +79,16 @@ async def test_the_texts_that_came_with_teduh_are_version_1(database: Database, 
                 shipped = (texts.FIRST / f"{kind.value}.{locale}.md").read_text(encoding="utf-8")
                 assert shipped.endswith(f"\n---\n{one.body}")
                 assert "lawyer has to read it" in shipped or "lawyer and" in shipped
+
+
+async def test_two_that_start_at_once_both_start(database: Database, clock: FakeClock) -> None:
+    async def start() -> None:
+        async with database.sessions.begin() as db:
+            await texts.put_first(db, now=clock.now())
+
+    await asyncio.gather(start(), start(), start())
+    async with database.sessions() as db:
+        assert (await texts.current(db, kind=Kind.ETHICS)).number == 1
 
 
 async def test_before_the_first_start_there_is_none(database: Database) -> None:
