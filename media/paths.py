@@ -52,18 +52,19 @@ class Path(PathRecord, abc.ABC):
 class UdpPath(Path):
     """A remote address seen by one of our UDP sockets."""
 
-    __slots__ = ("socket", "source")
+    __slots__ = ("_sendto", "socket", "source")
 
     def __init__(self, local: UdpSocket, address: tuple[Any, ...], leg: Leg) -> None:
         super().__init__(Transport.UDP, address, leg)
         self.socket = local
+        self._sendto = local.raw.sendto
         self.source = sockaddr(address)
         local.paths[self.source] = self
 
     def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:  # noqa: ARG002  # UDP drops nothing by kind
         """Send one datagram."""
         try:
-            self.socket.raw.sendto(data, self.address)
+            self._sendto(data, self.address)
         except OSError:
             return False
         return True
