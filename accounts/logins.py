@@ -133,6 +133,14 @@ async def of(db: AsyncSession, *, user: UserId, now: datetime) -> list[Login]:
     return [_login(row) for row in rows]
 
 
+async def seen_between(db: AsyncSession, *, since: datetime, until: datetime) -> list[UserId]:
+    """List who was logged in at some moment of a time, as far as the logins are still there."""
+    users = await db.scalars(
+        select(LoginRow.user_id).where(LoginRow.created_at <= until, LoginRow.seen_at >= since).distinct()
+    )
+    return [UserId(user) for user in users]
+
+
 async def end(db: AsyncSession, *, user: UserId, login: str) -> None:
     """End one of a person's logins; one that is not theirs or not there is left alone."""
     await db.execute(delete(LoginRow).where(LoginRow.id == login, LoginRow.user_id == user))

@@ -175,6 +175,20 @@ async def count_clients(db: AsyncSession) -> int:
     return await db.scalar(asked) or 0
 
 
+async def everybody(db: AsyncSession) -> list[UserId]:
+    """List the ids of all people there are, in no order that means something."""
+    return [UserId(user) for user in await db.scalars(select(UserRow.id))]
+
+
+async def under_18(db: AsyncSession, *, name: str = "", limit: int = 50) -> list[Person]:
+    """List clients who said that they are under 18, the newest first; those whose name holds ``name``."""
+    wanted = select(UserRow.id).where(UserRow.adult.is_(False), UserRow.erase_at.is_(None))
+    if name:
+        wanted = wanted.where(UserRow.name.icontains(name, autoescape=True))
+    users = await db.scalars(wanted.order_by(UserRow.created_at.desc(), UserRow.id).limit(limit))
+    return await find_all(db, users=[UserId(user) for user in users])
+
+
 async def rename(db: AsyncSession, *, user: UserId, name: str) -> None:
     """Give a person another name."""
     await _change(db, user, name=name)

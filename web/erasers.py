@@ -10,7 +10,7 @@ from typing import Final
 
 from accounts import consents, contacts, notices
 from accounts.erasure import Eraser
-from counseling import minors
+from counseling import complaints, incidents, minors, roster
 
 ERASERS: Final[tuple[Eraser, ...]] = (
     notices.erase,
