@@ -17,4 +17,7 @@ ERASERS: Final[tuple[Eraser, ...]] = (
     contacts.erase,
     consents.erase,
     minors.erase,
+    roster.erase,
+    complaints.erase,
+    incidents.erase,
 )
