@@ -35,6 +35,7 @@ LOWEST_PRIORITY: Final = 19
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
 FEWEST_DIFFERENT: Final = 4
+FEWEST_BESIDE: Final = 6
 COMMON_FILE: Final = Path(__file__).parent / "data" / "common_passwords.txt"
 
 
@@ -120,11 +121,15 @@ def what_is_wrong(password: str, *, names: tuple[str, ...] = ()) -> str | None:
         return "long"
     if plain in _common() or len(set(plain)) < FEWEST_DIFFERENT or _is_row(plain):
         return "common"
-    for name in names:
-        known = name.casefold().strip()
-        if len(known) > 2 and known in plain and len(plain) - len(known) < FEWEST_CHARS // 2 + 1:
+    letters = _letters(plain)
+    for known in map(_letters, names):
+        if len(known) > 2 and known in letters and len(letters) - len(known) < FEWEST_BESIDE:
             return "name"
     return None
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 
 def _is_row(text: str) -> bool:

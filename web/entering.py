@@ -6,6 +6,10 @@ sets the same cookie twice, whichever answer comes last.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +21,11 @@ from web.client import client_address
 from web.forms import PageForm
 from web.gate import cookie_name, visitor_of
 from web.services import SERVICES
+
+Act = Callable[[AsyncSession], Awaitable[None]]
+"""Something done or checked within a transaction; raises ``Wrong``."""
+
+TWICE_WITHIN: Final = timedelta(minutes=2)
 
 
 def token_for(request: http.Request, form: PageForm, purpose: str) -> str:
@@ -68,6 +77,21 @@ async def tell(request: http.Request, db: AsyncSession, *, person: Person, login
         detail={"device": login.device},
         now=now,
     )
+
+
+async def answer_again(
+    request: http.Request, response: http.StreamResponse, token: str, *, own_phone: bool = False
+) -> None:
+    """Give the browser the login of a form: at once, and again to one that sent it twice by mistake.
+
+    An old page that is sent again much later opens nothing.
+    """
+    services = request.app[SERVICES]
+    now = services.now()
+    async with services.database.sessions() as db:
+        found = await logins.find(db, token=token, now=now)
+    if found is not None and now - found[1].created_at < TWICE_WITHIN:
+        keep_cookie(request, response, token, own_phone=own_phone)
 
 
 def keep_cookie(

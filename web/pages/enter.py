@@ -75,7 +75,7 @@ async def enter(request: http.Request) -> http.Response:
         return "/me/erase" if person.is_leaving else "/home?done=entered"
 
     response = await do_once(request, form, act)
-    entering.keep_cookie(request, response, token, own_phone=own_phone)
+    await entering.answer_again(request, response, token, own_phone=own_phone)
     return response
 
 

@@ -79,7 +79,7 @@ async def make(request: http.Request) -> http.Response:
         return "/home?done=started"
 
     response = await do_once(request, form, act)
-    entering.keep_cookie(request, response, token, own_phone=own_phone)
+    await entering.answer_again(request, response, token, own_phone=own_phone)
     return response
 
 
