@@ -11,18 +11,21 @@ import os
 import resource
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web as http
 
+from accounts.roles import Role as AccountRole
 from core.addresses import local_interfaces, usable
 from core.clock import SystemClock
 from core.config import Config
 from core.errors import ConfigError
+from signaling.directory import Role
 from web import tls
 from web.app import make_app
-from web.demo import make_demo
+from web.demo import DemoPerson, find, make_demo, make_people
 from web.listen import listen
+from web.pages.demo import DEMO
 from web.services import SERVICES
 
 logger = logging.getLogger(__name__)
@@ -89,14 +92,29 @@ async def _announce(app: http.Application, config: Config, *, demo: bool, say: C
     if not demo:
         return
     services = app[SERVICES]
+    invented = await make_people(services)
+    app[DEMO].extend(invented)
     try:
-        links = await make_demo(services.database, config, now=services.now())
+        async with services.database.sessions() as db:
+            client, counselor = [await find(services, db, login=login) for login in ("sekar", "bima")]
+        users = {Role.CLIENT: client.id, Role.COUNSELOR: counselor.id} if client and counselor else {}
+        links = await make_demo(services.database, config, now=services.now(), users=users)
     except ConfigError as error:
         say(str(error))
+        _tell(invented, say)
         return
+    say(f"Be one of the demo people with one tap: {config.public_url}/demo")
+    _tell(invented, say)
     say("A demo session. Open both links, in two windows of one browser if you like:")
     for role, link in links.items():
         say(f"  {role.value:<10} {link}")
+
+
+def _tell(invented: Sequence[DemoPerson], say: Callable[[str], None]) -> None:
+    """Say how to log in as each; staff set up their second step when they first do."""
+    for one in invented:
+        way = "/enter with" if one.role is AccountRole.CLIENT else f"/staff/login as {one.login} with"
+        say(f"  {one.role.value:<10} {one.name:<6} {way} {one.secret}")
 
 
 async def _end(runner: http.AppRunner) -> None:

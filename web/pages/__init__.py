@@ -9,8 +9,11 @@ from web.gate import add
 from web.pages import (
     account,
     admin_audit,
+    admin_consents,
     admin_people,
     admin_settings,
+    admin_texts,
+    consents,
     credentials,
     demo,
     devices,
@@ -27,6 +30,7 @@ from web.pages import (
     room,
     staff_login,
     start,
+    texts,
 )
 from web.pages import exit as quick_exit
 from web.pages.assets import read_assets
@@ -61,5 +65,9 @@ def setup(app: http.Application) -> None:
         history,
         erase,
         admin_audit,
+        consents,
+        texts,
+        admin_texts,
+        admin_consents,
     ):
         page.setup(app)

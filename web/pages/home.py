@@ -5,9 +5,12 @@ from __future__ import annotations
 from aiohttp import web as http
 
 from accounts.roles import Permission, Role
+from signaling import directory
+from signaling.directory import ParticipantRecord
 from web.gate import add, person_of
 from web.pages.navigation import STAFF_ALSO, home_of, ways_of
 from web.pages.site import SITE
+from web.services import SERVICES
 
 
 async def home(request: http.Request) -> http.Response:
@@ -15,19 +18,31 @@ async def home(request: http.Request) -> http.Response:
     person = person_of(request)
     if not person.is_client:
         return http.Response(status=303, headers={"Location": home_of(person)})
-    return request.app[SITE].show(request, "home/client.html", ways=ways_of(person, Role.CLIENT))
+    ways = ways_of(person, Role.CLIENT)
+    return request.app[SITE].show(request, "home/client.html", ways=ways, sessions=await _sessions(request))
 
 
 async def counselor(request: http.Request) -> http.Response:
     """Answer `GET /counselor`."""
-    ways = ways_of(person_of(request), Role.COUNSELOR)
-    return request.app[SITE].show(request, "home/staff.html", place="counselor", ways=ways, also=STAFF_ALSO)
+    ways, sessions = ways_of(person_of(request), Role.COUNSELOR), await _sessions(request)
+    return request.app[SITE].show(
+        request, "home/staff.html", place="counselor", ways=ways, also=STAFF_ALSO, sessions=sessions
+    )
 
 
 async def admin(request: http.Request) -> http.Response:
     """Answer `GET /admin`."""
     ways = ways_of(person_of(request), Role.ADMIN)
-    return request.app[SITE].show(request, "home/staff.html", place="admin", ways=ways, also=STAFF_ALSO)
+    return request.app[SITE].show(
+        request, "home/staff.html", place="admin", ways=ways, also=STAFF_ALSO, sessions=[]
+    )
+
+
+async def _sessions(request: http.Request) -> list[ParticipantRecord]:
+    """List the places that this login opens now."""
+    services = request.app[SERVICES]
+    async with services.database.sessions() as db:
+        return await directory.open_places(db, user=person_of(request).id, now=services.now())
 
 
 def setup(app: http.Application) -> None:
