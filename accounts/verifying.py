@@ -144,9 +144,8 @@ class _Walk:
             raise _Found(Problem.END, self.count)
 
     async def _fetch_keys(self, db: AsyncSession, rows: Sequence[_Row]) -> None:
-        new = list(
-            dict.fromkeys(UserId(row.subject) for row in rows if row.subject not in {None, *self.keys})
-        )
+        subjects = {UserId(row.subject): None for row in rows if row.subject is not None}
+        new = [one for one in subjects if one not in self.keys]
         self.keys |= dict.fromkeys(new)
         try:
             self.keys |= await self.audit.subjects.keys_of(db, subjects=new)
@@ -159,29 +158,29 @@ class _Walk:
                     raise _Found(Problem.KEY, first) from None
 
     def _step(self, row: _Row) -> None:
-        if row.seq != self.seq + 1:
+        # Unpacked at once: a name looked up in a row costs as much as a hash.
+        seq, at, tag, actor, subject, object_id, sealed, commitment, hashed = row
+        if seq != self.seq + 1:
             raise _Found(Problem.MISSING, self.seq + 1)
-        fields = chain.encode_fields(
-            row.seq, row.at, tag=row.tag, actor=row.actor, subject=row.subject, object_id=row.object_id
-        )
-        if chain.link(self.head, fields, row.commitment) != row.hash:
-            raise _Found(Problem.LINK, row.seq)
-        key = self.audit.key_for(row.subject, self.keys)
+        fields = chain.encode_fields(seq, at, tag=tag, actor=actor, subject=subject, object_id=object_id)
+        if chain.link(self.head, fields, commitment) != hashed:
+            raise _Found(Problem.LINK, seq)
+        person = None if subject is None else UserId(subject)
+        key = self.audit.key_for(person, self.keys)
         if key is not None:
             try:
-                plain = unseal(key, row.sealed, about=chain.about(self.head, fields))
+                plain = unseal(key, sealed, about=chain.about(self.head, fields))
             except SealBroken:
-                raise _Found(Problem.SEAL, row.seq) from None
-            nonce, detail = plain[: chain.NONCE_BYTES], plain[chain.NONCE_BYTES :]
-            if chain.commit(nonce, detail) != row.commitment:
-                raise _Found(Problem.DETAIL, row.seq)
-        elif row.subject in self.erased:
+                raise _Found(Problem.SEAL, seq) from None
+            if chain.commit(plain[: chain.NONCE_BYTES], plain[chain.NONCE_BYTES :]) != commitment:
+                raise _Found(Problem.DETAIL, seq)
+        elif person in self.erased:
             self.closed += 1
         else:
-            raise _Found(Problem.KEY, row.seq)
-        self.seq, self.head = row.seq, row.hash
-        if self.seq in self.wanted:
-            self.heads[self.seq] = self.head
+            raise _Found(Problem.KEY, seq)
+        self.seq, self.head = seq, hashed
+        if seq in self.wanted:
+            self.heads[seq] = hashed
 
 
 async def verify(
