@@ -11,6 +11,7 @@ from typing import Final
 from accounts import consents, contacts, notices
 from accounts.erasure import Eraser
 from counseling import complaints, incidents, minors, roster
+from signaling import directory
 
 ERASERS: Final[tuple[Eraser, ...]] = (
     notices.erase,
@@ -20,4 +21,5 @@ ERASERS: Final[tuple[Eraser, ...]] = (
     roster.erase,
     complaints.erase,
     incidents.erase,
+    directory.erase,
 )
