@@ -69,6 +69,8 @@ async def give(
     if kind in off_for(adult=person.adult):
         raise Forbidden("This is not asked of people under 18.")
     text = await texts.current(db, kind=kind)
+    if locale not in text.texts:
+        raise NotFound("There is no such text.")
     if text.number != version:
         raise Overtaken("The text has changed since it was shown.")
     before = (await state(db, user=person.id)).consents[kind]

@@ -167,6 +167,15 @@ async def test_the_ledger_outlives_the_account(database: Database, clock: FakeCl
         assert await consents.entries(db, user=person.id) == [made]
 
 
+async def test_a_text_in_a_language_that_there_is_not_cannot_be_given_to(
+    database: Database, clock: FakeClock
+) -> None:
+    async with database.sessions.begin() as db:
+        await texts.put_first(db, now=clock.now())
+        with pytest.raises(NotFound):
+            await give(db, await client_in(db, clock), Kind.SERVICE, clock, locale="fr")
+
+
 async def test_an_unknown_receipt_is_not_found(database: Database) -> None:
     async with database.sessions() as db:
         with pytest.raises(NotFound):

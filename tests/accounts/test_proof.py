@@ -22,8 +22,8 @@ from accounts.texts import CONSENTS, Kind
 from core.db import Database
 from core.errors import Forbidden
 from core.ids import UserId
-from tests.accounts.test_consents import AUDIT, MASTER, client_in, give, withdraw
-from tests.accounts.test_texts import admin_in, publish
+from tests.accounts.test_consents import AUDIT, client_in, give, withdraw
+from tests.accounts.test_texts import MASTER, admin_in, publish
 from tests.fakes import FakeClock
 from web.render import make_renderer
 
@@ -115,7 +115,11 @@ async def test_the_pdf_shows_rows_and_texts_and_has_them_attached(
     made = await Printer().pdf(content, say=lambda key: renderer.text(language, key), language=language)
     with pikepdf.open(io.BytesIO(made)) as pdf:
         assert pdf.Root.Lang == language
-        pages = [page_text(page) for page in pdf.pages]
+        foot = renderer.text(language, "proof.page")
+        pages = [
+            page_text(page).removesuffix(f" {foot} {number}")
+            for number, page in enumerate(pdf.pages, start=1)
+        ]
         assert renderer.text(language, "proof.title") in pages[0]
         assert person.id in pages[0]
         for entry in json.loads(content)["entries"]:
