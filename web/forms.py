@@ -71,8 +71,27 @@ class _Typed:
         return len(self._data)
 
 
+class _Keys:
+    """What WTForms itself says about a value, as keys of the catalogues."""
+
+    KEYS: Final = {"Not a valid date value.": "form.date", "Not a valid integer value.": "form.number"}
+
+    def gettext(self, text: str) -> str:
+        return self.KEYS.get(text, "form.choice")
+
+    def ngettext(self, one: str, _many: str, _count: int) -> str:
+        return self.gettext(one)
+
+
 class PageForm(Form):
     """A form of a page. Labels and messages are keys of the catalogues."""
+
+    class Meta:
+        """How WTForms speaks."""
+
+        def get_translations(self, _form: Form) -> _Keys:
+            """Give its messages as keys: a browser never sends what they are about, a program may."""
+            return _Keys()
 
     csrf = HiddenField()
     once = HiddenField()
@@ -93,7 +112,7 @@ class PageForm(Form):
             self[name].data = ""
 
 
-def blank(request: http.Request, kind: type[F], **start: object) -> F:
+def blank(request: http.Request, kind: type[F], /, **start: object) -> F:
     """Make a form to be shown for the first time, with these values in it."""
     return kind(data={**start, "csrf": token_for(request), "once": new_once()})
 

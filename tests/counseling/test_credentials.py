@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ConfigError
 from counseling.credentials import LANGUAGES, OURS, Risk, Verified, read_credentials
-from counseling.topics import read_topics
+from counseling.topics import read_marks
 from web import render
 
 GOOD = OURS.read_text(encoding="utf-8")
@@ -43,7 +43,8 @@ def test_degrees_rise(degree: str, kind: str, enough: bool) -> None:
 
 def test_data_speaks_the_languages_of_the_pages() -> None:
     assert set(LANGUAGES) == set(render.LANGUAGES)
-    assert all(set(names) == set(LANGUAGES) for names in read_topics().values())
+    marks = read_marks()
+    assert all(set(names) == set(LANGUAGES) for names in (*marks.topics.values(), *marks.languages.values()))
 
 
 @pytest.mark.parametrize(
@@ -104,4 +105,4 @@ def test_topics_without_words_are_refused(tmp_path: Path) -> None:
     for text in ("", "[topics]\n", "[topics]\nstudy = { id = 'Kuliah' }\n"):
         file.write_text(text)
         with pytest.raises(ConfigError, match="do not fit"):
-            read_topics(file)
+            read_marks(file)
