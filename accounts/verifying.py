@@ -94,12 +94,12 @@ class Verdict:
         """Say it in plain words."""
         if self.problem is not None:
             return SENTENCES[self.problem].format(row=self.row, at=self.checkpoint_at)
-        held = f"The chain holds: {self.count} rows"
+        held = [f"rows: {self.count}"]
         if self.checkpoints:
-            held += f", and {self.checkpoints} checkpoints agree"
+            held.append(f"checkpoints that agree: {self.checkpoints}")
         if self.closed:
-            held += f". The details of {self.closed} rows are of people who were erased"
-        return held + "."
+            held.append(f"rows whose details are gone with people who were erased: {self.closed}")
+        return f"The chain holds; {'; '.join(held)}."
 
 
 class _Found(Exception):

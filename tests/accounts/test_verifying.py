@@ -72,7 +72,7 @@ async def test_a_chain_that_nobody_touched_holds(written: Chain) -> None:
     verdict = await written.check(outside=True)
     assert verdict.problem is None
     assert (verdict.count, verdict.checkpoints, verdict.closed) == (12, 3, 0)
-    assert verdict.sentence == "The chain holds: 12 rows, and 3 checkpoints agree."
+    assert verdict.sentence == "The chain holds; rows: 12; checkpoints that agree: 3."
 
 
 async def test_an_empty_chain_holds(database: Database, clock: FakeClock) -> None:
@@ -345,7 +345,7 @@ async def test_erasing_a_person_leaves_the_chain_whole(written: Chain) -> None:
         assert [row.detail for row in await written.audit.own(db, person=written.users[1])] == [None] * 4
     verdict = await written.check(erased=[written.users[1]], outside=True)
     assert (verdict.problem, verdict.closed) == (None, 4)
-    assert "4 rows are of people who were erased" in verdict.sentence
+    assert "people who were erased: 4." in verdict.sentence
 
 
 async def test_the_last_verification_is_kept(written: Chain) -> None:
