@@ -41,7 +41,9 @@ def security_headers(config: Config) -> dict[str, str]:
     headers = {
         "Content-Security-Policy": policy(config),
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # Others learn nothing. With "no-referrer" browsers would send "Origin: null" with our own forms
+        # (Fetch, "append a request Origin header"), and the gate could not tell them from another site's.
+        "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -26,7 +26,7 @@ async def test_every_answer_has_the_security_headers(client: Client, path: str) 
     assert "unsafe" not in policy
     assert "*" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Permissions-Policy"].startswith("camera=(self), microphone=(self)")
     assert headers["Cache-Control"] == "no-store"
     assert "Server" not in headers
