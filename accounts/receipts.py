@@ -17,7 +17,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -30,11 +30,14 @@ from accounts.texts import Kind
 from core.clock import rfc3339
 from core.derive import derive
 from core.errors import TeduhError
+from core.ids import is_id
 
 ALGORITHM: Final = "EdDSA"
 TYPE: Final = "consent-receipt+jwt"
 SPECIFICATION: Final = "KI-CR-v1.1.0"
 MAX_CHARS: Final = 8_000
+
+PublicKey = Ed25519PublicKey
 
 
 class BadReceipt(TeduhError):
@@ -51,7 +54,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 class _Text(msgspec.Struct, frozen=True):
     kind: Kind
-    version: int
+    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     sha256: str
 
 
@@ -100,7 +103,7 @@ class Receipts:
         self.key_id = key_id_of(self._key.public_key())
 
     @property
-    def public_key(self) -> Ed25519PublicKey:
+    def public_key(self) -> PublicKey:
         """What everybody may have to check receipts with."""
         return self._key.public_key()
 
@@ -151,7 +154,7 @@ class Receipts:
             "text": {"kind": entry.kind.value, "version": entry.version, "sha256": entry.sha256},
         }
 
-    def read(self, receipt: str, *, key: Ed25519PublicKey | None = None) -> Receipt:
+    def read(self, receipt: str, *, key: PublicKey | None = None) -> Receipt:
         """Read a receipt whose signature holds under our key, or another. Raises ``BadReceipt``."""
         token = "".join(receipt.split())
         if not 0 < len(token) <= MAX_CHARS:
@@ -167,7 +170,11 @@ class Receipts:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise BadReceipt("The signature fits, but what is signed is no receipt.") from None
         state = claims.event.event_state
-        if state not in {"given", "withdrawn"} or claims.event.event_time.tzinfo is None:
+        if (
+            state not in {"given", "withdrawn"}
+            or claims.event.event_time.tzinfo is None
+            or not is_id(claims.consent_receipt_id)
+        ):
             raise BadReceipt("The signature fits, but what is signed is no receipt.")
         return Receipt(
             claims.consent_receipt_id,
@@ -181,13 +188,13 @@ class Receipts:
         )
 
 
-def key_id_of(key: Ed25519PublicKey) -> str:
+def key_id_of(key: PublicKey) -> str:
     """Give a key's thumbprint (RFC 7638, members in the order of RFC 8037, appendix A.3)."""
     jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(key.public_bytes_raw())}
     return _base64url(hashlib.sha256(json.dumps(jwk, separators=(",", ":")).encode()).digest())
 
 
-def read_public_pem(pem: bytes) -> Ed25519PublicKey:
+def read_public_pem(pem: bytes) -> PublicKey:
     """Read a public key. Raises ``BadReceipt`` when it is none of Ed25519."""
     try:
         key = load_pem_public_key(pem)

@@ -129,6 +129,9 @@ def test_whatever_is_no_receipt_is_told_so(text: str) -> None:
         RECEIPTS.claims(ENTRY)
         | {"event": {"event_type": "x", "event_state": "given", "event_time": "2026-03-02T09:00:00"}},
         RECEIPTS.claims(ENTRY) | {"text": {"kind": "other", "version": 1, "sha256": ""}},
+        RECEIPTS.claims(ENTRY) | {"text": {"kind": "service", "version": 10**30, "sha256": ""}},
+        RECEIPTS.claims(ENTRY) | {"text": {"kind": "service", "version": 0, "sha256": ""}},
+        RECEIPTS.claims(ENTRY) | {"consentReceiptID": "c_\0"},
     ],
 )
 def test_what_is_signed_and_no_receipt_is_refused(claims: object) -> None:
