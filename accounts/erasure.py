@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from accounts import grants, logins, people
@@ -27,6 +27,7 @@ from accounts.subjects import KeyGone
 from accounts.tables import UserRow
 from accounts.tombstones import Tombstones
 from accounts.trust_tables import SubjectKeyRow
+from core.db import Database
 from core.errors import InvalidState
 from core.ids import UserId
 
@@ -127,6 +128,9 @@ class Erasure:
         return erased
 
     async def _erase(self, db: AsyncSession, user: UserId, now: datetime) -> None:
+        if db.get_bind().dialect.name == "sqlite":
+            # What is deleted on this connection is written over with zeros, not only left to be reused.
+            await db.execute(text("PRAGMA secure_delete=ON"))
         for eraser in self._erasers:
             await eraser(db, user=user, now=now)
         try:
@@ -137,6 +141,13 @@ class Erasure:
             )
         await self._audit.subjects.forget(db, subject=user)
         await db.execute(delete(UserRow).where(UserRow.id == user))
+
+
+async def settle(database: Database) -> None:
+    """Bring what was erased out of SQLite's journal too; PostgreSQL's vacuum does it by itself."""
+    if database.engine.dialect.name == "sqlite":
+        async with database.engine.connect() as connection:
+            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 async def _still_there(db: AsyncSession, users: Sequence[UserId]) -> list[UserId]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web as http
 
-from accounts import grants, logins, submissions
+from accounts import erasure, grants, logins, submissions
 from web.jobs import every
 from web.services import Services
 
@@ -38,6 +38,7 @@ async def erase_due(services: Services) -> None:
     finally:
         if erased:
             logger.info("erasure.carried_out", extra={"count": erased})
+            await erasure.settle(services.database)
             await take_checkpoint(services)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from accounts import grants, logins, people
 from accounts.audit import Audit
 from accounts.checkpoints import Signer
-from accounts.erasure import WAIT, Eraser, Erasure
+from accounts.erasure import WAIT, Eraser, Erasure, settle
 from accounts.logins import Stage
 from accounts.people import Person
 from accounts.roles import Permission, Role
@@ -272,6 +272,27 @@ async def test_who_came_back_with_a_backup_is_erased_again(
     verdict = await house.verify()
     assert (verdict.problem, verdict.closed) == (None, 2)
     assert await house.erasure.apply(house.database.sessions, now=clock.now()) == 0
+    await house.database.close()
+
+
+async def test_the_file_of_sqlite_holds_nothing_of_the_erased_any_more(
+    tmp_path: Path, clock: FakeClock, migrated_sqlite: Path
+) -> None:
+    file = tmp_path / "test.db"
+    shutil.copy(migrated_sqlite, file)
+    house = House(Database(f"sqlite:///{file}"), tmp_path, clock)
+    person = await house.client("Melati Tidak Terlupa")
+    async with house.database.sessions() as db:
+        wrapped = (await db.execute(text("SELECT wrapped FROM subject_keys"))).scalar_one()
+    await settle(house.database)
+    held = [b"Melati Tidak Terlupa", wrapped]
+    assert all(one in file.read_bytes() for one in held)
+    await house.ask(person)
+    clock.advance(WAIT.total_seconds())
+    await house.carry_out()
+    await settle(house.database)
+    for name in ("test.db", "test.db-wal"):
+        assert not any(one in (tmp_path / name).read_bytes() for one in held), name
     await house.database.close()
 
 
