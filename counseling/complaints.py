@@ -181,23 +181,22 @@ class Complaints:
         db.add(row)
         await db.flush()
         for one in files:
-            number = new_id("e")
-            content = seal(key, one.content, about=_about(number, "content"))
-            db.add(
-                EvidenceRow(
-                    id=number,
-                    complaint_id=row.id,
-                    kind=one.kind,
-                    content=content,
-                    size_bytes=len(one.content),
-                    at=now,
-                )
-            )
-        await db.flush()
+            await _keep(db, key, row.id, one, now)
         officers = [one.id for one in await people.with_role(db, role=Role.OFFICER)]
         await notices.post_all(db, users=officers, kind="complaint_new", now=now)
         await self._written_down(db, "complaint:file", row.id, None, now)
         return _complaint(row, len(files))
+
+    async def add_file(self, db: AsyncSession, *, complaint: str, file: NewFile, now: datetime) -> None:
+        """Add a file for whoever holds the receipt. Raises ``InvalidState`` when it is closed or full."""
+        row = await self._row(db, complaint)
+        count = await db.scalar(
+            select(func.count()).select_from(EvidenceRow).where(EvidenceRow.complaint_id == complaint)
+        )
+        if row.closed_at is not None or row.text is None or (count or 0) >= MAX_FILES:
+            raise InvalidState("This complaint takes no more files.")
+        await _keep(db, await self._key_of(db, row), complaint, file, now)
+        await self._written_down(db, "complaint:add", complaint, None, now)
 
     async def by_receipt(self, db: AsyncSession, *, typed: str) -> tuple[Complaint, Inside] | None:
         """Open a complaint for whoever holds its receipt code; None for a code that is none of ours."""
@@ -319,6 +318,12 @@ async def every(db: AsyncSession, *, closed: bool = False, limit: int = PAGE) ->
     return [_complaint(row, files) for row, files in rows]
 
 
+async def exists(db: AsyncSession, *, complaint: str) -> None:
+    """Raise ``NotFound`` unless there is this complaint."""
+    if await db.scalar(select(ComplaintRow.id).where(ComplaintRow.id == complaint)) is None:
+        raise NotFound("There is no such complaint.")
+
+
 async def measure(db: AsyncSession, *, now: datetime) -> Measure:
     """Measure how the promise was kept."""
     rows = (
@@ -380,6 +385,18 @@ async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:
         .values(user_id=None, text=None, answer=None, closed_at=func.coalesce(ComplaintRow.closed_at, now))
         .execution_options(synchronize_session=False)
     )
+
+
+async def _keep(db: AsyncSession, key: bytes, complaint: str, file: NewFile, now: datetime) -> None:
+    number = new_id("e")
+    content = seal(key, file.content, about=_about(number, "content"))
+    size = len(file.content)
+    db.add(
+        EvidenceRow(
+            id=number, complaint_id=complaint, kind=file.kind, content=content, size_bytes=size, at=now
+        )
+    )
+    await db.flush()
 
 
 def _check_officer(officer: Person) -> None:

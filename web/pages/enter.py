@@ -61,7 +61,7 @@ async def enter(request: http.Request) -> http.Response:
     if not form.validate():
         return request.app[SITE].show(request, "enter/enter.html", status=422, form=form)
     try:
-        person = await _whose(request, str(form.code.data))
+        person = await whose(request, str(form.code.data))
     except Wrong as error:
         form.say_wrong(error)
         return request.app[SITE].show(request, "enter/enter.html", status=422, form=form)
@@ -79,7 +79,7 @@ async def enter(request: http.Request) -> http.Response:
     return response
 
 
-async def _whose(request: http.Request, typed: str) -> Person:
+async def whose(request: http.Request, typed: str) -> Person:
     """Say whose code was typed. Raises ``Wrong``."""
     services = request.app[SERVICES]
     code = recovery.read(typed)

@@ -10,7 +10,7 @@ from aiohttp import web as http
 from aiohttp.typedefs import Handler
 from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import EmailField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from accounts import contacts, notices, people
 from accounts.notices import Notice
@@ -33,7 +33,7 @@ class EmailForm(PageForm):
     """The address."""
 
     email = EmailField(
-        "email.field", [InputRequired("form.missing"), Length(max=MAX_ADDRESS_CHARS, message="email.wrong")]
+        "email.field", [DataRequired("form.missing"), Length(max=MAX_ADDRESS_CHARS, message="email.wrong")]
     )
 
 

@@ -1,0 +1,84 @@
+"""What the pages of duties share: complaints, the cleaner of their files, words for hours, the jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, field
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from aiohttp import web as http
+
+from accounts.codes import Codes
+from counseling import complaints, crisis
+from counseling.complaints import Complaints
+from counseling.uploads import Cleaner
+from web.jobs import every
+from web.render import Renderer
+from web.services import SERVICES, Services
+
+logger = logging.getLogger(__name__)
+
+HOUR_S: Final = 3600.0
+CLINICAL: Final = "crisis.say_"
+"""Texts under these keys say something to somebody in danger: they take a clinician's sign-off."""
+
+
+@dataclass(slots=True)
+class Duties:
+    """The doers behind the pages of duties, and the service's time zone."""
+
+    complaints: Complaints
+    zone: ZoneInfo
+    cleaner: Cleaner = field(default_factory=Cleaner)
+
+
+DUTIES: Final = http.AppKey("duties", Duties)
+
+
+def clock(minute: int, language: str) -> str:
+    """Write a minute of the day: `08.00` in Indonesian, `08:00` in English."""
+    return f"{minute // 60:02}{'.' if language == 'id' else ':'}{minute % 60:02}"
+
+
+def clinical_texts(renderer: Renderer) -> list[tuple[str, str, str]]:
+    """List what a clinician signs off: key, Indonesian, English."""
+    return [
+        (key, text, renderer.texts["en"][key])
+        for key, text in sorted(renderer.texts["id"].items())
+        if key.startswith(CLINICAL)
+    ]
+
+
+def clinical_digest(renderer: Renderer) -> str:
+    """Name these texts by their SHA-256: a sign-off holds for exactly them."""
+    lines = ["\0".join(one) for one in clinical_texts(renderer)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+async def tell_stale_lines(services: Services) -> None:
+    """Tell the admins of crisis lines that nobody checked."""
+    async with services.database.sessions.begin() as db:
+        names = await crisis.tell_stale(db, now=services.now())
+    if names:
+        logger.warning("crisis.stale", extra={"count": len(names)})
+
+
+async def tell_late_complaints(services: Services) -> None:
+    """Tell the officers of complaints whose time has passed."""
+    async with services.database.sessions.begin() as db:
+        count = await complaints.tell_late(db, now=services.now())
+    if count:
+        logger.warning("complaints.late", extra={"count": count})
+
+
+def setup(app: http.Application, *, master: bytes) -> None:
+    """Build what the pages share, and add the jobs."""
+    services = app[SERVICES]
+    app[DUTIES] = Duties(
+        complaints=Complaints(master, Codes(master), services.audit),
+        zone=ZoneInfo(services.config.time_zone),
+    )
+    every(app, HOUR_S, tell_stale_lines)
+    every(app, HOUR_S, tell_late_complaints)
