@@ -51,6 +51,11 @@ class Outside:
     directory: Path | None = None
     addresses: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """Write it as it is set."""
+        letters = [f"mailto:{','.join(self.addresses)}"] if self.addresses else []
+        return ", ".join([*([str(self.directory)] if self.directory else []), *letters])
+
 
 @dataclass(frozen=True, slots=True)
 class Smtp:
@@ -249,7 +254,7 @@ def outside(text: str) -> Outside:
     place, _, letters = text.partition("mailto:")
     place = place.rstrip(" ,;")
     addresses = tuple(mail_from(address) for address in _list(letters))
-    if not place and not addresses:
+    if (not place and not addresses) or any("<" in address for address in addresses):
         raise ValueError("it must look like /mnt/elsewhere, or mailto:a@example.org,b@example.org, or both")
     return Outside(Path(place) if place else None, addresses)
 

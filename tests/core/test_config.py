@@ -128,6 +128,7 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("SMTP_URL", "smtp://u@mail.example.org"),
         ("AUDIT_CHECKPOINTS", "mailto:"),
         ("AUDIT_CHECKPOINTS", "/mnt mailto:nobody"),
+        ("AUDIT_CHECKPOINTS", "mailto:Anna <a@x.id>"),
         ("SMTP_URL", "smtp://mail.example.org:port"),
         ("SMTP_URL", "http://mail.example.org"),
         ("MAIL_FROM", "nobody"),

@@ -10,6 +10,7 @@ from aiohttp import web as http
 
 from accounts.roles import Permission
 from core.config import Config
+from core.settings import Outside
 from web.gate import add
 from web.pages.site import SITE
 from web.services import SERVICES
@@ -43,7 +44,7 @@ def in_force(config: Config) -> list[Setting]:
 
 
 def _shown(name: str, value: object) -> str | bool | None:
-    if value is None or value in ((), frozenset()):
+    if value is None or value in ((), frozenset(), Outside()):
         return None
     if name in SECRET:
         return True
