@@ -111,8 +111,10 @@ async def gate(request: http.Request, handler: Handler) -> http.StreamResponse:
     if roles is not None:
         if visitor.person is None:
             return _ask_to_log_in(request, staff=roles <= STAFF)
-        if not visitor.person.may(permission) or _is_leaving(visitor.person, request):
+        if not visitor.person.may(permission):
             raise Forbidden("This is not open to you.")
+        if _is_leaving(visitor.person, request):
+            return _show_way_back(request)
     return await handler(request)
 
 
@@ -150,6 +152,13 @@ LEAVING_MAY: Final = ("/me/erase", "/me/logout", "/me/history")
 def _is_leaving(person: Person, request: http.Request) -> bool:
     """Who asked to be erased can take it back, see who opened what, and log out; nothing else."""
     return person.is_leaving and not request.path.startswith(LEAVING_MAY)
+
+
+def _show_way_back(request: http.Request) -> http.StreamResponse:
+    """Lead who is leaving to the one page that is theirs; what was sent elsewhere is not done."""
+    if request.method not in SAFE or not _is_page(request):
+        raise Forbidden("This is not open to you.")
+    raise http.HTTPSeeOther("/me/erase")
 
 
 def _ask_to_log_in(request: http.Request, *, staff: bool) -> http.StreamResponse:

@@ -76,9 +76,15 @@ async def test_who_asked_sees_only_the_way_back(client: Client) -> None:
     assert "Akunmu akan dihapus" in text
     assert "Permintaanmu sudah kami terima" in text
     assert 'href="/home"' not in text
-    for path, status in (("/home", 403), ("/me/notices", 403), ("/me/history", 200)):
-        async with client.get(path, headers={"Accept": "text/html"}) as answer:
-            assert answer.status == status, path
+    for path, status, to in (
+        ("/home", 303, "/me/erase"),
+        ("/me/notices", 303, "/me/erase"),
+        ("/me/history", 200, ""),
+    ):
+        async with client.get(path, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers.get("Location", "")) == (status, to), path
+    async with client.post("/me/email", allow_redirects=False) as answer:
+        assert answer.status == 403
     client.session.cookie_jar.update_cookies({"teduh_login": other_browser})
     async with client.get("/me/erase", allow_redirects=False) as answer:
         assert answer.status == 303, "every other login has ended"
