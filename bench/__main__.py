@@ -16,6 +16,7 @@ BENCHES = (
     "first_frame",
     "voice_data",
     "coming_back",
+    "audit_verify",
 )
 
 
