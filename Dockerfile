@@ -22,6 +22,7 @@ RUN /opt/teduh/bin/pip install --require-hashes --only-binary :all: \
 COPY pyproject.toml README.md LICENSE ./
 COPY core core
 COPY accounts accounts
+COPY counseling counseling
 COPY media media
 COPY signaling signaling
 COPY web web

@@ -30,7 +30,7 @@ def test_every_table_and_every_column_is_named() -> None:
     assert callable(make_app)  # the whole program is loaded, and so are all of its tables
     assert set(ROWS) == set(Base.metadata.tables)
     for name, table in Base.metadata.tables.items():
-        words = set(re.findall(r"`([a-z_]+)`", ROWS[name]))
+        words = set(re.findall(r"`([a-z0-9_]+)`", ROWS[name]))
         assert {column.name for column in table.columns} <= words, name
 
 
