@@ -122,7 +122,9 @@ async def load(db: AsyncSession, *, zone: ZoneInfo, now: datetime) -> Roster:
     hours = list(await db.scalars(select(RosterHourRow)))
     today = now.astimezone(zone).date()
     others = list(await db.scalars(select(RosterExceptionRow).where(RosterExceptionRow.on_date >= today)))
-    named = {one for row in (*hours, *others) for one in (row.person_id, row.deputy_id) if one is not None}
+    pairs: list[tuple[str | None, str | None]] = [(row.person_id, row.deputy_id) for row in hours]
+    pairs += [(row.person_id, row.deputy_id) for row in others]
+    named = {one for pair in pairs for one in pair if one is not None}
     found = await people.find_all(db, users=[UserId(user) for user in sorted(named)])
     able = {person.id for person in found if is_able(person)}
     week = {(row.weekday, row.hour): _duty(row.person_id, row.deputy_id, able) for row in hours}
@@ -157,7 +159,7 @@ async def set_hours(
             for day, hour in slots
         )
     await db.flush()
-    detail = {
+    detail: dict[str, str | int | bool] = {
         "hours": len(slots),
         "first": "{}/{:02}".format(*slots[0]),
         "last": "{}/{:02}".format(*slots[-1]),
@@ -191,7 +193,7 @@ async def set_exception(
         for hour in hours
     )
     await db.flush()
-    detail = {"date": on.isoformat(), "hours": len(hours)}
+    detail: dict[str, str | int | bool] = {"date": on.isoformat(), "hours": len(hours)}
     await _written_down(db, audit, "roster:except", detail, person, deputy, actor, now)
 
 

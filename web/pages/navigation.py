@@ -47,6 +47,7 @@ WAYS: Final = (
 )
 
 STAFF_ALSO: Final = (
+    Way(Role.ADMIN, "/me/duty", "nav.duty", Permission.OWN_CREDENTIALS),
     Way(Role.ADMIN, "/me/credentials", "nav.credentials", Permission.OWN_CREDENTIALS),
     Way(Role.ADMIN, "/me/devices", "nav.devices", Permission.OWN_LOGIN),
 )
