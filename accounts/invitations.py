@@ -142,6 +142,11 @@ async def every(db: AsyncSession, *, most: int = 200) -> list[Invitation]:
     return [_invitation(row) for row in rows]
 
 
+async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:  # noqa: ARG001  # as every eraser
+    """Forget what an admin noted about the person who used an invitation."""
+    await db.execute(update(InvitationRow).where(InvitationRow.used_by == user).values(note=""))
+
+
 def _invitation(row: InvitationRow) -> Invitation:
     return Invitation(
         row.id,

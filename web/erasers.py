@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from accounts import consents, contacts, notices
+from accounts import consents, contacts, invitations, notices
 from accounts.erasure import Eraser
 from counseling import complaints, incidents, minors, roster
 from signaling import directory
@@ -16,6 +16,7 @@ from signaling import directory
 ERASERS: Final[tuple[Eraser, ...]] = (
     notices.erase,
     contacts.erase,
+    invitations.erase,
     consents.erase,
     minors.erase,
     roster.erase,

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web as http
 
-from accounts import erasure, grants, logins, submissions
+from accounts import erasure, grants, logins, submissions, tries
 from web.jobs import every
 from web.services import Services
 
@@ -59,7 +59,7 @@ async def take_checkpoint(services: Services) -> None:
 
 
 async def forget_ended(services: Services) -> None:
-    """Delete grants and logins that do not hold any more, and numbers of forms of yesterday."""
+    """Delete grants and logins that do not hold any more, numbers of forms and tries of yesterday."""
     async with services.database.sessions.begin() as db:
-        for prune in (grants.prune, logins.prune, submissions.prune):
+        for prune in (grants.prune, logins.prune, submissions.prune, tries.prune):
             await prune(db, now=services.now())

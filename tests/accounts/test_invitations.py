@@ -72,3 +72,13 @@ async def test_nobody_is_invited_to_be_a_client(database: Database) -> None:
         with pytest.raises(ValueError, match="roles of staff"):
             async with database.sessions.begin() as db:
                 await invitations.create(db, CODES, roles=roles, note="", by=by.id, once="a", now=NOW)
+
+
+async def test_who_is_erased_is_not_named_by_the_invitation(database: Database) -> None:
+    by = await admin(database)
+    made, _ = await invite(database, by)
+    async with database.sessions.begin() as db:
+        await invitations.use(db, invitation=made.id, user=by.id, now=NOW)
+        await invitations.erase(db, user=by.id, now=NOW)
+        (listed,) = await invitations.every(db)
+        assert listed.note == ""
