@@ -60,7 +60,7 @@ def why_not(standing: Standing, credentials: Credentials, *, today: date) -> tup
         found.append(Why.CLOSED)
     if entry.state is not State.VERIFIED:
         found.append(Why.UNVERIFIED)
-    if kind is None:
+    if kind is None and entry.licence.kind:
         found.append(Why.KIND_UNKNOWN)
     if entry.expired(today):
         found.append(Why.EXPIRED)

@@ -59,6 +59,7 @@ def changed(
             if state is not State.VERIFIED
         ],
         (changed(licence={"kind": "wizard"}), [Why.KIND_UNKNOWN]),
+        (changed(licence={"kind": ""}, entry={"state": State.DRAFT}), [Why.UNVERIFIED]),
         (changed(licence={"valid_until": TODAY}), []),
         (changed(licence={"valid_until": TODAY - DAY}), [Why.EXPIRED]),
         (changed(licence={"valid_until": None}), []),
