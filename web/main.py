@@ -16,7 +16,7 @@ from core.config import Config, config_from_here
 from core.errors import ConfigError, TeduhError
 from core.ids import ApiKeyId
 from core.logs import setup_logging
-from web.commands import admin, audit, consent, incident
+from web.commands import admin, audit, consent, doctor, incident
 from web.commands.stores import Stores, say
 from web.demo import make_demo
 from web.serve import serve
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     admin.add(commands)
     audit.add(commands)
     consent.add(commands)
+    doctor.add(commands)
     incident.add(commands)
     return parser
 
