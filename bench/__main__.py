@@ -7,6 +7,7 @@ import sys
 
 BENCHES = (
     "page",
+    "pages",
     "join",
     "forward",
     "latency",

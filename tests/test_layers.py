@@ -29,6 +29,8 @@ OWNERS = {
     "jwt": {"accounts/tokens.py", "accounts/receipts.py"},
     "markdown_it": {"accounts/prose.py"},
     "fpdf": {"accounts/paper.py"},
+    "PIL": {"counseling/cleaning.py"},
+    "pikepdf": {"counseling/cleaning.py"},
     "aiosmtplib": {"core/mail.py"},
     "ifaddr": {"core/addresses.py"},
     "dotenv": {"core/config.py"},
