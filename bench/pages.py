@@ -139,7 +139,8 @@ def figures(name: str, results: list[Measured]) -> list[Figure]:
         Figure(
             f"{name}: {one.path} ({one.role or 'anybody'})",
             f"{'BROKE; ' if one.status >= 500 else ''}SQL p50 {percentile(one.sql_ms, 0.5):.1f}, "
-            f"p99 {percentile(one.sql_ms, 0.99):.1f} ms in {one.statements} statements; answer p99 {percentile(one.whole_ms, 0.99):.1f} ms",
+            f"p99 {percentile(one.sql_ms, 0.99):.1f} ms in {one.statements} statements; "
+            f"answer p99 {percentile(one.whole_ms, 0.99):.1f} ms",
             f"SQL p99 {TARGET_MS:.0f} ms",
             one.status < 500 and percentile(one.sql_ms, 0.99) <= TARGET_MS,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from web.services import SERVICES, Services
 logger = logging.getLogger(__name__)
 
 HOUR_S: Final = 3600.0
+UPLOADS_AT_ONCE: Final = 12
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Register:
     proofs: Proofs
     zone: ZoneInfo
     cleaner: Cleaner = field(default_factory=Cleaner)
+    uploading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
+    """How many files may be in memory at once; whoever comes then waits."""
 
     def today(self, now: datetime) -> date:
         """Say which day it is in the service's time zone."""

@@ -62,6 +62,11 @@ async def _proofs(request: http.Request, form: ProofForm, *, status: int = 200) 
 
 async def add_proof(request: http.Request) -> http.Response:
     """Answer `POST /counselor/proofs`: one file."""
+    async with request.app[REGISTER].uploading:
+        return await _add_proof(request)
+
+
+async def _add_proof(request: http.Request) -> http.Response:
     services, ours = request.app[SERVICES], request.app[REGISTER]
     user = person_of(request).id
     given = await read_upload(request, name="file", max_bytes=MAX_BYTES)
