@@ -7,6 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.db import insert_into
+from core.errors import NotFound
 from core.ids import UserId, new_id
 from counseling import hours
 from counseling.entry import Entry, Licence, Practice
@@ -87,24 +89,28 @@ async def locked(db: AsyncSession, user: UserId) -> CounselorRow | None:
 
 
 async def begun(db: AsyncSession, user: UserId, now: datetime) -> CounselorRow:
-    """Give a row to be changed; a new one for somebody who has not begun."""
+    """Give a row to be changed; a new one for somebody who has not begun. Of two at once, one waits here."""
+    row = await locked(db, user)
+    if row is not None:
+        return row
+    made = CounselorRow(
+        user_id=user,
+        state=State.DRAFT.value,
+        submitted_at=None,
+        created_at=now,
+        changed_at=now,
+        warned_days=None,
+        hours=[],
+        away_from=None,
+        away_until=None,
+    )
+    put_licence(made, Licence())
+    put_practice(made, Practice())
+    values = {column.key: getattr(made, column.key) for column in CounselorRow.__table__.columns}
+    await db.execute(insert_into(db, CounselorRow).values(values).on_conflict_do_nothing())
     row = await locked(db, user)
     if row is None:
-        row = CounselorRow(
-            user_id=user,
-            state=State.DRAFT.value,
-            submitted_at=None,
-            created_at=now,
-            changed_at=now,
-            warned_days=None,
-            hours=[],
-            away_from=None,
-            away_until=None,
-        )
-        put_licence(row, Licence())
-        put_practice(row, Practice())
-        db.add(row)
-        await db.flush()
+        raise NotFound("There is no such person.")
     return row
 
 

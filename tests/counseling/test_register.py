@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from datetime import timedelta
 
@@ -187,3 +188,25 @@ async def test_an_erased_counselor_leaves_nothing_behind(desk: Desk) -> None:
         assert await register.find(db, user=ratna) is None
         assert await decisions.of(db, user=ratna) == []
         assert await desk.proofs.of(db, user=ratna) == []
+
+
+async def test_two_first_steps_at_once_make_one_entry(desk: Desk) -> None:
+    ratna = await desk.make(Role.COUNSELOR)
+
+    async def licence() -> None:
+        async with desk.database.sessions.begin() as db:
+            await register.change_licence(
+                db, desk.audit, user=ratna.id, licence=LICENCE, now=desk.clock.now()
+            )
+
+    async def practice() -> None:
+        async with desk.database.sessions.begin() as db:
+            await register.change_practice(
+                db, desk.audit, user=ratna.id, practice=PRACTICE, now=desk.clock.now()
+            )
+
+    await asyncio.gather(licence(), practice())
+    async with desk.database.sessions() as db:
+        entry = await register.find(db, user=ratna.id)
+    assert entry is not None
+    assert (entry.licence, entry.practice) == (LICENCE, PRACTICE)
