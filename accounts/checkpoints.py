@@ -183,7 +183,7 @@ def _add(path: Path, line: str) -> None:
 
 def _letter(line: str) -> str:
     return (
-        "Titik periksa audit. Simpanlah surel ini; jangan diubah.\n"
+        "Titik periksa audit. Simpanlah e-mail ini; jangan diubah.\n"
         "A checkpoint of the audit. Please keep this letter as it is.\n\n"
         f"{line}\n\n"
         "teduh audit verify --checkpoint FILE\n"
