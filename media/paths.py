@@ -71,8 +71,6 @@ class UdpPath(Path):
 
     def send_all(self, packets: list[memoryview]) -> int:
         """Send datagrams in order, those of one size in one system call; returns how many went out."""
-        if len(packets) == 1:
-            return int(self.send(packets[0]))
         sent = start = 0
         while start < len(packets):
             size, end = len(packets[start]), start + 1
@@ -81,7 +79,10 @@ class UdpPath(Path):
             # Only the last segment may be shorter than the others.
             if end < len(packets) and end - start < MAX_SEGMENTS and len(packets[end]) < size:
                 end += 1
-            sent += self._send_segments(packets[start:end], size)
+            if end - start == 1:
+                sent += self.send(packets[start])
+            else:
+                sent += self._send_segments(packets[start:end], size)
             start = end
         return sent
 
@@ -91,7 +92,7 @@ class UdpPath(Path):
         UDP generic segmentation offload (Linux 4.18, udp(7)); where the kernel or the path does
         not take it, they go one by one.
         """
-        if len(packets) > 1 and self.socket.segmentation:
+        if self.socket.segmentation:
             try:
                 control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", size))]
                 self.socket.raw.sendmsg(packets, control, 0, self.address)
