@@ -1,6 +1,6 @@
 """The baseline: a bare UDP forwarder in Python, without crypto, ICE or observation.
 
-The same event loop, the same non-blocking ``recvfrom_into`` of at most 256 datagrams for each wake-up,
+The same event loop, a non-blocking ``recvfrom_into`` of at most 256 datagrams for each wake-up,
 one table from source to destination, ``sendto``. Prints its port, takes ``{"routes": [[a, b], ...]}``
 (port numbers of pairs on 127.0.0.1) and answers every later line with its counter.
 """
