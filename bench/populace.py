@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ async def fill(database: Database, audit: Audit, *, clients: int = CLIENTS) -> P
 
 async def _put(database: Database, table: str, rows: Iterator[Row]) -> None:
     target = Base.metadata.tables[table]
-    while some := [row for row, _ in zip(rows, range(AT_ONCE), strict=False)]:
+    while some := list(itertools.islice(rows, AT_ONCE)):
         async with database.engine.begin() as connection:
             await connection.execute(insert(target), some)
 
