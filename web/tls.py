@@ -66,6 +66,14 @@ def make(names: Sequence[str], *, now: datetime) -> bytes:
     return private + certificate.public_bytes(Encoding.PEM)
 
 
+def ends_at(pem: bytes) -> datetime | None:
+    """Say when a certificate in PEM ends; None for what is none."""
+    try:
+        return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+    except ValueError:
+        return None
+
+
 def _name(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))

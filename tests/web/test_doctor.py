@@ -14,6 +14,7 @@ import pytest
 from core.addresses import Reach
 from tests.web.process import run
 from web.doctor import Facts, Level, examine
+from web.tls import FILE, make
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HEALTHY = Facts(
@@ -131,3 +132,13 @@ def test_a_policy_that_does_not_fit_stops_it_with_a_sentence(tmp_path: Path) -> 
     done = run(tmp_path, "doctor", MINORS_POLICY=str(tmp_path / "minors.toml"))
     assert done.returncode == 2
     assert "which means nothing here" in done.stderr
+
+
+def test_it_reads_when_its_own_certificate_ends(tmp_path: Path) -> None:
+    settings = {"TLS": "self-signed", "PUBLIC_URL": "https://10.0.0.7:8443", "HTTP_HOST": "0.0.0.0"}
+    run(tmp_path, "migrate")
+    (tmp_path / "var" / FILE).write_bytes(make(["10.0.0.7"], now=datetime.now(UTC)))
+    found = json.loads(run(tmp_path, "doctor", "--json", "--offline", **settings).stdout)
+    (said,) = [one for one in found if one["about"] == "tls"]
+    end = datetime.now(UTC) + timedelta(days=397)
+    assert said == {"about": "tls", "level": "fine", "text": f"The certificate holds until {end:%Y-%m-%d}."}

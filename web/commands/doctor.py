@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import aiohttp
-from cryptography import x509
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import checkpoints, passkeys, people, totp
@@ -184,8 +183,8 @@ def _certificate_file(config: Config) -> datetime | None:
     if config.tls is not None and config.tls.certificate is not None:
         path = config.tls.certificate
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-    except (OSError, ValueError):
+        return tls.ends_at(path.read_bytes())
+    except OSError:
         return None
 
 
@@ -196,7 +195,7 @@ async def _certificate_asked(config: Config) -> datetime | None:
     try:
         async with asyncio.timeout(ASK_WITHIN_S + 1):
             pem = await asyncio.to_thread(ssl.get_server_certificate, address, timeout=ASK_WITHIN_S)
-        return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc
+        return tls.ends_at(pem.encode())
     except (OSError, ValueError):
         return None
 
