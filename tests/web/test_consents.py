@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+from typing import Any
 
 import pikepdf
 import pytest
@@ -259,6 +260,19 @@ async def test_a_text_that_does_not_fit_is_kept_and_told(
     assert kept.splitlines()[0] in html.unescape(shown)
     async with services.database.sessions() as db:
         assert (await texts.current(db, kind=Kind.SERVICE)).number == 1
+
+
+async def test_the_same_texts_are_published_again_only_when_a_lawyer_read_them(client: Client) -> None:
+    await log_in(client, await make(client, Role.ADMIN))
+    same: dict[str, Any] = {}
+    for locale in LOCALES:
+        shipped = (texts.FIRST / f"service.{locale}.md").read_text(encoding="utf-8")
+        same[f"body_{locale}"] = shipped.partition("\n---\n")[2]
+    status, shown = await publish(client, **same)
+    assert (status, "Kedua teks sama dengan versi yang berlaku" in shown) == (422, True)
+    assert (await publish(client, **same, reviewed="y", again="no"))[0] == 303
+    listed = await read(client, "/admin/texts/service")
+    assert listed.index("Sudah dibaca ahli hukum") < listed.index("Belum dibaca ahli hukum")
 
 
 async def test_nothing_is_published_that_no_preview_showed(client: Client, services: Services) -> None:

@@ -54,9 +54,13 @@ class TextForm(PageForm):
         """Give what is said to be new, each in one line."""
         return {locale: " ".join(str(self[f"changes_{locale}"].data).split()) for locale in LOCALES}
 
-    def fits(self) -> bool:
-        """Whether all of it may be published; says at each field why not."""
+    def fits(self, current: Version) -> bool:
+        """Whether all of it may be published after ``current``; says at each field why not."""
         whole = self.validate()
+        before = {locale: current.text(locale).body for locale in LOCALES}
+        if self.bodies() == before and bool(self.reviewed.data) == current.reviewed:
+            self.say_wrong(Wrong("body_id", "admin_texts.same"))
+            whole = False
         for locale, body in self.bodies().items():
             fault = prose.fault(body, locale=locale)
             if fault is not None:
@@ -124,7 +128,7 @@ async def new(request: http.Request) -> http.Response:
     form = await sent(request, TextForm)
     current = await _current(request, kind)
     publish = (await request.post()).get("do") == "publish"
-    if not form.fits():
+    if not form.fits(current):
         return _show_new(request, form, current, status=422)
     bodies, digest = form.bodies(), _digest(form)
     if not publish or form.seen.data != digest:
