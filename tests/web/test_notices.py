@@ -13,12 +13,14 @@ from accounts import contacts, notices
 from accounts.roles import Role
 from core.settings import Smtp
 from tests.core.test_mail import Post, serve
+from tests.docs.conftest import ROOT
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeEngine, make_config
 from tests.web.people import log_in, make, send
 from web.app import make_app
 from web.pages.notices import letters
 from web.pages.site import SITE
+from web.render import make_renderer
 from web.services import SERVICES
 
 
@@ -100,3 +102,44 @@ async def test_one_letter_goes_out_and_says_nothing(
 async def test_staff_may_have_letters_too(client: Client) -> None:
     await log_in(client, await make(client, Role.ADMIN))
     assert (await send(client, "/me/email", {"email": "admin@example.org"}))[0] == 303
+
+
+def test_every_kind_that_is_posted_has_words_in_both_languages() -> None:
+    sources = [
+        path.read_text()
+        for floor in ("accounts", "counseling", "web")
+        for path in (ROOT / floor).rglob("*.py")
+    ]
+    kinds = {
+        kind
+        for source in sources
+        for call in re.findall(r"notices\.post(?:_all)?\((.*?)now=", source, re.DOTALL)
+        for kind in re.findall(r'kind="([a-z_]+)"', call)
+    }
+    assert {
+        "incident",
+        "duty",
+        "crisis_stale",
+        "complaint_new",
+        "complaint_late",
+        "complaint_answered",
+    } <= kinds
+    for texts in make_renderer().texts.values():
+        for kind in kinds:
+            assert f"notice.{kind}.title" in texts, kind
+            assert f"notice.{kind}.text" in texts, kind
+
+
+def test_every_tag_of_duties_has_words_in_both_languages() -> None:
+    parts = ("counseling/crisis", "counseling/complaints", "counseling/incidents", "counseling/minors")
+    files = [ROOT / f"{part}.py" for part in (*parts, "counseling/roster", "web/pages/notices")]
+    tags = {
+        tag
+        for file in files
+        for tag in re.findall(
+            r'"((?:crisis|complaint|incident|minor|roster|email):[a-z]+)"', file.read_text()
+        )
+    }
+    assert len(tags) >= 20
+    for texts in make_renderer().texts.values():
+        assert {f"audit.{tag.replace(':', '-')}" for tag in tags} - set(texts) == set()
