@@ -115,8 +115,9 @@ class Connection:
                 return Refusal()
 
     def hello_is_late(self, now_s: float) -> bool:
-        """Tell whether the first message did not come in time."""
-        return self.state is State.OPENED and now_s - self.opened_s >= HELLO_WITHIN_S
+        """Tell whether the first message did not come in time; how long it takes us is another matter."""
+        waits = self.state is State.OPENED and self._filled_s < 0
+        return waits and now_s - self.opened_s >= HELLO_WITHIN_S
 
     def spend(self, size_bytes: int, now_s: float) -> bool:
         """Take one message of this size from the budget; False when it is too much (4429)."""

@@ -136,6 +136,12 @@ def test_a_hello_is_late_after_five_seconds() -> None:
     assert not Connection(10.0, connection.State.SEATED).hello_is_late(60.0)
 
 
+def test_a_hello_that_came_is_not_late_however_long_the_database_takes() -> None:
+    machine = Connection(10.0)
+    assert machine.spend(200, 11.0)
+    assert not machine.hello_is_late(60.0)
+
+
 def test_the_budget_is_120_at_once_and_20_a_second() -> None:
     one = Connection(0.0)
     assert sum(one.spend(0, 1.0) for _ in range(200)) == 120
