@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
-from accounts import contacts, notices
+from accounts import contacts, notices, people
 from accounts.roles import Role
 from core.settings import Smtp
 from tests.core.test_mail import Post, serve
@@ -86,8 +87,14 @@ async def test_one_letter_goes_out_and_says_nothing(
         await contacts.keep_email(
             db, services.subjects, user=person.id, email="daun@example.org", now=services.now()
         )
+        leaving = await people.create_client(db, name="Kabut", language="id", adult=True, now=services.now())
+        await contacts.keep_email(
+            db, services.subjects, user=leaving.id, email="kabut@example.org", now=services.now()
+        )
+        await people.leave(db, user=leaving.id, at=services.now() + timedelta(hours=72))
         for kind in ("complaint_answered", "incident"):
-            await notices.post(db, user=person.id, kind=kind, places={"what": "Rahasia"}, now=services.now())
+            both = [person.id, leaving.id]
+            await notices.post_all(db, users=both, kind=kind, places={"what": "Rahasia"}, now=services.now())
     job = letters(client.app[SITE].renderer)
     await job(services)
     await job(services)

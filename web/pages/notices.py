@@ -153,12 +153,16 @@ def letters(renderer: Renderer) -> jobs.Job:
         async with services.database.sessions.begin() as db:
             users = await notices.owed_letters(db)
             addresses = await contacts.emails_of(db, services.subjects, users=users)
-            readers = {one.id: one.language for one in await people.find_all(db, users=users)}
+            found = await people.find_all(db, users=users)
+            readers = {
+                one.id: one.language for one in found if not one.is_leaving and one.disabled_at is None
+            }
             await notices.letters_gone(db, users=users)
-        for user, address in addresses.items():
-            language = readers[user]
+        for user, language in readers.items():
+            if user not in addresses:
+                continue
             subject, text = (renderer.text(language, f"letter.{part}") for part in ("subject", "text"))
-            await mail.send(address, subject, text)
+            await mail.send(addresses[user], subject, text)
         if addresses:
             logger.info("letters.sent", extra={"count": len(addresses)})
 
