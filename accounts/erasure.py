@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from accounts import grants, logins, people
@@ -34,6 +34,7 @@ from core.ids import UserId
 logger = logging.getLogger(__name__)
 
 WAIT: Final = timedelta(hours=72)
+LATE: Final = timedelta(hours=1)
 AT_ONCE: Final = 500
 
 
@@ -88,10 +89,14 @@ class Erasure:
             raise InvalidState("It is too late to take this back.")
         await self._audit.append(db, tag="erasure:cancel", actor=person.id, subject=person.id, now=now)
 
-    async def due(self, db: AsyncSession, *, now: datetime) -> list[UserId]:
-        """List those who are to be erased now, the longest due first."""
+    async def due(self, db: AsyncSession, *, now: datetime, skip: int = 0) -> list[UserId]:
+        """List those who are to be erased now, the longest due first; without the first ``skip``."""
         users = await db.scalars(
-            select(UserRow.id).where(UserRow.erase_at <= now).order_by(UserRow.erase_at).limit(AT_ONCE)
+            select(UserRow.id)
+            .where(UserRow.erase_at <= now)
+            .order_by(UserRow.erase_at, UserRow.id)
+            .offset(skip)
+            .limit(AT_ONCE)
         )
         return [UserId(user) for user in users]
 
@@ -141,6 +146,12 @@ class Erasure:
             )
         await self._audit.subjects.forget(db, subject=user)
         await db.execute(delete(UserRow).where(UserRow.id == user))
+
+
+async def overdue(db: AsyncSession, *, now: datetime) -> int:
+    """Count those who should have been erased an hour ago: the job each minute does not get it done."""
+    asked = select(func.count()).select_from(UserRow).where(UserRow.erase_at <= now - LATE)
+    return await db.scalar(asked) or 0
 
 
 async def settle(database: Database) -> None:

@@ -79,6 +79,8 @@ class Facts:
     officers: int
     officers_in_line: Sequence[str]
     late_complaints: int
+    late_erasures: int
+    """How many people should have been erased an hour ago."""
     staff_without_factor: Sequence[str]
     minors_policy: bool
     open_incidents: Sequence[tuple[str, timedelta | None]]
@@ -292,6 +294,18 @@ def minors(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def erasing(facts: Facts) -> Iterator[Finding]:
+    """Look at whether those who asked to be erased are."""
+    if facts.late_erasures:
+        yield _wrong(
+            "erasing",
+            f"{facts.late_erasures} {'person' if facts.late_erasures == 1 else 'people'} should have been "
+            "erased an hour ago: is teduh running? See erasure.failed in its log.",
+        )
+    else:
+        yield _fine("erasing", "Everybody who was to be erased is.")
+
+
 def incidents(facts: Facts) -> Iterator[Finding]:
     """Look at the clocks of open incidents."""
     for title, left in facts.open_incidents:
@@ -322,5 +336,6 @@ CHECKS: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
     crisis,
     complaints,
     minors,
+    erasing,
     incidents,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web as http
 
 from accounts import erasure, grants, logins, submissions, tries
+from core.ids import UserId
 from web.jobs import every
 from web.services import Services
 
@@ -27,19 +28,31 @@ def setup(app: http.Application) -> None:
 
 
 async def erase_due(services: Services) -> None:
-    """Erase everybody whose 72 hours are over, each by themselves; then take a checkpoint."""
-    async with services.database.sessions() as db:
-        due = await services.erasure.due(db, now=services.now())
-    erased = 0
-    try:
+    """Erase everybody whose 72 hours are over, each by themselves; then take a checkpoint.
+
+    Whoever cannot be erased keeps nobody else from it, is tried again the next minute, and the doctor tells.
+    """
+    now = services.now()
+    erased = failed = 0
+    while due := await _due(services, now, failed):
         for user in due:
-            async with services.database.sessions.begin() as db:
-                erased += await services.erasure.carry_out(db, user=user, now=services.now())
-    finally:
-        if erased:
-            logger.info("erasure.carried_out", extra={"count": erased})
-            await erasure.settle(services.database)
-            await take_checkpoint(services)
+            try:
+                async with services.database.sessions.begin() as db:
+                    erased += await services.erasure.carry_out(db, user=user, now=now)
+            except Exception:  # whatever it was, the others are erased
+                failed += 1
+                logger.exception("erasure.failed", extra={"user_id": user})
+    if failed:
+        logger.error("erasure.not_carried_out", extra={"count": failed})
+    if erased:
+        logger.info("erasure.carried_out", extra={"count": erased})
+        await erasure.settle(services.database)
+        await take_checkpoint(services)
+
+
+async def _due(services: Services, now: datetime, skip: int) -> list[UserId]:
+    async with services.database.sessions() as db:
+        return await services.erasure.due(db, now=now, skip=skip)
 
 
 async def checkpoint_due(services: Services) -> None:

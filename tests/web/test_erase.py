@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from pytest_aiohttp.plugin import AiohttpClient
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts import people
+from accounts import erasure, people
 from accounts.checkpoints import FILE, Signer, read_lines
 from accounts.people import Person
 from accounts.roles import Role
@@ -138,6 +141,35 @@ async def test_a_minute_after_the_72_hours_everything_is_gone(client: Client, cl
     async with client.get("/me/erase", allow_redirects=False) as answer:
         assert answer.status == 303, "the last login has ended too"
     assert (await verified(services)).problem is None
+
+
+async def test_who_cannot_be_erased_blocks_nobody_else(
+    client: Client, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "AT_ONCE", 1)
+    services = client.app[SERVICES]
+    stuck, free = await make(client), await make(client)
+    broken = True
+
+    async def fail(db: AsyncSession, *, user: UserId, now: datetime) -> None:  # as erasers are
+        if broken and user == stuck.id:
+            raise OSError("the file is on a disk that is gone")
+
+    services.erasure.register(fail)
+    for person in (stuck, free):
+        async with services.database.sessions.begin() as db:
+            await services.erasure.ask(db, person=person, login=None, now=clock.now())
+        clock.advance(1)
+    clock.advance(HOURS_72)
+    await erase_due(services)
+    assert await found(services, free.id) is None
+    assert await found(services, stuck.id) is not None
+    async with services.database.sessions() as db:
+        assert await erasure.overdue(db, now=clock.now()) == 0
+        assert await erasure.overdue(db, now=clock.now() + timedelta(hours=2)) == 1
+    broken = False
+    await erase_due(services)
+    assert await found(services, stuck.id) is None
 
 
 async def test_staff_have_no_such_page(client: Client) -> None:

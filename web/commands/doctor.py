@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts import checkpoints, passkeys, people, totp
+from accounts import checkpoints, erasure, passkeys, people, totp
 from accounts.people import Person
 from accounts.roles import Role
 from core.addresses import Reach, reach_of
@@ -142,6 +142,7 @@ async def _about_people(db: AsyncSession, config: Config, now: datetime) -> dict
         "texts_signed": await crisis.signoff(db, digest=clinical_digest(make_renderer())) is not None,
         "officers": sum(outside_the_line(one) for one in officers),
         "officers_in_line": [one.name for one in officers if not outside_the_line(one)],
+        "late_erasures": await erasure.overdue(db, now=now),
         "late_complaints": (await complaints.measure(db, now=now)).late,
         "staff_without_factor": [one.name for one in await _all_staff(db) if not await _has_factor(db, one)],
         "open_incidents": [
