@@ -77,6 +77,12 @@ def why_not(standing: Standing, credentials: Credentials, *, today: date) -> tup
     return tuple(found)
 
 
+def takes_minors(entry: Entry, credentials: Credentials) -> bool:
+    """Whether people under 18 may be sent here: the counselor offers it and today's credential allows it."""
+    kind = credentials.kind(entry.licence.kind)
+    return entry.practice.minors and kind is not None and kind.minors
+
+
 def has_card(reasons: tuple[Why, ...]) -> bool:
     """Whether clients may see the public card: also of somebody who is away or has no place just now."""
     return not set(reasons) - {Why.AWAY, Why.FULL}

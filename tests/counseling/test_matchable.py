@@ -19,7 +19,7 @@ from counseling.entry import (
     wrong_in,
 )
 from counseling.expiry import due_warning
-from counseling.matchable import Standing, Why, has_card, why_not
+from counseling.matchable import Standing, Why, has_card, takes_minors, why_not
 from counseling.verification import State
 from tests.counseling.conftest import LICENCE, PRACTICE, TODAY
 
@@ -179,3 +179,19 @@ def test_warnings_come_once_each_and_the_last_alone_after_a_gap(
 
 def test_what_never_ends_is_never_warned_of() -> None:
     assert due_warning(None, today=TODAY, warned=None) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "offered", "taken"),
+    [
+        ("psychologist", True, True),
+        ("psychologist", False, False),
+        ("trainee", True, False),
+        ("wizard", True, False),
+        ("", True, False),
+    ],
+)
+def test_minors_go_to_whose_credential_allows_it_today(kind: str, offered: bool, taken: bool) -> None:
+    practice = dataclasses.replace(PRACTICE, minors=offered)
+    entry = changed(licence={"kind": kind}, entry={"practice": practice}).entry
+    assert takes_minors(entry, CREDENTIALS) is taken

@@ -218,12 +218,22 @@ async def test_an_offer_that_does_not_fit_is_said_at_its_field(
 async def test_minors_are_for_those_whose_credential_allows_it(client: Client) -> None:
     ratna, _ = await prepared(client)
     await log_in(client, ratna)
+    offer = PRACTICE | {"minors": "y"}
+    status, page = await send(client, "/counselor/register/practice", offer)
+    assert (status, 'id="minors-wrong"' in page) == (422, True), "no kind is chosen yet"
+    way = "/counselor/register/licence?kind=psychologist"
+    assert (await send(client, "/counselor/register/licence", LICENCE, page=way))[0] == 303
+    assert (await send(client, "/counselor/register/practice", offer))[0] == 303
     trainee = {**LICENCE, "kind": "trainee"}
     status, to = await send(
         client, "/counselor/register/licence", trainee, page="/counselor/register/licence?kind=trainee"
     )
     assert status == 303, to
-    status, page = await send(client, "/counselor/register/practice", PRACTICE | {"minors": "y"})
+    async with client.get("/counselor/register/practice") as answer:
+        found = re.search(r'<input[^>]*name="minors"[^>]*>', await answer.text())
+    assert found is not None
+    assert "checked" not in found[0], "what was offered before does not outlive the credential"
+    status, page = await send(client, "/counselor/register/practice", offer)
     assert (status, 'id="minors-wrong"' in page) == (422, True)
 
 

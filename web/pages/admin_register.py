@@ -16,7 +16,7 @@ from counseling import decisions, queue, register, supervision
 from counseling.decisions import Overtaken
 from counseling.entry import Entry
 from counseling.hours import DAYS, write_day
-from counseling.matchable import has_card, why_not
+from counseling.matchable import has_card, takes_minors, why_not
 from counseling.proofs import Proof
 from counseling.queue import View
 from counseling.standings import standings
@@ -133,6 +133,7 @@ async def _entry(request: http.Request, *, status: int = 200, **forms: PageForm)
         standing=standing,
         why=why,
         card=has_card(why),
+        minors=takes_minors(entry, ours.credentials),
         grant=grant,
         above=above,
         names=names,

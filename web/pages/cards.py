@@ -9,7 +9,7 @@ from core.errors import NotFound
 from core.ids import UserId, is_id
 from counseling import register
 from counseling.hours import DAYS, write_day
-from counseling.matchable import Why, has_card, why_not
+from counseling.matchable import Why, has_card, takes_minors, why_not
 from counseling.standings import standings
 from web.gate import add
 from web.pages.site import SITE, language_of
@@ -36,6 +36,7 @@ async def card(request: http.Request) -> http.Response:
         "register/card.html",
         entry=entry,
         kind=kind,
+        minors=takes_minors(entry, ours.credentials),
         topics=ours.topics(entry.practice.topics, language),
         tongues=ours.languages(entry.practice.languages, language),
         hours=[(number, write_day(entry.hours, number)) for number in DAYS],

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.roles import Permission
 from counseling import decisions, register
-from counseling.matchable import Why, has_card, why_not
+from counseling.matchable import Why, has_card, takes_minors, why_not
 from counseling.register import Unfinished
 from counseling.standings import standings
 from counseling.verification import Event, State
@@ -140,10 +140,13 @@ async def keep_licence(request: http.Request) -> http.StreamResponse:
 
 async def practice(request: http.Request) -> http.Response:
     """Answer `GET /counselor/register/practice`."""
-    services = request.app[SERVICES]
+    services, ours = request.app[SERVICES], request.app[REGISTER]
     async with services.database.sessions() as db:
         entry = await register.own(db, user=person_of(request).id, now=services.now())
-    start = asdict(entry.practice) | {"recusals": "\n".join(entry.practice.recusals)}
+    start = asdict(entry.practice) | {
+        "recusals": "\n".join(entry.practice.recusals),
+        "minors": takes_minors(entry, ours.credentials),
+    }
     return _practice(request, blank(request, PracticeForm, **start))
 
 
@@ -168,7 +171,7 @@ async def keep_practice(request: http.Request) -> http.Response:
     async with services.database.sessions() as db:
         entry = await register.own(db, user=user, now=now)
     kind = ours.credentials.kind(entry.licence.kind)
-    if not form.fits(ours.marks, may_minors=kind is None or kind.minors):
+    if not form.fits(ours.marks, kind):
         return _practice(request, form, status=422)
 
     async def act(db: AsyncSession) -> str:

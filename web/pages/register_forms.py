@@ -10,7 +10,7 @@ from typing import Any, Final
 from wtforms import BooleanField, DateField, Field, HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from counseling.credentials import Credentials, Verified
+from counseling.credentials import Credentials, Kind, Verified
 from counseling.decisions import MAX_NOTE_CHARS, MIN_NOTE_CHARS
 from counseling.entry import (
     MAX_ABOUT_CHARS,
@@ -154,8 +154,8 @@ class PracticeForm(PageForm):
             recusals=tuple(line for line in (self.recusals.data or "").splitlines() if line),
         )
 
-    def fits(self, marks: Marks, *, may_minors: bool) -> bool:
-        """Whether all of it fits."""
+    def fits(self, marks: Marks, kind: Kind | None) -> bool:
+        """Whether all of it fits, for a counselor of this kind; None before one was chosen."""
         self.validate()
         for field, known in (
             (self.languages, tuple(marks.languages)),
@@ -170,8 +170,8 @@ class PracticeForm(PageForm):
         recusals = self.practice.recusals
         if len(recusals) > MAX_RECUSALS or any(len(one) > MAX_RECUSAL_CHARS for one in recusals):
             say(self.recusals, "register.wrong_recusals")
-        if self.minors.data and not may_minors:
-            say(self.minors, "register.wrong_minors")
+        if self.minors.data and (kind is None or not kind.minors):
+            say(self.minors, "register.wrong_minors" if kind else "register.minors_no_kind")
         return not self.wrong
 
 
