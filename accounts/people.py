@@ -189,6 +189,19 @@ async def under_18(db: AsyncSession, *, name: str = "", limit: int = 50) -> list
     return await find_all(db, users=[UserId(user) for user in users])
 
 
+async def hold(db: AsyncSession, *, users: Iterable[UserId]) -> None:
+    """Have these people to oneself until the commit: of two who would change them at once, one waits here.
+
+    On SQLite whoever has written anything has everything to themselves.
+    """
+    await db.execute(
+        select(UserRow.id)
+        .where(UserRow.id.in_(set(users)))
+        .order_by(UserRow.id)
+        .with_for_update(key_share=True)
+    )
+
+
 async def rename(db: AsyncSession, *, user: UserId, name: str) -> None:
     """Give a person another name."""
     await _change(db, user, name=name)

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts import logins
+from accounts import logins, people
 from accounts.logins import Login, Stage
 from accounts.people import Person
 from accounts.roles import Permission
@@ -18,6 +18,8 @@ from web.pages import factors
 from web.pages.factors import AppForm, NewPasskeyForm
 from web.pages.navigation import home_of
 from web.pages.site import SITE
+from web.pages.staff_login import has_factor
+from web.services import SERVICES
 
 PURPOSE: Final = "enrol"
 
@@ -27,6 +29,8 @@ async def offer(request: http.Request) -> http.Response:
     found = _pending(request)
     if isinstance(found, http.Response):
         return found
+    async with request.app[SERVICES].database.sessions() as db:
+        await _refuse_second(db, found[0])
     return await _show(request, *found, blank(request, AppForm))
 
 
@@ -71,12 +75,18 @@ async def take_passkey(request: http.Request) -> http.Response:
 async def _finish(
     request: http.Request, form: PageForm, person: Person, login: Login, keep: entering.Act
 ) -> http.Response:
-    """Keep the factor and ten backup codes, complete the login, and show the codes this once."""
+    """Keep the factor and ten backup codes, complete the login, and show the codes this once.
+
+    All other logins end: one of them may be of somebody who knows the password and no more.
+    """
     token = entering.token_for(request, form, PURPOSE)
 
     async def act(db: AsyncSession) -> str:
+        await people.hold(db, users=[person.id])
+        await _refuse_second(db, person)
         await keep(db)
         await factors.keep_backup_codes(request, db, person.id, form)
+        await logins.end_all(db, user=person.id, but=login.id)
         await logins.advance(db, login=login.id, stage=Stage.FULL, token=token)
         await entering.tell(request, db, person=person, login=login)
         return home_of(person)
@@ -111,6 +121,12 @@ async def _show(
         options=await factors.passkey_offer(request, person, login.id),
         trouble=trouble,
     )
+
+
+async def _refuse_second(db: AsyncSession, person: Person) -> None:
+    """Send away whoever has a factor by now: nobody replaces it with a password alone."""
+    if await has_factor(db, person.id):
+        raise http.HTTPSeeOther("/staff/login")
 
 
 def _pending(request: http.Request) -> tuple[Person, Login] | http.Response:
