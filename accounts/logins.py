@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -149,6 +150,29 @@ async def end(db: AsyncSession, *, user: UserId, login: str) -> None:
 async def end_all(db: AsyncSession, *, user: UserId, but: str | None = None) -> None:
     """End all of a person's logins, perhaps but one."""
     await db.execute(delete(LoginRow).where(LoginRow.user_id == user, LoginRow.id != (but or "")))
+
+
+async def keep_alive(db: AsyncSession, *, ids: Collection[str], now: datetime) -> set[str]:
+    """Say which of these logins hold, and note a sign of life of each, at most once a minute.
+
+    For logins that are in use without a request: a call goes on for an hour.
+    """
+    if not ids:
+        return set()
+    rows = await db.scalars(
+        select(LoginRow).where(
+            LoginRow.id.in_(ids),
+            LoginRow.stage == Stage.FULL.value,
+            LoginRow.idle_until > now,
+            LoginRow.expires_at > now,
+        )
+    )
+    alive = set()
+    for row in rows.all():
+        alive.add(row.id)
+        if now - row.seen_at >= SEEN_EVERY:
+            row.idle_until, row.seen_at = now + (row.idle_until - row.seen_at), now
+    return alive
 
 
 async def prune(db: AsyncSession, *, now: datetime) -> None:

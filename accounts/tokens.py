@@ -35,12 +35,17 @@ MAX_TOKEN_CHARS = 4096
 
 @dataclass(frozen=True, slots=True)
 class PlaceClaims:
-    """What a place token says: it opens this one place and nothing else."""
+    """What a place token says: it opens this one place and nothing else.
+
+    ``login`` is the login that a cookie was given for, and without which it opens nothing; None for
+    one that a join code gave.
+    """
 
     participant: ParticipantId
     session: SessionId
     role: str
     expires: datetime
+    login: str | None = None
 
 
 class Tokens:
@@ -88,9 +93,16 @@ class Tokens:
         return _place(_decode(token, self._place, audience=PLACE_AUDIENCE, typ=PLACE_AUDIENCE, now=now))
 
     def issue_cookie(
-        self, *, participant: ParticipantId, session: SessionId, role: str, now: datetime, expires: datetime
+        self,
+        *,
+        participant: ParticipantId,
+        session: SessionId,
+        role: str,
+        now: datetime,
+        expires: datetime,
+        login: str | None = None,
     ) -> str:
-        """Make the value of the cookie that keeps one place for one browser."""
+        """Make the value of the cookie that keeps one place for one browser, or for one login of it."""
         return _encode(
             self._cookie,
             COOKIE_AUDIENCE,
@@ -99,6 +111,7 @@ class Tokens:
             role=role,
             now=now,
             expires=expires,
+            login=login,
         )
 
     def read_cookie(self, value: str, *, now: datetime) -> PlaceClaims:
@@ -168,6 +181,7 @@ def _encode(
     role: str,
     now: datetime,
     expires: datetime,
+    login: str | None = None,
 ) -> str:
     claims = {
         "aud": audience,
@@ -178,6 +192,8 @@ def _encode(
         "iat": int(now.timestamp()),
         "exp": int(expires.timestamp()),
     }
+    if login is not None:
+        claims["login"] = login
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"typ": audience})
 
 
@@ -225,4 +241,7 @@ def _place(claims: Mapping[str, Any]) -> PlaceClaims:
     if len(texts) != len(values):
         raise Unauthenticated("The token does not hold.")
     participant, session, role = texts
-    return PlaceClaims(ParticipantId(participant), SessionId(session), role, _time(claims, "exp"))
+    login = claims.get("login")
+    if login is not None and not isinstance(login, str):
+        raise Unauthenticated("The token does not hold.")
+    return PlaceClaims(ParticipantId(participant), SessionId(session), role, _time(claims, "exp"), login)

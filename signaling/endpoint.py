@@ -9,13 +9,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import WSMessage, WSMsgType
 from aiohttp import web as http
 
-from core.errors import TeduhError
-from core.ids import ParticipantId, UserId
 from signaling.device import describe
 from signaling.hub import Hub
 from signaling.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, CloseCode
 from signaling.unseated import Unseated
-from signaling.wire import Wire
+from signaling.wire import Comer, Wire
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +23,14 @@ CLOSE_TIMEOUT_S = 1.0
 # is too large, but not by much, is therefore read, and closed with a whole handshake.
 READ_BYTES = 8 * MAX_FRAME_BYTES
 
-PlaceFromUpgrade = Callable[[http.Request], ParticipantId | None]
+ComerOf = Callable[[http.Request], Comer]
 Handler = Callable[[http.Request], Awaitable[http.StreamResponse]]
 
 
 def signal_handler(
     hub: Hub,
     *,
-    place_from_upgrade: PlaceFromUpgrade,
-    user_of: Callable[[http.Request], UserId | None],
+    comer_of: ComerOf,
     origin_allowed: Callable[[str], bool],
     address_of: Callable[[http.Request], str],
 ) -> Handler:
@@ -41,8 +38,8 @@ def signal_handler(
 
     ``origin_allowed`` says whether pages of an origin may open it: PUBLIC_URL's and the embedders'.
 
-    ``place_from_upgrade`` reads the place's cookie and its ticket (the ``teduh.ticket.`` entry of
-    the subprotocols) and returns None when they do not both hold. ``user_of`` says who is logged in.
+    ``comer_of`` reads the place's cookie and its ticket (the ``teduh.ticket.`` entry of the
+    subprotocols), which count together or not at all, and says who is logged in.
 
     ``address_of`` says who asks, as far as sockets without a seat are counted by it.
     """
@@ -64,8 +61,7 @@ def signal_handler(
             socket,
             cut=lambda: _cut(request),
             device=describe(request.headers.get("User-Agent", "")),
-            cookie_place=_cookie_place(request, place_from_upgrade),
-            user=user_of(request),
+            comer=comer_of(request),
             now_s=hub.clock.monotonic(),
         )
         address = address_of(request)
@@ -98,13 +94,6 @@ def _refuse(request: http.Request, hub: Hub, origin_allowed: Callable[[str], boo
     if hub.is_closing:
         return http.Response(status=503, headers={"Retry-After": "1"}, text="The server restarts.\n")
     return None
-
-
-def _cookie_place(request: http.Request, place_from_upgrade: PlaceFromUpgrade) -> ParticipantId | None:
-    try:
-        return place_from_upgrade(request)
-    except TeduhError:
-        return None
 
 
 def _cut(request: http.Request) -> None:

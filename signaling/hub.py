@@ -324,6 +324,22 @@ class Hub:
 
     # --- for the rest of the program
 
+    def logins(self) -> set[str]:
+        """Name the logins that somebody sits here by."""
+        open_ones = [wire for wire in self._carrier.wires.values() if wire.is_open]
+        return {wire.comer.login for wire in open_ones if wire.comer.login is not None}
+
+    def log_out(self, login: str) -> None:
+        """Take out whoever sits here by a login that has ended: the connection closes with 4401."""
+        for wire in list(self._carrier.wires.values()):
+            if wire.comer.login != login or not wire.is_open:
+                continue
+            self._close(wire, CloseCode.UNAUTHENTICATED)
+            live = self._lives.get(wire.session)
+            place = None if live is None or wire.participant is None else live.call.place(wire.participant)
+            if live is not None and place is not None and place.is_kept:
+                self.apply(live, ev.Leaves(place.id))
+
     def leave_quickly(self, participant: ParticipantId) -> None:
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""
         live = self._lives.of(participant)

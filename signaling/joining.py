@@ -95,9 +95,9 @@ class SignalingSettings:
 def claim(hello: Hello, wire: Wire, *, tokens: PlaceTokens, now: datetime) -> Claim:
     """Say whose place is asked for. Raises ``TurnedAway`` without a token or cookie that holds."""
     if hello.token is None:
-        if wire.cookie_place is None:
+        if wire.comer.place is None:
             raise TurnedAway(CloseCode.UNAUTHENTICATED)
-        return Claim(wire.cookie_place)
+        return Claim(wire.comer.place)
     try:
         claims = tokens.read_place(hello.token, now=now)
     except Unauthenticated as error:
@@ -142,7 +142,7 @@ def join_event(claim: Claim, hello: Hello, live: Live, wire: Wire) -> Join:
         key=key,
         shown=shown,
         resume_seq=resume_seq,
-        own=place is not None and wire.user is not None and wire.user == place.user,
+        own=place is not None and place.user is not None and wire.comer.user == place.user,
     )
 
 

@@ -27,6 +27,18 @@ CUT_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Comer:
+    """What an upgrade shows beside its first message: a place by cookie and ticket, and who is logged in.
+
+    ``login`` is the login that the place's cookie was given for: when it ends, so does the connection.
+    """
+
+    place: ParticipantId | None = None
+    user: UserId | None = None
+    login: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Ping:
     """A ping frame to be sent."""
 
@@ -59,15 +71,13 @@ class Wire:
         *,
         cut: Callable[[], None],
         device: str,
-        cookie_place: ParticipantId | None,
-        user: UserId | None,
+        comer: Comer,
         now_s: float,
     ) -> None:
         self.id = number
         self.machine = Connection(opened_s=now_s)
         self.device = device
-        self.cookie_place = cookie_place
-        self.user = user
+        self.comer = comer
         self.session: SessionId | None = None
         self.participant: ParticipantId | None = None
         self.last_beat_s = now_s

@@ -29,7 +29,7 @@ from core.keyfile import make_data_dir, master_key
 from core.mail import Mail
 from counseling.minors import read_policy
 from migrations.run import upgrade
-from web import api, duties, health, jobs, metrics, pages, place, security, upkeep
+from web import api, duties, health, jobs, metrics, pages, place, security, sitting, upkeep
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.client import own_origins
@@ -85,7 +85,7 @@ def make_app(
     )
     security.setup(app, config)
     duties.setup(app, master=master)
-    for part in (api, place, health, metrics, pages, upkeep):
+    for part in (api, place, health, metrics, pages, upkeep, sitting):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
     if open_doors := unguarded(app):

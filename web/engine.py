@@ -20,8 +20,7 @@ from signaling.hub import Hub
 from signaling.joining import SignalingSettings
 from signaling.server_messages import IceServer
 from web.client import client_address, own_origins
-from web.gate import user_of
-from web.place import read_place
+from web.place import comer_of
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +74,7 @@ class LiveEngine:
         origins = own_origins(config) | config.embedders
         self.signal = signal_handler(
             self.calls,
-            place_from_upgrade=read_place,
-            user_of=user_of,
+            comer_of=comer_of,
             origin_allowed=origins.__contains__,
             address_of=lambda request: client_address(request, config),
         )

@@ -13,14 +13,17 @@ from aiohttp import web as http
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from accounts.logins import Login
 from accounts.roles import Permission
+from accounts.tokens import PlaceClaims
 from core.errors import NotFound, Unauthenticated
 from core.ids import ParticipantId
 from signaling import directory
 from signaling.directory import ParticipantRecord, Role, SessionRecord, SessionState
+from signaling.wire import Comer
 from web.bodies import read_body
 from web.client import client_address
-from web.gate import add, visitor_of
+from web.gate import Visitor, add, user_of, visitor_of
 from web.services import SERVICES, Services
 
 TICKET_PREFIX = "teduh.ticket."
@@ -78,36 +81,36 @@ async def ticket(request: http.Request) -> http.Response:
     services = request.app[SERVICES]
     participant = ParticipantId(request.match_info["participant"])
     cookie = request.cookies.get(cookie_name(participant), "")
-    person = visitor_of(request).person
-    holds = _holds(services, cookie, participant)
-    if not holds and person is None:
-        raise Unauthenticated("This browser has no such place.")
+    visitor = visitor_of(request)
+    try:
+        _read(request, cookie, participant)
+        holds = True
+    except Unauthenticated:
+        holds = False
+        if _is_leaving(visitor):
+            raise
     async with services.database.sessions() as db:
         session, place = await _place(db, participant)
     if holds:
         return _answer(services, session, place, cookie)
-    if person is None or place.user != person.id or session.state is SessionState.ENDED:
+    if visitor.person is None or place.user != visitor.person.id or session.state is SessionState.ENDED:
         raise Unauthenticated("This browser has no such place.")
-    cookie = _cookie(services, session, place)
+    cookie = _cookie(services, session, place, login=visitor.login)
     response = _answer(services, session, place, cookie)
     _give(request, response, session, place, cookie, lasting=False)
     return response
 
 
-def _holds(services: Services, cookie: str, participant: ParticipantId) -> bool:
-    try:
-        return services.tokens.read_cookie(cookie, now=services.now()).participant == participant
-    except Unauthenticated:
-        return False
-
-
-def _cookie(services: Services, session: SessionRecord, place: ParticipantRecord) -> str:
+def _cookie(
+    services: Services, session: SessionRecord, place: ParticipantRecord, *, login: Login | None = None
+) -> str:
     return services.tokens.issue_cookie(
         participant=place.id,
         session=session.id,
         role=place.role.value,
         now=services.now(),
         expires=session.places_until,
+        login=None if login is None else login.id,
     )
 
 
@@ -142,24 +145,53 @@ def _give(
         response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=services.config.secure)
 
 
-def read_place(request: http.Request) -> ParticipantId | None:
-    """Say whose place a WebSocket upgrade may enter by cookie and ticket; None when by neither.
+def comer_of(request: http.Request) -> Comer:
+    """Say who comes with a WebSocket upgrade: whose place, by cookie and ticket, and by which login.
 
     The ticket is the subprotocol ``teduh.ticket.…`` and names the cookie that it goes with.
     """
     services = request.app[SERVICES]
+    user = user_of(request)
     offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
     sent = [one.strip()[len(TICKET_PREFIX) :] for one in offered if one.strip().startswith(TICKET_PREFIX)]
     if len(sent) != 1:
-        return None
+        return Comer(user=user)
     try:
         participant = services.tokens.ticket_participant(sent[0])
         cookie = request.cookies.get(cookie_name(participant), "")
         services.tokens.read_ticket(sent[0], cookie=cookie, now=services.now())
-        claims = services.tokens.read_cookie(cookie, now=services.now())
+        claims = _read(request, cookie, participant)
     except Unauthenticated:
-        return None
-    return participant if claims.participant == participant else None
+        return Comer(user=user)
+    return Comer(participant, user, claims.login)
+
+
+def _read(request: http.Request, cookie: str, participant: ParticipantId) -> PlaceClaims:
+    """Read a place's cookie. One that a login was given holds only with this login.
+
+    Raises ``Unauthenticated``.
+    """
+    services = request.app[SERVICES]
+    claims = services.tokens.read_cookie(cookie, now=services.now())
+    visitor = visitor_of(request)
+    by_login = claims.login is None or (
+        visitor.login is not None and visitor.login.id == claims.login and not _is_leaving(visitor)
+    )
+    if claims.participant != participant or not by_login:
+        raise Unauthenticated("This browser has no such place.")
+    return claims
+
+
+def _is_leaving(visitor: Visitor) -> bool:
+    return visitor.person is None or visitor.person.is_leaving
+
+
+def drop_places(request: http.Request, response: http.StreamResponse) -> None:
+    """Take the cookies of all places from this browser."""
+    secure = request.app[SERVICES].config.secure
+    for name in request.cookies:
+        if name.startswith(COOKIE_PREFIX):
+            response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=secure)
 
 
 def clients_places(request: http.Request) -> list[ParticipantId]:

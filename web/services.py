@@ -40,6 +40,14 @@ class Calls(Protocol):
         """End a session for both sides. Raises ``InvalidState`` when it has ended already."""
         ...
 
+    def logins(self) -> set[str]:
+        """Name the logins that somebody sits in a call by."""
+        ...
+
+    def log_out(self, login: str) -> None:
+        """Take out whoever sits in a call by a login that has ended."""
+        ...
+
     def leave_quickly(self, participant: ParticipantId) -> None:
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""
         ...

@@ -27,6 +27,7 @@ from signaling.directory import NewParticipant, Recording, Role, SessionRecord
 from signaling.endpoint import PATH, signal_handler
 from signaling.hub import Hub
 from signaling.joining import SignalingSettings
+from signaling.wire import Comer
 from tests.signaling.relay import FakeRelay
 
 CODECS = ["audio/opus", "video/VP8"]
@@ -143,6 +144,7 @@ class House:
     client: TestClient[http.Request, http.Application]
     cookie_place: list[ParticipantId | None]
     login: list[UserId | None]
+    login_id: list[str | None]
     persons: list[Person] = field(default_factory=list)
 
     async def session(self, mode: Mode = Mode.VIDEO, **options: Any) -> SessionRecord:
@@ -245,13 +247,13 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
         relay.on_event = hub.on_media_event
         cookie_place: list[ParticipantId | None] = [None]
         login: list[UserId | None] = [None]
+        login_id: list[str | None] = [None]
         app = http.Application()
         app.router.add_get(
             PATH,
             signal_handler(
                 hub,
-                place_from_upgrade=lambda _request: cookie_place[0],
-                user_of=lambda _request: login[0],
+                comer_of=lambda _request: Comer(cookie_place[0], login[0], login_id[0]),
                 origin_allowed=lambda origin: origin == ORIGIN,
                 address_of=lambda request: request.headers.get("X-Address", "a"),
             ),
@@ -259,7 +261,7 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
         client = TestClient(TestServer(app))
         await client.start_server()
         await hub.start()
-        house = House(hub, relay, database, clock, tokens, client, cookie_place, login)
+        house = House(hub, relay, database, clock, tokens, client, cookie_place, login, login_id)
         made.append(house)
         return house
 

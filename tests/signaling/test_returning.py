@@ -217,3 +217,18 @@ async def test_a_dropped_line_is_no_quick_exit(house: House) -> None:
     client, counselor = await house.pair(session)
     await client.ask("leave")
     assert "quickly" not in await counselor.get("peer", state="left")
+
+
+async def test_whoever_sits_here_by_a_login_that_ended_has_to_go(house: House) -> None:
+    user = await house.account()
+    session = await house.session(user=user)
+    house.cookie_place[0], house.login[0], house.login_id[0] = session.participants[0].id, user, "l_one"
+    client = await house.join(session, 0, token=None)
+    house.cookie_place[0], house.login[0], house.login_id[0] = None, None, None
+    counselor = await house.join(session, 1)
+    assert house.hub.logins() == {"l_one"}
+    house.hub.log_out("l_other")
+    house.hub.log_out("l_one")
+    assert await client.closed() == 4401
+    await counselor.get("peer", state="left")
+    assert house.hub.logins() == set()

@@ -24,7 +24,7 @@ from signaling import directory, records
 from signaling.directory import SessionState
 from tests.fakes import FakeClock
 from web.app import make_app
-from web.place import read_place
+from web.place import comer_of
 from web.services import SERVICES, Services
 
 Client = TestClient[http.Request, http.Application]
@@ -39,6 +39,8 @@ class FakeCalls:
     clock: Clock
     live: dict[SessionId, dict[ParticipantId, str]] = field(default_factory=dict)
     left_quickly: list[ParticipantId] = field(default_factory=list)
+    sits_by: list[str] = field(default_factory=list)
+    logged_out: list[str] = field(default_factory=list)
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         async with self.database.sessions.begin() as db:
@@ -46,6 +48,13 @@ class FakeCalls:
             if session is None or session.state is SessionState.ENDED:
                 raise InvalidState("The session has ended already.")
             await records.write(db, [records.ended(session_id, reason=reason, now=self.clock.now())])
+
+    def logins(self) -> set[str]:
+        return set(self.sits_by)
+
+    def log_out(self, login: str) -> None:
+        self.sits_by.remove(login)
+        self.logged_out.append(login)
 
     def leave_quickly(self, participant: ParticipantId) -> None:
         self.left_quickly.append(participant)
@@ -77,7 +86,7 @@ class FakeEngine:
 
     async def signal(self, request: http.Request) -> http.StreamResponse:
         """Say whose place the upgrade may enter."""
-        return http.json_response({"place": read_place(request)})
+        return http.json_response({"place": comer_of(request).place})
 
     async def start(self) -> None:
         self.story.append("start")

@@ -103,6 +103,22 @@ async def test_the_quick_exit_ends_the_login_and_has_the_browser_forget(client: 
         assert answer.status == 303, "the login is over on the server too"
 
 
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Purpose": "prefetch"}])
+async def test_a_link_elsewhere_or_a_page_fetched_ahead_logs_nobody_out(
+    client: Client, headers: dict[str, str]
+) -> None:
+    await log_in(client, await make(client))
+    async with client.get("/exit", headers=headers, allow_redirects=False) as answer:
+        assert answer.status == 303
+        assert "Clear-Site-Data" not in answer.headers
+        assert "Set-Cookie" not in answer.headers
+    async with client.head("/exit", allow_redirects=False) as answer:
+        assert answer.status == 303
+        assert "Set-Cookie" not in answer.headers
+    async with client.get("/home", allow_redirects=False) as answer:
+        assert answer.status == 200
+
+
 async def test_a_route_that_slipped_in_is_found() -> None:
     async def open_door(_request: http.Request) -> http.Response:
         return http.Response(text="open")

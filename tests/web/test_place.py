@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from accounts import logins
 from accounts.people import Person
 from accounts.roles import Role as AccountRole
 from core.ids import ParticipantId
@@ -13,6 +14,7 @@ from signaling.directory import NewParticipant, Recording, Role
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeCalls, Program
 from tests.web.people import log_in, log_out, make
+from web import sitting
 from web.services import SERVICES, Services
 
 ORIGIN = "http://localhost:8080"
@@ -216,6 +218,41 @@ async def test_ones_own_login_opens_ones_place(client: Client) -> None:
         given = await answer.json()
     assert given["participant"] == place
     assert await upgrade(client, given["ticket"]) == place
+
+
+async def test_a_place_by_login_ends_with_the_login(client: Client, services: Services) -> None:
+    person = await make(client)
+    token = await log_in(client, person, own_phone=False)
+    place = await own_place(client, person)
+    async with client.post(f"/api/v1/place/{place}/ticket") as answer:
+        given = await answer.json()
+    assert await upgrade(client, given["ticket"]) == place
+    async with services.database.sessions.begin() as db:
+        await logins.end_all(db, user=person.id)
+    assert await upgrade(client, given["ticket"]) is None
+    async with client.post(f"/api/v1/place/{place}/ticket") as answer:
+        assert answer.status == 401
+    assert token
+
+
+async def test_a_call_keeps_its_login_awake_and_goes_when_it_ends(
+    client: Client, services: Services, clock: FakeClock
+) -> None:
+    calls = services.calls
+    assert isinstance(calls, FakeCalls)
+    person = await make(client)
+    await log_in(client, person, own_phone=False)
+    async with services.database.sessions() as db:
+        [login] = await logins.of(db, user=person.id, now=clock.now())
+    calls.sits_by = [login.id]
+    for _ in range(6):
+        clock.advance(10 * 60)
+        await sitting.look(services)
+    assert calls.logged_out == [], "an hour's call on a shared phone, without a request"
+    async with services.database.sessions.begin() as db:
+        await logins.end(db, user=person.id, login=login.id)
+    await sitting.look(services)
+    assert calls.logged_out == [login.id]
 
 
 async def test_nobody_elses_login_does(client: Client) -> None:

@@ -16,6 +16,7 @@ from web import entering
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, login_of, person_of
 from web.pages.site import SITE, language_of
+from web.place import drop_places
 from web.services import SERVICES
 
 FEWEST_CHARS = 2
@@ -90,6 +91,7 @@ async def log_out(request: http.Request) -> http.Response:
 
     response = await do_once(request, form, act)
     entering.drop_cookie(request, response)
+    drop_places(request, response)
     return response
 
 

@@ -19,10 +19,18 @@ FORGET = {"Clear-Site-Data": '"cache", "cookies", "storage"', "Cache-Control": "
 
 
 async def leave(request: http.Request) -> http.Response:
-    """Answer `GET /exit`: end the login and lead away."""
+    """Answer `GET /exit`: end the login and lead away.
+
+    A link on another site ends nothing, nor does a browser that fetches pages ahead.
+    """
+    away = http.Response(status=303, headers={"Location": request.app[SERVICES].config.quick_exit_url})
+    fetched_ahead = "prefetch" in request.headers.get("Sec-Purpose", "")
+    from_elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    if request.method == "HEAD" or fetched_ahead or from_elsewhere:
+        return away
     await _end(request)
-    headers = {**FORGET, "Location": request.app[SERVICES].config.quick_exit_url}
-    return _forgetting(request, http.Response(status=303, headers=headers))
+    away.headers.update(FORGET)
+    return _forgetting(request, away)
 
 
 async def left(request: http.Request) -> http.Response:

@@ -26,7 +26,9 @@ async def choose(request: http.Request) -> http.StreamResponse:
     if language not in LANGUAGES:
         raise http.HTTPNotFound
     person = visitor_of(request).person
-    if person is not None and person.language != language:
+    # A link of another site may change what this browser shows, not what is kept of the person.
+    ours = request.method == "GET" and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    if ours and person is not None and person.language != language:
         services = request.app[SERVICES]
         async with services.database.sessions.begin() as db:
             await people.speak(db, user=person.id, language=language)
