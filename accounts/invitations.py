@@ -1,7 +1,7 @@
 """Invitations to the staff: a link that works once, for seven days, and says which roles it gives.
 
 The code (100 bits) stands in the link's fragment, which browsers send to nobody; it is kept as a keyed
-hash. Without script the invited person types it.
+hash. Without script the invited person types it. It holds no longer than whoever made it may invite.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from accounts import people
 from accounts.auth_tables import MOST_LABEL_CHARS, InvitationRow
 from accounts.codes import Codes, is_code, normal, shown
-from accounts.roles import STAFF, Role
+from accounts.roles import STAFF, Permission, Role
 from core.errors import InvalidState
 from core.ids import UserId, new_id
 
@@ -101,11 +102,14 @@ async def find(db: AsyncSession, codes: Codes, *, typed: str, now: datetime) -> 
         await db.execute(select(InvitationRow).where(InvitationRow.code_hash == codes.hash(PURPOSE, code)))
     ).scalar_one_or_none()
     found = None if row is None else _invitation(row)
-    return found if found is not None and found.holds(now) else None
+    return found if found is not None and found.holds(now) and await _stands(db, found.invited_by) else None
 
 
 async def use(db: AsyncSession, *, invitation: str, user: UserId, now: datetime) -> None:
     """Use an invitation up. Raises ``Spent``; of two at once one gets it."""
+    inviter = await db.scalar(select(InvitationRow.invited_by).where(InvitationRow.id == invitation))
+    if inviter is not None:  # held before the invitation, in the order in which an account is closed
+        await people.hold(db, users=[UserId(inviter)])
     taken = await db.scalar(
         update(InvitationRow)
         .where(
@@ -117,7 +121,7 @@ async def use(db: AsyncSession, *, invitation: str, user: UserId, now: datetime)
         .values(used_at=now, used_by=user)
         .returning(InvitationRow.id)
     )
-    if taken is None:
+    if taken is None or not await _stands(db, None if inviter is None else UserId(inviter)):
         raise Spent("This invitation holds no more.")
 
 
@@ -127,6 +131,19 @@ async def revoke(db: AsyncSession, *, invitation: str, now: datetime) -> None:
         update(InvitationRow)
         .where(
             InvitationRow.id == invitation,
+            InvitationRow.used_at.is_(None),
+            InvitationRow.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
+
+
+async def revoke_all(db: AsyncSession, *, by: UserId, now: datetime) -> None:
+    """Take back all that somebody made and nobody used."""
+    await db.execute(
+        update(InvitationRow)
+        .where(
+            InvitationRow.invited_by == by,
             InvitationRow.used_at.is_(None),
             InvitationRow.revoked_at.is_(None),
         )
@@ -145,6 +162,12 @@ async def every(db: AsyncSession, *, most: int = 200) -> list[Invitation]:
 async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:  # noqa: ARG001  # as every eraser
     """Forget what an admin noted about the person who used an invitation."""
     await db.execute(update(InvitationRow).where(InvitationRow.used_by == user).values(note=""))
+
+
+async def _stands(db: AsyncSession, inviter: UserId | None) -> bool:
+    """Whether whoever invited may still do so; one who was erased may not."""
+    person = None if inviter is None else await people.find(db, user=inviter)
+    return person is not None and not person.is_leaving and person.may(Permission.CHANGE_PEOPLE)
 
 
 def _invitation(row: InvitationRow) -> Invitation:
