@@ -7,6 +7,7 @@ same transaction: a forgotten check is a type error, not a leak.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,6 +26,11 @@ MIN_PURPOSE_CHARS: Final = 3
 MAX_PURPOSE_CHARS: Final = 200
 MINUTES: Final = 15
 MAX_MINUTES: Final = 24 * 60
+
+FIXED: Final[Mapping[Permission, tuple[str, ...]]] = {
+    Permission.HANDLE_COMPLAINTS: ("read", "look_into", "answer", "check"),
+}
+"""Purposes to choose from, where words of one's own would tell admins what is sealed from them."""
 
 _HERE: Final = object()
 
@@ -73,13 +79,16 @@ async def give(
 ) -> Grant:
     """Give a grant and write it down. ``subject`` None is for what concerns nobody in particular.
 
-    Raises ``Forbidden`` when the person's roles do not permit it, ``InvalidInput`` without a purpose.
+    Raises ``Forbidden`` when the person's roles do not permit it, ``InvalidInput`` without a purpose, or
+    with one of their own words where it is to be chosen (``FIXED``).
     """
     if person.is_leaving or not person.may(permission):
         raise Forbidden("This is not open to you.")
     if not 0 < minutes <= MAX_MINUTES:
         raise ValueError("a grant lasts for minutes, not for days")
     told = fit_purpose(purpose)
+    if told not in FIXED.get(permission, (told,)):
+        raise InvalidInput("Choose what it is for.", [Misfit("/purpose", "one of those there are")])
     seq = await audit.append(
         db,
         tag="grant:give",

@@ -159,7 +159,7 @@ async def test_a_complaint_with_evidence_is_answered(
         await look(one, "officer")
         await one.page.locator("a.card[href^='/officer/c_']").first.click()
         await look(one, "officer-opening")
-        await one.page.fill("#purpose", "membaca dan menjawab")
+        await one.page.check("input[name=purpose][value=answer]")
         await one.page.click("form[action$='/open'] button")
         await expect(one.page.locator("main")).to_contain_text("Dua kali.")
         async with one.page.expect_download() as waiting:

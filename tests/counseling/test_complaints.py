@@ -65,7 +65,7 @@ class House:
                 permission=Permission.HANDLE_COMPLAINTS,
                 subject=None,
                 object_id=complaint,
-                purpose="menangani laporan",
+                purpose="read",
                 now=self.clock.now(),
             )
 

@@ -11,9 +11,10 @@ from aiohttp import FormData
 from PIL import Image
 from sqlalchemy import func, select
 
-from accounts import notices
+from accounts import grants, notices
 from accounts.people import Person
-from accounts.roles import Role
+from accounts.roles import Permission, Role
+from core.errors import InvalidInput
 from counseling.duty_tables import ComplaintRow
 from tests.fakes import FakeClock
 from tests.web.conftest import Client
@@ -52,7 +53,7 @@ async def officers(client: Client, officer: Person) -> str:
     assert found is not None
     async with client.get(found[1]) as answer:
         assert "nomor saya" not in await answer.text(), "a purpose comes first"
-    status, _ = await send(client, f"{found[1]}/open", {"purpose": "membaca"}, page=found[1])
+    status, _ = await send(client, f"{found[1]}/open", {"purpose": "read"}, page=found[1])
     assert status == 303
     return found[1]
 
@@ -191,6 +192,31 @@ async def test_evidence_is_cleaned_and_served_as_an_attachment(client: Client) -
         assert answer.headers["Content-Type"] == "image/jpeg"
     assert b"Rahasia" not in body
     assert Image.open(io.BytesIO(body)).size == (40, 30)
+
+
+async def test_nothing_about_a_complaint_reaches_the_audit_in_words(client: Client) -> None:
+    officer = await make(client, Role.OFFICER)
+    await complain(client)
+    way = await officers(client, officer)
+    number = way.rpartition("/")[2]
+    async with client.app[SERVICES].database.sessions.begin() as db:
+        with pytest.raises(InvalidInput):
+            await grants.give(
+                db,
+                client.app[SERVICES].audit,
+                person=officer,
+                permission=Permission.HANDLE_COMPLAINTS,
+                subject=None,
+                object_id=number,
+                purpose="Sekar accuses Bima",
+                now=client.app[SERVICES].now(),
+            )
+    await complain(client)
+    async with client.get("/officer") as answer:
+        every = re.findall(r'href="(/officer/c_[^"]+)"', await answer.text())
+    (other,) = set(every) - {way}
+    status, _ = await send(client, f"{other}/open", {"purpose": "Sekar accuses Bima"}, page=other)
+    assert status == 422
 
 
 async def test_a_grant_ends_after_an_hour(client: Client, clock: FakeClock) -> None:

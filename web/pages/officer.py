@@ -6,17 +6,18 @@ from typing import Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
-from wtforms import StringField, TextAreaField
+from wtforms import RadioField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from accounts import grants
-from accounts.grants import MAX_PURPOSE_CHARS, MIN_PURPOSE_CHARS, Grant
+from accounts.grants import FIXED, Grant
 from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import Forbidden, InvalidState
 from counseling import complaints
 from counseling.complaints import MAX_TEXT_CHARS, outside_the_line
 from web.duties import DUTIES
+from web.fields import pick
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, person_of
 from web.pages.site import SITE
@@ -27,15 +28,13 @@ SUFFIXES: Final = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "
 
 
 class OpenForm(PageForm):
-    """What it is opened for."""
+    """What it is opened for: chosen, for admins read the audit and complaints are sealed from them."""
 
-    purpose = StringField(
+    purpose = RadioField(
         "officer.purpose",
-        [
-            DataRequired("form.missing"),
-            Length(min=MIN_PURPOSE_CHARS, message="form.short"),
-            Length(max=MAX_PURPOSE_CHARS, message="form.long"),
-        ],
+        [DataRequired("form.choice")],
+        choices=pick(*[(one, f"officer.purpose_{one}") for one in FIXED[HANDLE]]),
+        default=FIXED[HANDLE][0],
     )
 
 
