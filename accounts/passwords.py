@@ -16,6 +16,7 @@ import os
 import secrets
 import threading
 import unicodedata
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from accounts.turns import Turns
+from accounts.turns import NOBODY, Asker, Turns
 from core.derive import derive
 
 AT_ONCE: Final = 2
@@ -37,6 +38,10 @@ HASH_BYTES: Final = 32
 FEWEST_DIFFERENT: Final = 4
 FEWEST_BESIDE: Final = 6
 COMMON_FILE: Final = Path(__file__).parent / "data" / "common_passwords.txt"
+
+
+Look = Callable[[], Awaitable[str | None]]
+"""Says which hash counts, once it is one's turn; may refuse by raising."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +69,20 @@ class Passwords:
         self._threads = ThreadPoolExecutor(AT_ONCE, "argon2", initializer=_step_back)
         self._nobody = self._impossible()
 
-    async def hash(self, secret: str, *, asker: str = "") -> str:
-        """Hash a secret. ``asker`` is in whose line it waits: an address."""
+    async def hash(self, secret: str, *, asker: Asker = NOBODY) -> str:
+        """Hash a secret. ``asker`` says in whose line it waits. Raises ``TooMany`` as ``Turns`` does."""
         async with self._turns.turn(asker):
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._hash, secret)
 
-    async def fits(self, secret: str, kept: str | None, *, asker: str = "") -> bool:
-        """Whether a secret has this hash. With None the same work is done, and the answer is no."""
+    async def fits(self, secret: str, kept: str | Look | None, *, asker: Asker = NOBODY) -> bool:
+        """Whether a secret has this hash. With None the same work is done, and the answer is no.
+
+        What is looked up in turn cannot be asked for faster than Argon2 goes. Raises what looking raises,
+        and ``TooMany`` as ``Turns`` does.
+        """
         async with self._turns.turn(asker):
-            checked = self._nobody if kept is None else kept
+            found = await kept() if callable(kept) else kept
+            checked = self._nobody if found is None else found
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._verify, checked, secret
             )

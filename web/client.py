@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web as http
@@ -10,9 +11,29 @@ from aiohttp import web as http
 from core.config import Config
 from core.settings import is_loopback
 
+HOST_BITS: Final = 64
+
 
 def client_address(request: http.Request, config: Config) -> str:
-    """Say the address that asks, for throttling: the last one that no trusted proxy has."""
+    """Say who asks, for throttling: the last address that no trusted proxy has, of IPv6 its network."""
+    return network_of(_address(request, config))
+
+
+def network_of(address: str) -> str:
+    """Say what counts as one asker: an IPv4 address, or the /64 that one IPv6 host has to itself."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    network = ipaddress.IPv6Address(int(parsed) >> HOST_BITS << HOST_BITS)
+    return f"{network}/{128 - HOST_BITS}"
+
+
+def _address(request: http.Request, config: Config) -> str:
     address = request.remote or ""
     if address not in config.trusted_proxies:
         return address
@@ -20,6 +41,16 @@ def client_address(request: http.Request, config: Config) -> str:
         if entry.strip() and entry.strip() not in config.trusted_proxies:
             return entry.strip()
     return address
+
+
+def client_network(request: http.Request, config: Config) -> str:
+    """Say the address that asks, for throttling; of IPv6 the /64, which is one household."""
+    address = client_address(request, config)
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
 
 
 def from_loopback(request: http.Request) -> bool:

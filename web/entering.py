@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from accounts import logins, notices
 from accounts.logins import OWN_LIFE, Login, Stage
 from accounts.people import Person
+from accounts.turns import Asker
 from signaling.device import describe
 from web.client import client_address
 from web.forms import PageForm
@@ -116,6 +117,10 @@ def drop_cookie(request: http.Request, response: http.StreamResponse) -> None:
     response.del_cookie(cookie_name(secure=secure), path="/", httponly=True, samesite="Lax", secure=secure)
 
 
-def address_of(request: http.Request) -> str:
-    """Say in whose line this request waits for Argon2: many from one address wait for one another."""
-    return client_address(request, request.app[SERVICES].config)
+def asker_of(request: http.Request) -> Asker:
+    """Say in whose line this request waits for Argon2, and when nobody reads its answer any more."""
+
+    def gone() -> bool:
+        return request.transport is None or request.transport.is_closing()
+
+    return Asker(client_address(request, request.app[SERVICES].config), gone)

@@ -12,6 +12,7 @@ import pytest
 
 from accounts import passwords as module
 from accounts.passwords import Cost, Passwords, what_is_wrong
+from accounts.turns import Asker
 
 CHEAP = Cost(memory_kib=64, passes=1)
 
@@ -72,7 +73,7 @@ async def test_fifty_at_once_need_the_memory_of_two() -> None:
     dear = Passwords(bytes(32))
     await dear.hash("warm up")
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    await asyncio.gather(*(dear.hash(f"kopi susu {number}", asker=str(number)) for number in range(50)))
+    await asyncio.gather(*(dear.hash(f"kopi susu {number}", asker=Asker(str(number))) for number in range(50)))
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
     assert grown_kib < 100 * 1024
     dear.close()

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from accounts import turns as module
-from accounts.turns import Turns
+from accounts.turns import Asker, Turns
 from core.errors import TooMany
 
 
@@ -17,7 +17,7 @@ async def test_no_more_than_two_are_inside() -> None:
 
     async def come(asker: str) -> None:
         nonlocal inside, most
-        async with turns.turn(asker):
+        async with turns.turn(Asker(asker)):
             inside += 1
             most = max(most, inside)
             await asyncio.sleep(0)
@@ -31,7 +31,7 @@ async def test_a_flood_from_one_address_waits_behind_itself() -> None:
     turns, story = Turns(1), list[str]()
 
     async def come(asker: str) -> None:
-        async with turns.turn(asker):
+        async with turns.turn(Asker(asker)):
             story.append(asker)
             await asyncio.sleep(0)
 
@@ -44,39 +44,91 @@ async def test_a_flood_from_one_address_waits_behind_itself() -> None:
 
 async def test_who_gives_up_leaves_the_line() -> None:
     turns = Turns(1)
-    async with turns.turn("a"):
-        waiting = asyncio.ensure_future(turns.turn("b").__aenter__())
+    async with turns.turn(Asker("a")):
+        waiting = asyncio.ensure_future(turns.turn(Asker("b")).__aenter__())
         await asyncio.sleep(0)
         waiting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await waiting
         assert turns.waiting == 0
-    async with asyncio.timeout(1), turns.turn("c"):
+    async with asyncio.timeout(1), turns.turn(Asker("c")):
         pass
 
 
 async def test_who_gives_up_just_when_called_passes_the_turn_on() -> None:
     turns = Turns(1)
-    first = turns.turn("a")
+    first = turns.turn(Asker("a"))
     await first.__aenter__()
-    waiting = asyncio.ensure_future(turns.turn("b").__aenter__())
+    waiting = asyncio.ensure_future(turns.turn(Asker("b")).__aenter__())
     await asyncio.sleep(0)
     await first.__aexit__(None, None, None)
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting
-    async with asyncio.timeout(1), turns.turn("c"):
+    async with asyncio.timeout(1), turns.turn(Asker("c")):
         pass
 
 
-async def test_the_lines_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def line_up(turns: Turns, *askers: Asker) -> list[asyncio.Task[None]]:
+    async def come(asker: Asker) -> None:
+        async with turns.turn(asker):
+            pass
+
+    tasks = [asyncio.create_task(come(asker)) for asker in askers]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_when_the_lines_are_full_the_newest_of_the_longest_gives_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 4)
+    turns = Turns(1)
+    async with turns.turn(Asker("inside")):
+        flood = await line_up(turns, *(Asker("flood") for _ in range(4)))
+        (other,) = await line_up(turns, Asker("other"))
+        assert turns.waiting == 4
+        with pytest.raises(TooMany):
+            await flood[3]
+        (more,) = await line_up(turns, Asker("flood"))
+        with pytest.raises(TooMany):
+            await more
+        assert not other.done()
+    async with asyncio.timeout(1):
+        await asyncio.gather(other, *flood[:3])
+    assert turns.waiting == 0
+
+
+async def test_of_lines_as_long_the_one_that_came_last_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     turns = Turns(1)
-    async with turns.turn("a"):
-        waiting = [asyncio.ensure_future(turns.turn("a").__aenter__()) for _ in range(3)]
-        await asyncio.sleep(0)
+    async with turns.turn(Asker("inside")):
+        first = await line_up(turns, Asker("a"), Asker("b"), Asker("c"))
+        (last,) = await line_up(turns, Asker("d"))
         with pytest.raises(TooMany):
-            await turns.turn("b").__aenter__()
-        for one in waiting:
-            one.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+            await last
+        assert not any(one.done() for one in first)
+    async with asyncio.timeout(1):
+        await asyncio.gather(*first)
+
+
+async def test_who_has_gone_is_not_let_in_and_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    turns, there = Turns(1), True
+    async with turns.turn(Asker("inside")):
+        leaving = await line_up(turns, *(Asker("campus", lambda: not there) for _ in range(3)))
+        there = False
+        (stays,) = await line_up(turns, Asker("campus"))
+        assert turns.waiting == 1
+        for one in leaving:
+            with pytest.raises(TooMany):
+                await one
+        there = True
+        (late,) = await line_up(turns, Asker("late", lambda: not there))
+        there = False
+    async with asyncio.timeout(1):
+        await stays
+        with pytest.raises(TooMany):
+            await late
+    async with asyncio.timeout(1), turns.turn(Asker("next")):
+        assert turns.waiting == 0

@@ -113,7 +113,7 @@ async def _change_password(request: http.Request, form: PasswordForm) -> http.Re
     if form.again.data != new:
         raise Wrong("again", "staff.password_differs")
     await confirm(request, form)
-    hashed = await services.passwords.hash(new, asker=entering.address_of(request))
+    hashed = await services.passwords.hash(new, asker=entering.asker_of(request))
 
     async def act(db: AsyncSession) -> str:
         await login_names.change(db, user=person.id, hashed=hashed, now=services.now())

@@ -104,7 +104,7 @@ async def _prove(request: http.Request, code: Code) -> Person | None:
     async with services.database.sessions() as db:
         found = await recovery.find(db, services.codes, code=code)
     kept = None if found is None else found.secret_hash
-    fits = await services.passwords.fits(code.secret, kept, asker=entering.address_of(request))
+    fits = await services.passwords.fits(code.secret, kept, asker=entering.asker_of(request))
     if found is None or not fits:
         return None
     async with services.database.sessions() as db:

@@ -110,7 +110,7 @@ async def _make(
     request: http.Request, form: JoinForm, invitation: Invitation | None, token: str
 ) -> http.Response:
     services = request.app[SERVICES]
-    hashed = await services.passwords.hash(str(form.password.data), asker=entering.address_of(request))
+    hashed = await services.passwords.hash(str(form.password.data), asker=entering.asker_of(request))
 
     async def act(db: AsyncSession) -> str:
         now = services.now()

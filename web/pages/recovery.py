@@ -36,7 +36,7 @@ async def make(request: http.Request) -> http.Response:
     services = request.app[SERVICES]
     form = await sent(request, RecoveryForm)
     code = recovery.new_code(services.codes, user=person.id, once=str(form.once.data))
-    hashed = await services.passwords.hash(code.secret, asker=entering.address_of(request))
+    hashed = await services.passwords.hash(code.secret, asker=entering.asker_of(request))
 
     async def act(db: AsyncSession) -> str:
         now = services.now()

@@ -105,7 +105,7 @@ async def prove(request: http.Request, login: str, password: str) -> Person:
     async with services.database.sessions() as db:
         named = await login_names.find(db, login=login)
     kept = None if named is None else named.hash
-    fits = await services.passwords.fits(password, kept, asker=entering.address_of(request))
+    fits = await services.passwords.fits(password, kept, asker=entering.asker_of(request))
     if not fits or named is None:
         raise Wrong("password", "staff.wrong")
     async with services.database.sessions() as db:
@@ -123,7 +123,7 @@ async def _renew(request: http.Request, named: LoginName, password: str) -> None
     services = request.app[SERVICES]
     if not services.passwords.is_old(named.hash):
         return
-    hashed = await services.passwords.hash(password, asker=entering.address_of(request))
+    hashed = await services.passwords.hash(password, asker=entering.asker_of(request))
     async with services.database.sessions.begin() as db:
         await login_names.change(db, user=named.user, hashed=hashed, now=named.changed_at)
 
