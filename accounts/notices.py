@@ -58,12 +58,17 @@ async def post_all(
     users: Iterable[UserId],
     kind: str,
     places: Mapping[str, str] | None = None,
+    once: bool = False,
     now: datetime,
 ) -> None:
-    """Put the same notice into several inboxes."""
+    """Put the same notice into several inboxes; ``once`` leaves out who has not read one of this kind."""
     if not KIND.fullmatch(kind):
         raise ValueError("a kind of notice is a word")
     listed = list(users)
+    if once:
+        unread = select(NoticeRow.user_id).where(NoticeRow.kind == kind, NoticeRow.read_at.is_(None))
+        told = set(await db.scalars(unread.where(NoticeRow.user_id.in_(listed))))
+        listed = [user for user in listed if user not in told]
     for start in range(0, len(listed), AT_ONCE):
         some = listed[start : start + AT_ONCE]
         mailed = set(await db.scalars(select(ContactRow.user_id).where(ContactRow.user_id.in_(some))))

@@ -12,7 +12,6 @@ shown once and kept as a keyed hash.
 from __future__ import annotations
 
 import enum
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,8 +37,6 @@ PURPOSE: Final = "complaint receipt"
 RECEIPT_CHARS: Final = 16  # 80 bits
 MAX_TEXT_CHARS: Final = 10_000
 MAX_FILES: Final = 3
-PAGE: Final = 50
-MEASURED: Final = timedelta(days=365)
 
 
 class Topic(enum.StrEnum):
@@ -50,6 +47,14 @@ class Topic(enum.StrEnum):
     PRIVACY = "privacy"
     SERVICE = "service"
     OTHER = "other"
+
+
+class Unanswered(enum.StrEnum):
+    """Why one is closed without an answer: chosen, for admins read the audit."""
+
+    JUNK = "junk"
+    TWICE = "twice"
+    ELSEWHERE = "elsewhere"
 
 
 class State(enum.StrEnum):
@@ -107,17 +112,6 @@ class Inside:
     text: str | None
     answer: str | None
     evidence: tuple[Evidence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """How the promise was kept in the last year. ``median_hours`` is None before the first answer."""
-
-    answered: int
-    in_time: int
-    waiting: int
-    late: int
-    median_hours: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +177,9 @@ class Complaints:
         for one in files:
             await _keep(db, key, row.id, one, now)
         officers = [one.id for one in await people.with_role(db, role=Role.OFFICER)]
-        await notices.post_all(db, users=officers, kind="complaint_new", now=now)
+        await notices.post_all(db, users=officers, kind="complaint_new", once=True, now=now)
         await self._written_down(db, "complaint:file", row.id, None, now)
-        return _complaint(row, len(files))
+        return outside(row, len(files))
 
     async def add_file(self, db: AsyncSession, *, complaint: str, file: NewFile, now: datetime) -> None:
         """Add a file for whoever holds the receipt. Raises ``InvalidState`` when it is closed or full."""
@@ -208,14 +202,14 @@ class Complaints:
                 select(ComplaintRow).where(ComplaintRow.receipt_hash == self._codes.hash(PURPOSE, text))
             )
         ).one_or_none()
-        return None if row is None else (_complaint(row), await self._inside(db, row))
+        return None if row is None else (outside(row), await self._inside(db, row))
 
     async def own(self, db: AsyncSession, *, user: UserId) -> list[tuple[Complaint, Inside]]:
         """Open a person's own complaints for that person, the newest first."""
         rows = await db.scalars(
             select(ComplaintRow).where(ComplaintRow.user_id == user).order_by(ComplaintRow.filed_at.desc())
         )
-        return [(_complaint(row), await self._inside(db, row)) for row in rows]
+        return [(outside(row), await self._inside(db, row)) for row in rows]
 
     async def open(
         self, db: AsyncSession, grant: Grant, *, complaint: str, now: datetime
@@ -226,7 +220,7 @@ class Complaints:
         if row.opened_at is None:
             row.opened_at = now
             await db.flush()
-        return _complaint(row), await self._inside(db, row)
+        return outside(row), await self._inside(db, row)
 
     async def file_of(
         self, db: AsyncSession, grant: Grant, *, complaint: str, evidence: str, now: datetime
@@ -262,10 +256,38 @@ class Complaints:
         _check_officer(officer)
         row = await self._row(db, complaint)
         if row.answered_at is None and row.text is not None:
-            raise InvalidState("A complaint is answered before it is closed.")
+            raise InvalidState("A complaint is answered before it is closed, or a reason is given.")
         row.closed_at = row.closed_at or now
         await db.flush()
         await self._written_down(db, "complaint:close", row.id, officer.id, now)
+
+    async def close_unanswered(
+        self,
+        db: AsyncSession,
+        grant: Grant,
+        *,
+        complaint: str,
+        reason: Unanswered,
+        officer: Person,
+        now: datetime,
+    ) -> None:
+        """Close what was read and needs no answer. Raises ``InvalidState`` for what has one or is closed."""
+        _check_officer(officer)
+        grant.require(Permission.HANDLE_COMPLAINTS, None, now, object_id=complaint)
+        row = await self._row(db, complaint)
+        if row.answered_at is not None or row.closed_at is not None:
+            raise InvalidState("This complaint has an answer, or is closed.")
+        row.closed_at = now
+        await db.flush()
+        await self._audit.append(
+            db,
+            tag="complaint:dismiss",
+            actor=officer.id,
+            subject=None,
+            object_id=row.id,
+            detail={"reason": reason.value},
+            now=now,
+        )
 
     async def _inside(self, db: AsyncSession, row: ComplaintRow) -> Inside:
         if row.text is None:
@@ -303,76 +325,10 @@ class Complaints:
         await self._audit.append(db, tag=tag, actor=actor, subject=None, object_id=complaint, now=now)
 
 
-async def every(db: AsyncSession, *, closed: bool = False, limit: int = PAGE) -> list[Complaint]:
-    """List the outside of those that are not closed, the most urgent first; or of those that are."""
-    wanted = select(ComplaintRow, func.count(EvidenceRow.id)).outerjoin(
-        EvidenceRow, EvidenceRow.complaint_id == ComplaintRow.id
-    )
-    if closed:
-        wanted = wanted.where(ComplaintRow.closed_at.is_not(None)).order_by(ComplaintRow.closed_at.desc())
-    else:
-        wanted = wanted.where(ComplaintRow.closed_at.is_(None)).order_by(
-            ComplaintRow.answered_at.is_not(None), ComplaintRow.due_at
-        )
-    rows = await db.execute(wanted.group_by(ComplaintRow.id).limit(limit))
-    return [_complaint(row, files) for row, files in rows]
-
-
 async def exists(db: AsyncSession, *, complaint: str) -> None:
     """Raise ``NotFound`` unless there is this complaint."""
     if await db.scalar(select(ComplaintRow.id).where(ComplaintRow.id == complaint)) is None:
         raise NotFound("There is no such complaint.")
-
-
-async def measure(db: AsyncSession, *, now: datetime) -> Measure:
-    """Measure how the promise was kept."""
-    rows = (
-        await db.execute(
-            select(ComplaintRow.filed_at, ComplaintRow.due_at, ComplaintRow.answered_at).where(
-                ComplaintRow.filed_at > now - MEASURED, ComplaintRow.answered_at.is_not(None)
-            )
-        )
-    ).all()
-    open_ones = (
-        await db.execute(
-            select(ComplaintRow.due_at).where(
-                ComplaintRow.answered_at.is_(None), ComplaintRow.closed_at.is_(None)
-            )
-        )
-    ).all()
-    answers = [(filed, due, answered) for filed, due, answered in rows if answered is not None]
-    hours = [(answered - filed).total_seconds() / 3600 for filed, _, answered in answers]
-    return Measure(
-        answered=len(answers),
-        in_time=sum(answered <= due for _, due, answered in answers),
-        waiting=len(open_ones),
-        late=sum(due < now for (due,) in open_ones),
-        median_hours=statistics.median(hours) if hours else None,
-    )
-
-
-async def tell_late(db: AsyncSession, *, now: datetime) -> int:
-    """Tell the officers, once for each, of complaints whose time has passed; gives how many."""
-    late = list(
-        await db.scalars(
-            update(ComplaintRow)
-            .where(
-                ComplaintRow.answered_at.is_(None),
-                ComplaintRow.closed_at.is_(None),
-                ComplaintRow.due_at < now,
-                ComplaintRow.late_told_at.is_(None),
-            )
-            .values(late_told_at=now)
-            .returning(ComplaintRow.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-    if late:
-        officers = [one.id for one in await people.with_role(db, role=Role.OFFICER)]
-        await notices.post_all(
-            db, users=officers, kind="complaint_late", places={"count": str(len(late))}, now=now
-        )
-    return len(late)
 
 
 async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:
@@ -409,7 +365,8 @@ def _about(number: str, column: str) -> str:
     return f"{table}:{number}:{column}"
 
 
-def _complaint(row: ComplaintRow, files: int = 0) -> Complaint:
+def outside(row: ComplaintRow, files: int = 0) -> Complaint:
+    """Give what stands on the outside of a row."""
     return Complaint(
         row.id,
         Topic(row.topic),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,7 +13,9 @@ from zoneinfo import ZoneInfo
 from aiohttp import web as http
 
 from accounts.codes import Codes
-from counseling import complaints, crisis
+from accounts.throttle import Throttle
+from core.errors import TooMany
+from counseling import complaint_lists, crisis
 from counseling.complaints import Complaints
 from counseling.uploads import Cleaner
 from web.jobs import every
@@ -21,6 +25,9 @@ from web.services import SERVICES, Services
 logger = logging.getLogger(__name__)
 
 HOUR_S: Final = 3600.0
+FILED_FREELY: Final = 5.0
+FILED_EVERY_S: Final = 60.0
+MOST_SLOWED_S: Final = 30.0
 CLINICAL: Final = "crisis.say_"
 """Texts under these keys say something to somebody in danger: they take a clinician's sign-off."""
 
@@ -32,6 +39,15 @@ class Duties:
     complaints: Complaints
     zone: ZoneInfo
     cleaner: Cleaner = field(default_factory=Cleaner)
+    filing: Throttle = field(default_factory=lambda: Throttle(1 / FILED_EVERY_S, FILED_FREELY))
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def slow(self, subject: str, now_s: float) -> None:
+        """Make whoever files one complaint after the other wait. Nobody is ever refused."""
+        try:
+            self.filing.spend(subject, now_s)
+        except TooMany as error:
+            await self.sleep(min(error.retry_after_s, MOST_SLOWED_S))
 
 
 DUTIES: Final = http.AppKey("duties", Duties)
@@ -68,7 +84,7 @@ async def tell_stale_lines(services: Services) -> None:
 async def tell_late_complaints(services: Services) -> None:
     """Tell the officers of complaints whose time has passed."""
     async with services.database.sessions.begin() as db:
-        count = await complaints.tell_late(db, now=services.now())
+        count = await complaint_lists.tell_late(db, now=services.now())
     if count:
         logger.warning("complaints.late", extra={"count": count})
 

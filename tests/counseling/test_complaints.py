@@ -14,8 +14,9 @@ from accounts.roles import Permission, Role
 from core.db import Database
 from core.errors import Forbidden, InvalidState, NotFound
 from core.ids import UserId
-from counseling import complaints
-from counseling.complaints import Complaint, Complaints, Measure, NewFile, State, Topic
+from counseling import complaint_lists, complaints
+from counseling.complaint_lists import Measure, Place
+from counseling.complaints import Complaint, Complaints, NewFile, State, Topic, Unanswered
 from counseling.duty_tables import ComplaintRow, EvidenceRow
 from tests.fakes import FakeClock
 
@@ -111,8 +112,8 @@ async def test_a_complaint_goes_its_whole_way(house: House, known: bool) -> None
             await house.complaints.answer(
                 db, grant, complaint=made.id, text="x", officer=officer, now=house.clock.now()
             )
-        assert [one.state for one in await complaints.every(db, closed=True)] == [State.CLOSED]
-        assert await complaints.every(db) == []
+        assert [one.state for one in (await complaint_lists.closed(db)).complaints] == [State.CLOSED]
+        assert (await complaint_lists.waiting(db)).complaints == []
 
 
 async def test_nothing_of_it_lies_open_and_the_audit_names_no_complainer(house: House) -> None:
@@ -183,11 +184,104 @@ async def test_the_promise_is_measured_and_late_ones_are_told_once(house: House)
                 db, grant, complaint=complaint.id, text="x", officer=officer, now=house.clock.now()
             )
     async with house.database.sessions.begin() as db:
-        assert await complaints.measure(db, now=house.clock.now()) == Measure(2, 1, 1, 1, (10 + 10 + 192) / 2)
-        assert [one.is_late(house.clock.now()) for one in await complaints.every(db)] == [True, False, True]
-        assert [await complaints.tell_late(db, now=house.clock.now()) for _ in range(2)] == [1, 0]
+        assert await complaint_lists.measure(db, now=house.clock.now()) == Measure(
+            2, 1, 1, 1, (10 + 10 + 192) / 2
+        )
+        listed = (await complaint_lists.waiting(db)).complaints
+        assert [one.answered_at is not None for one in listed] == [False, True, True]
+        assert [one.is_late(house.clock.now()) for one in listed].count(True) == 2
+        assert [await complaint_lists.tell_late(db, now=house.clock.now()) for _ in range(2)] == [1, 0]
         newest = (await notices.inbox(db, user=officer.id))[0]
         assert (newest.kind, newest.places) == ("complaint_late", {"count": "1"})
+
+
+async def test_junk_hides_nothing_and_each_is_listed_once(house: House) -> None:
+    officer = await house.person(Role.OFFICER)
+    made = []
+    for number in range(13):
+        made.append((await house.file(None, once=f"{number}")).id)
+        house.clock.advance(60 if number % 3 == 0 else 0)  # some are due at the same moment
+    for number in (2, 7):
+        grant = await house.grant(officer, made[number])
+        async with house.database.sessions.begin() as db:
+            await house.complaints.answer(
+                db, grant, complaint=made[number], text="x", officer=officer, now=house.clock.now()
+            )
+    found: list[str] = []
+    after: Place | None = None
+    async with house.database.sessions() as db:
+        while True:
+            page = await complaint_lists.waiting(db, after=after, limit=4)
+            found += [one.id for one in page.complaints]
+            after = page.after
+            if after is None:
+                break
+    assert sorted(found) == sorted(made)
+    assert set(found[-2:]) == {made[2], made[7]}, "what has an answer comes last"
+    for number in range(13):
+        grant = await house.grant(officer, made[number])
+        async with house.database.sessions.begin() as db:
+            if number in (2, 7):
+                await house.complaints.close(
+                    db, complaint=made[number], officer=officer, now=house.clock.now()
+                )
+            else:
+                await house.complaints.close_unanswered(
+                    db,
+                    grant,
+                    complaint=made[number],
+                    reason=Unanswered.JUNK,
+                    officer=officer,
+                    now=house.clock.now(),
+                )
+        house.clock.advance(number % 2)
+    found, after = [], None
+    async with house.database.sessions() as db:
+        assert (await complaint_lists.waiting(db)).complaints == []
+        while True:
+            page = await complaint_lists.closed(db, after=after, limit=4)
+            found += [one.id for one in page.complaints]
+            after = page.after
+            if after is None:
+                break
+    assert sorted(found) == sorted(made)
+    assert found[0] in made[-2:]
+
+
+async def test_closing_without_an_answer_is_written_down_with_its_reason(house: House) -> None:
+    officer, other = await house.person(Role.OFFICER), await house.person(Role.OFFICER, Role.COUNSELOR)
+    made = await house.file(None)
+    grant = await house.grant(officer, made.id)
+    for who, error in ((other, Forbidden), (officer, None), (officer, InvalidState)):
+        async with house.database.sessions.begin() as db:
+            closing = house.complaints.close_unanswered(
+                db,
+                grant,
+                complaint=made.id,
+                reason=Unanswered.ELSEWHERE,
+                officer=who,
+                now=house.clock.now(),
+            )
+            if error is None:
+                await closing
+            else:
+                with pytest.raises(error):
+                    await closing
+    async with house.database.sessions() as db:
+        (entry,) = await house.audit.matching(db, wanted=Filter(tag="complaint:dismiss"))
+        assert (entry.actor, entry.subject, entry.object_id) == (officer.id, None, made.id)
+
+
+async def test_an_officer_has_one_unread_notice_of_new_ones(house: House) -> None:
+    officer = await house.person(Role.OFFICER)
+    for number in range(5):
+        await house.file(None, once=f"{number}")
+    async with house.database.sessions.begin() as db:
+        assert await notices.unread(db, user=officer.id) == 1
+        await notices.mark_read(db, user=officer.id, until=house.clock.now(), now=house.clock.now())
+    await house.file(None, once="later")
+    async with house.database.sessions() as db:
+        assert await notices.unread(db, user=officer.id) == 1
 
 
 async def test_erasing_takes_what_it_says_and_leaves_that_it_was(house: House) -> None:

@@ -15,11 +15,13 @@ from accounts import grants, notices
 from accounts.people import Person
 from accounts.roles import Permission, Role
 from core.errors import InvalidInput
+from counseling import complaint_lists
+from counseling.complaints import Topic
 from counseling.duty_tables import ComplaintRow
 from tests.fakes import FakeClock
 from tests.web.conftest import Client
 from tests.web.people import log_in, log_out, make, send
-from web.duties import tell_late_complaints
+from web.duties import DUTIES, tell_late_complaints
 from web.services import SERVICES
 
 WRITTEN = {"topic": "boundary", "text": "Konselor meminta nomor saya."}
@@ -217,6 +219,75 @@ async def test_nothing_about_a_complaint_reaches_the_audit_in_words(client: Clie
     (other,) = set(every) - {way}
     status, _ = await send(client, f"{other}/open", {"purpose": "Sekar accuses Bima"}, page=other)
     assert status == 422
+
+
+async def test_the_list_leads_on_and_junk_is_closed_for_a_reason(
+    client: Client,
+) -> None:
+    officer = await make(client, Role.OFFICER)
+    receipt = await complain(client)
+    way = await officers(client, officer)
+    status, text = await send(client, f"{way}/dismiss", {}, page=way)
+    assert (status, 'id="reason-wrong"' in text) == (422, True)
+    status, where = await send(client, f"{way}/dismiss", {"reason": "junk"}, page=way)
+    assert (status, where) == (303, "/officer?done=complaint_closed")
+    async with client.get("/officer") as answer:
+        assert way in await answer.text(), "it stands among the closed ones"
+    await log_out(client)
+    status, text = await send(client, "/complaint/answer", {"receipt": receipt})
+    assert (status, "ditutup tanpa jawaban" in text) == (200, True)
+
+
+async def test_behind_a_page_of_others_the_next_one_is_reached(client: Client) -> None:
+    officer = await make(client, Role.OFFICER)
+    services = client.app[SERVICES]
+    ours = client.app[DUTIES].complaints
+    made = set()
+    for number in range(complaint_lists.PAGE + 1):
+        async with services.database.sessions.begin() as db:
+            one = await ours.file(
+                db,
+                receipt=ours.receipt_for(f"{number}"),
+                user=None,
+                language="id",
+                topic=Topic.OTHER,
+                text="x",
+                days=7,
+                now=services.now(),
+            )
+        made.add(f"/officer/{one.id}")
+    await log_in(client, officer)
+    seen: set[str] = set()
+    path: str | None = "/officer"
+    while path is not None:
+        async with client.get(path) as answer:
+            text = await answer.text()
+        seen |= set(re.findall(r'href="(/officer/c_[^"]+)"', text))
+        found = re.search(r'href="(/officer\?after=[^"]+)"', text)
+        path = None if found is None else found[1]
+    assert seen == made
+    for bad in ("x", "0~x~c", "2~2026-03-02T09:00:00+00:00~c_x", "0~2026-03-02T09:00:00~c_x"):
+        async with client.get("/officer", params={"after": bad}) as answer:
+            assert answer.status == 404
+
+
+async def test_many_from_one_address_wait_and_none_is_refused(client: Client, clock: FakeClock) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    client.app[DUTIES].sleep = sleep
+    for _ in range(7):
+        await complain(client)
+    assert slept == [30.0, 30.0]
+    await log_in(client, await make(client))
+    await complain(client)
+    assert len(slept) == 2, "whoever is logged in waits for nobody else"
+    await log_out(client)
+    clock.advance(60)
+    await complain(client)
+    assert len(slept) == 2
 
 
 async def test_a_grant_ends_after_an_hour(client: Client, clock: FakeClock) -> None:

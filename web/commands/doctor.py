@@ -29,7 +29,7 @@ from core.config import Config
 from core.errors import TeduhError
 from core.keyfile import NAME
 from core.settings import is_loopback
-from counseling import complaints, crisis, incidents, roster
+from counseling import complaint_lists, crisis, incidents, roster
 from counseling.complaints import outside_the_line
 from counseling.minors import read_policy
 from counseling.roster import LOOK_AHEAD, Lack
@@ -143,7 +143,7 @@ async def _about_people(db: AsyncSession, config: Config, now: datetime) -> dict
         "officers": sum(outside_the_line(one) for one in officers),
         "officers_in_line": [one.name for one in officers if not outside_the_line(one)],
         "late_erasures": await erasure.overdue(db, now=now),
-        "late_complaints": (await complaints.measure(db, now=now)).late,
+        "late_complaints": (await complaint_lists.measure(db, now=now)).late,
         "staff_without_factor": [one.name for one in await _all_staff(db) if not await _has_factor(db, one)],
         "open_incidents": [
             (one.title, one.left(now)) for one in await incidents.every(db) if one.closed_at is None

@@ -28,6 +28,7 @@ from counseling.complaints import (
     outside_the_line,
 )
 from counseling.uploads import MAX_BYTES, Refused
+from web.client import client_network
 from web.duties import DUTIES
 from web.fields import pick
 from web.forms import PageForm, Wrong, blank, do_once, filled, sent
@@ -89,6 +90,7 @@ async def _ask(request: http.Request, form: ComplaintForm, *, status: int = 200)
 
 async def file(request: http.Request) -> http.Response:
     """Answer `POST /complaint`: file it, and show the receipt code this once."""
+    await _slow(request)  # before the form is read: who waits takes no memory for it
     form = await sent(request, ComplaintForm)
     if not form.validate():
         return await _ask(request, form, status=422)
@@ -115,6 +117,13 @@ async def file(request: http.Request) -> http.Response:
 
     await do_once(request, form, act)
     return await _show(request, receipt, fresh=True)
+
+
+async def _slow(request: http.Request) -> None:
+    """Slow filing down, by account or by address; an address of IPv6 is its network."""
+    services, person = request.app[SERVICES], visitor_of(request).person
+    subject = client_network(request, services.config) if person is None else person.id
+    await request.app[DUTIES].slow(subject, services.clock.monotonic())
 
 
 async def _who(request: http.Request, form: ComplaintForm) -> UserId | None:

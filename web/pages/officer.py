@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
+from urllib.parse import urlencode
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,9 +15,11 @@ from accounts import grants
 from accounts.grants import FIXED, Grant
 from accounts.people import Person
 from accounts.roles import Permission
-from core.errors import Forbidden, InvalidState
-from counseling import complaints
-from counseling.complaints import MAX_TEXT_CHARS, outside_the_line
+from core.errors import Forbidden, InvalidState, NotFound
+from core.ids import is_id
+from counseling import complaint_lists, complaints
+from counseling.complaint_lists import Place
+from counseling.complaints import MAX_TEXT_CHARS, Unanswered, outside_the_line
 from web.duties import DUTIES
 from web.fields import pick
 from web.forms import PageForm, blank, do_once, sent
@@ -46,22 +50,58 @@ class AnswerForm(PageForm):
     )
 
 
+class DismissForm(PageForm):
+    """Why it is closed without an answer."""
+
+    reason = RadioField(
+        "officer.dismiss_why",
+        [DataRequired("form.choice")],
+        choices=pick(*[(why.value, f"officer.dismiss_{why.value}") for why in Unanswered]),
+    )
+
+
 async def listed(request: http.Request) -> http.Response:
-    """Answer `GET /officer`: what waits, and how the promise was kept."""
+    """Answer `GET /officer`: what waits, and how the promise was kept; both lists page by page."""
     _officer(request)
     services = request.app[SERVICES]
     now = services.now()
     async with services.database.sessions() as db:
-        waiting, closed = await complaints.every(db), await complaints.every(db, closed=True)
-        measured = await complaints.measure(db, now=now)
+        waiting = await complaint_lists.waiting(db, after=_place(request, "after"))
+        closed = await complaint_lists.closed(db, after=_place(request, "closed"))
+        measured = await complaint_lists.measure(db, now=now)
     return request.app[SITE].show(
         request,
         "complaint/list.html",
-        waiting=[(one, one.is_late(now)) for one in waiting],
-        closed=closed,
+        waiting=[(one, one.is_late(now)) for one in waiting.complaints],
+        closed=closed.complaints,
+        more=_more("after", waiting.after),
+        more_closed=_more("closed", closed.after),
         measured=measured,
         promised=services.config.complaint_days,
     )
+
+
+def _more(name: str, place: Place | None) -> str | None:
+    """Write where the next page of a list begins, for an address."""
+    if place is None:
+        return None
+    return urlencode({name: f"{place.answered:d}~{place.at.isoformat()}~{place.id}"})
+
+
+def _place(request: http.Request, name: str) -> Place | None:
+    """Read what ``_more`` wrote. Raises ``NotFound`` for anything else."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    answered, _, rest = text.partition("~")
+    moment, _, number = rest.partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise NotFound("There is nothing here.") from None
+    if answered not in {"0", "1"} or at.tzinfo is None or not is_id(number):
+        raise NotFound("There is nothing here.")
+    return Place(answered == "1", at, number)
 
 
 async def one(request: http.Request) -> http.Response:
@@ -73,6 +113,7 @@ async def _one(
     request: http.Request,
     opening: OpenForm | None = None,
     form: AnswerForm | None = None,
+    dismissing: DismissForm | None = None,
     *,
     status: int = 200,
 ) -> http.Response:
@@ -94,6 +135,7 @@ async def _one(
         one=found,
         inside=inside,
         form=form,
+        dismissing=dismissing or blank(request, DismissForm),
         late=found.is_late(services.now()),
         until=grant.expires_at,
     )
@@ -148,6 +190,31 @@ async def close(request: http.Request) -> http.Response:
 
     async def act(db: AsyncSession) -> str:
         await request.app[DUTIES].complaints.close(db, complaint=number, officer=officer, now=services.now())
+        return "/officer?done=complaint_closed"
+
+    try:
+        return await do_once(request, form, act)
+    except InvalidState:
+        raise http.HTTPSeeOther(f"/officer/{number}") from None
+
+
+async def dismiss(request: http.Request) -> http.Response:
+    """Answer `POST /officer/{complaint}/dismiss`: close it without an answer, for a reason."""
+    officer, services, number = _officer(request), request.app[SERVICES], request.match_info["complaint"]
+    form = await sent(request, DismissForm)
+    if not form.validate():
+        return await _one(request, dismissing=form, status=422)
+
+    async def act(db: AsyncSession) -> str:
+        grant = await _needed(request, db, officer)
+        await request.app[DUTIES].complaints.close_unanswered(
+            db,
+            grant,
+            complaint=number,
+            reason=Unanswered(form.reason.data),
+            officer=officer,
+            now=services.now(),
+        )
         return "/officer?done=complaint_closed"
 
     try:
@@ -214,4 +281,5 @@ def setup(app: http.Application) -> None:
     add(app, "POST", "/officer/{complaint}/open", open_one, HANDLE)
     add(app, "POST", "/officer/{complaint}/answer", answer, HANDLE)
     add(app, "POST", "/officer/{complaint}/close", close, HANDLE)
+    add(app, "POST", "/officer/{complaint}/dismiss", dismiss, HANDLE)
     add(app, "GET", "/officer/{complaint}/evidence/{file}", evidence, HANDLE)
