@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import Field, Form, HiddenField
 
 from accounts import submissions
-from core.errors import Forbidden, TeduhError
+from core.errors import Forbidden, Malformed, TeduhError
 from web.gate import visitor_of
+from web.plain import is_plain
 from web.services import SERVICES, Services
 
 SALT_CHARS: Final = 16
@@ -120,13 +121,21 @@ def blank(request: http.Request, kind: type[F], /, **start: object) -> F:
 async def sent(request: http.Request, kind: type[F]) -> F:
     """Read a form that was sent; ``form.validate()`` says whether it fits.
 
-    Raises ``OldForm`` when it is none of ours: made for another login, or by another site.
+    Raises ``OldForm`` when it is none of ours: made for another login, or by another site; ``Malformed``
+    when it holds anything but text.
     """
-    return filled(request, kind, await request.post())
+    try:
+        data = await request.post()
+    except (ValueError, LookupError, AssertionError):
+        # What aiohttp says of a body that is not what its header says.
+        raise Malformed("The form cannot be read.") from None
+    return filled(request, kind, data)
 
 
 def filled(request: http.Request, kind: type[F], data: MultiDictProxy[Any]) -> F:
-    """Make a form of what was sent and read already. Raises ``OldForm`` when it is none of ours."""
+    """Make a form of what was sent and read already. Raises as ``sent`` does."""
+    if not all(isinstance(value, str) and is_plain(name) and is_plain(value) for name, value in data.items()):
+        raise Malformed("The form holds something that is no text.")
     form = kind(formdata=_Typed(data))
     if not fits(request, str(form.csrf.data or "")) or len(str(form.once.data or "")) != ONCE_CHARS:
         raise OldForm("This form has grown old: open the page again.")

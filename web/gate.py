@@ -20,6 +20,7 @@ from core.errors import Forbidden, NotFound, Unauthenticated
 from core.ids import UserId
 from web.access import route_of
 from web.client import own_origins
+from web.plain import check_address
 from web.services import SERVICES
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -102,6 +103,7 @@ async def gate(request: http.Request, handler: Handler) -> http.StreamResponse:
     permission = request.app[PERMISSIONS].get((request.method, route_of(request)))
     if permission is None:
         raise NotFound("There is nothing here.")
+    check_address(request)
     if request.method not in SAFE and permission is not Permission.PROGRAM:
         check_origin(request)
     roles = PERMITTED.get(permission, frozenset())

@@ -42,7 +42,16 @@ async def test_a_notice_is_new_once_and_counted(client: Client) -> None:
     assert '<span class="state">' not in text
 
 
-@pytest.mark.parametrize("before", ["x", "2026-01-01", "2026-01-01T00:00:00+00:00' OR 1=1"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "x",
+        "2026-01-01",
+        "2026-01-01T00:00:00+00:00' OR 1=1",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
 async def test_a_moment_that_is_none_is_not_found(client: Client, before: str) -> None:
     await log_in(client, await make(client))
     async with client.get("/me/notices", params={"before": before}) as answer:

@@ -203,7 +203,7 @@ async def test_ten_wrong_tries_and_then_one_an_hour(client: Client, clock: FakeC
     assert page.status == (303 if exists else 422)
 
 
-@pytest.mark.parametrize("typed", ["", "abc", "u" * 20, "0" * 21, "\U0001f600" * 20, "0" * 5000, "\x00" * 20])
+@pytest.mark.parametrize("typed", ["", "abc", "u" * 20, "0" * 21, "\U0001f600" * 20, "0" * 5000])
 async def test_what_is_no_code_is_said_at_its_field(client: Client, typed: str) -> None:
     status, text = await enter(client, typed)
     assert status == 422

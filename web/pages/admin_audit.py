@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -111,7 +111,7 @@ def _day(text: str, zone: ZoneInfo, plus: int) -> datetime:
     """Give the beginning of a day, or of one after it. Raises ``ValueError`` or ``OverflowError``."""
     if DATE.fullmatch(text) is None:
         raise ValueError(text)
-    return (datetime.fromisoformat(text) + timedelta(days=plus)).replace(tzinfo=zone)
+    return (datetime.fromisoformat(text) + timedelta(days=plus)).replace(tzinfo=zone).astimezone(UTC)
 
 
 async def row(request: http.Request) -> http.Response:

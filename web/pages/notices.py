@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web as http
@@ -78,11 +78,12 @@ def _before(request: http.Request) -> datetime | None:
         return None
     try:
         before = datetime.fromisoformat(text)
-    except ValueError:
+        at = before.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise NotFound("There is nothing here.") from None
     if before.tzinfo is None:
         raise NotFound("There is nothing here.")
-    return before
+    return at
 
 
 async def email(request: http.Request) -> http.Response:
