@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from accounts import backup_codes, login_names, logins, notices, passkeys, totp
+from accounts import backup_codes, login_names, logins, notices, passkeys, people, totp
 from accounts.passkeys import MOST_RESPONSE_CHARS
 from accounts.passwords import MOST_CHARS, what_is_wrong
 from accounts.roles import Permission
@@ -61,9 +61,11 @@ class RemoveForm(ConfirmedForm):
 
 async def confirm(request: http.Request, form: PageForm) -> None:
     """Have somebody of the staff prove again who they are, by the form's ``password``. Raises ``Wrong``."""
-    async with request.app[SERVICES].database.sessions() as db:
-        named = await login_names.of(db, user=person_of(request).id)
-    await prove(request, named.login, str(form["password"].data))
+    user, services = person_of(request).id, request.app[SERVICES]
+    async with services.database.sessions() as db:
+        named = await login_names.of(db, user=user)
+    subject = services.codes.hash("confirm", user)
+    await prove(request, named.login, str(form["password"].data), subject=subject)
 
 
 async def overview(request: http.Request) -> http.Response:
@@ -200,13 +202,14 @@ async def remove(request: http.Request) -> http.Response:
     factor = str(form.factor.data)
 
     async def act(db: AsyncSession) -> str:
+        await people.hold(db, users=[person.id])
         if factor == "app":
             await totp.remove(db, user=person.id)
         else:
             await passkeys.remove(db, user=person.id, passkey=factor)
         if await totp.since(db, user=person.id) is None and not await passkeys.count(db, user=person.id):
             raise Wrong("password", "factor.last")
-        await factors.note(request, db, person.id, "factor:remove", {})
+        await _tell(request, db, "factor:remove")
         return "/me/credentials?done=factor_removed"
 
     try:
@@ -231,6 +234,7 @@ async def make_backup(request: http.Request) -> http.Response:
 
     async def act(db: AsyncSession) -> str:
         await factors.keep_backup_codes(request, db, person.id, form)
+        await _tell(request, db, None)
         return "/me/credentials"
 
     try:
