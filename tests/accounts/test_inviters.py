@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import delete
 
-from accounts import closing, invitations, logins, people
+from accounts import admins, closing, invitations, logins, people
 from accounts.codes import Codes
 from accounts.invitations import Spent
 from accounts.logins import Stage
@@ -102,12 +102,12 @@ async def test_there_is_always_an_open_admin(database: Database) -> None:
     one, other = await make(database, Role.ADMIN), await make(database, Role.ADMIN)
     async with database.sessions.begin() as db:
         await closing.close(db, user=one.id, now=NOW)
-        await closing.require_admin(db)
+        await admins.require_one(db)
 
     async def lower() -> None:
         async with database.sessions.begin() as db:
             await people.set_roles(db, user=other.id, roles=[Role.OFFICER])
-            await closing.require_admin(db)
+            await admins.require_one(db)
 
     with pytest.raises(InvalidState, match="no admin"):
         await lower()

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from accounts import login_names, people
+from accounts import admins, login_names, people
 from accounts.audit import Audit
 from accounts.passwords import Passwords, what_is_wrong
 from accounts.people import MAX_NAME_CHARS
@@ -67,6 +67,7 @@ async def _create(config: Config, asked: argparse.Namespace) -> None:
                 db, name=name, language=asked.language, roles=[Role.ADMIN], now=now
             )
             await login_names.keep(db, user=person.id, login=asked.login, hashed=hashed, now=now)
+            await admins.tell_of_new(db, but={person.id}, now=now)
             await Audit(stores.master).append(
                 db, tag="staff:make", actor=None, subject=person.id, detail={"roles": Role.ADMIN}, now=now
             )

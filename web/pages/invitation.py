@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from accounts import invitations, login_names, people
+from accounts import admins, invitations, login_names, people
 from accounts.auth_tables import MOST_LOGIN_CHARS
 from accounts.codes import MOST_TYPED_CHARS
 from accounts.invitations import Invitation, Spent
@@ -21,7 +21,7 @@ from accounts.login_names import Taken
 from accounts.logins import Stage
 from accounts.passwords import what_is_wrong
 from accounts.people import MAX_NAME_CHARS
-from accounts.roles import Permission
+from accounts.roles import Permission, Role
 from web import entering
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, visitor_of
@@ -131,6 +131,8 @@ async def _make(
         except Spent:
             raise Wrong("code", "invitation.wrong") from None
         await entering.open_login(request, db, person=person, token=token, stage=Stage.ENROL)
+        if Role.ADMIN in invitation.roles:
+            await admins.tell_of_new(db, but={person.id}, now=now)
         await services.audit.append(
             db,
             tag="invitation:use",
