@@ -18,6 +18,8 @@ BENCHES = (
     "voice_data",
     "coming_back",
     "audit_verify",
+    "enumeration",
+    "logins",
 )
 
 
