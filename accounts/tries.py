@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.auth_tables import TryRow
@@ -18,6 +18,7 @@ from core.db import insert_into
 from core.errors import TooMany
 
 KEPT: Final = timedelta(days=2)
+MOST_KEPT: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +77,9 @@ async def clear(db: AsyncSession, *, subject: str) -> None:
 
 
 async def prune(db: AsyncSession, *, now: datetime) -> None:
-    """Forget subjects that nobody has tried for two days."""
+    """Forget subjects that nobody has tried for two days, and of too many those that were tried least."""
     await db.execute(delete(TryRow).where(TryRow.last_at < now - KEPT))
+    beyond = (await db.scalar(select(func.count()).select_from(TryRow)) or 0) - MOST_KEPT
+    if beyond > 0:
+        least = select(TryRow.id).order_by(TryRow.count, TryRow.last_at, TryRow.id).limit(beyond)
+        await db.execute(delete(TryRow).where(TryRow.id.in_(least)))

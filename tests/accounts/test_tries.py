@@ -6,8 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from accounts import tries
+from accounts.auth_tables import TryRow
 from accounts.tries import RECOVERY, Tries, next_try
 from core.db import Database
 from core.errors import TooMany
@@ -80,3 +82,19 @@ async def test_five_thousand_behind_one_address_are_each_counted_alone(database:
     async with database.sessions.begin() as db:
         for number in range(5_000):
             await tries.take(db, subject=f"{number:064}", limit=RECOVERY, now=NOW)
+
+
+async def test_of_too_many_those_tried_least_are_forgotten(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tries, "MOST_KEPT", 3)
+    for _ in range(10):
+        await take(database, "a" * 64)
+    for number in range(6):
+        await take(database, f"{number:064}", NOW + number * timedelta(seconds=1))
+    async with database.sessions.begin() as db:
+        await tries.prune(db, now=NOW + timedelta(minutes=1))
+        kept = set(await db.scalars(select(TryRow.id)))
+    assert kept == {"a" * 64, f"{5:064}", f"{4:064}"}
+    with pytest.raises(TooMany):
+        await take(database, "a" * 64)

@@ -9,7 +9,7 @@ import pytest
 
 from accounts import turns
 from accounts.turns import Asker
-from tests.web.browsing import Page, get, post
+from tests.web.browsing import get, post
 from tests.web.conftest import Client
 from web.services import SERVICES
 
@@ -64,7 +64,7 @@ async def test_a_full_line_of_one_address_keeps_nobody_else_out(
     async with line.turn(Asker("inside")), line.turn(Asker("inside")):
         flood = [asyncio.create_task(come()) for _ in range(3)]
         await until_waiting(client, 3)
-        asked: asyncio.Task[Page] = asyncio.create_task(post(client, "/staff/login", fields))
+        asked = asyncio.create_task(post(client, "/staff/login", fields))
         done, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED, timeout=5)
         assert done == {flood[-1]}
     assert "does not fit" in (await asked).text

@@ -11,7 +11,7 @@ from accounts import logins, people
 from accounts.logins import Login, Stage
 from accounts.people import Person
 from accounts.roles import Permission
-from web import entering
+from web import entering, known
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, visitor_of
 from web.pages import factors
@@ -99,6 +99,7 @@ async def _finish(
         onward=home_of(person),
     )
     entering.keep_cookie(request, response, token)
+    known.remember(request, response, person.id)
     return response
 
 

@@ -10,7 +10,7 @@ from aiohttp import web as http
 
 from accounts import logins
 from accounts.roles import Permission
-from web.gate import add, cookie_name, visitor_of
+from web.gate import add, visitor_of
 from web.pages.site import SITE
 from web.place import clients_places
 from web.services import SERVICES
@@ -61,7 +61,7 @@ def _forgetting(request: http.Request, response: http.Response) -> http.Response
     """Delete the cookies by name too: older browsers do not know the header."""
     secure = request.app[SERVICES].config.secure
     for name in request.cookies:
-        if name.startswith("teduh_") or name == cookie_name(secure=secure):
+        if name.removeprefix("__Host-").startswith("teduh_"):
             response.del_cookie(name, path="/", secure=secure, httponly=True)
     return response
 

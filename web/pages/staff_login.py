@@ -1,7 +1,7 @@
 """`/staff/login` and `/staff/factor`: staff prove themselves twice before anything opens.
 
-An unknown name gets the same answer as a wrong password after the same work. Tries are counted by name;
-those of the second factor by person.
+An unknown name gets the same answer as a wrong password after the same work. Tries are counted by name,
+in a browser that its owner is known in by themselves; those of the second factor by person.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import TooMany
 from core.ids import UserId
-from web import entering
+from web import entering, known
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, visitor_of
 from web.pages.navigation import home_of
@@ -93,20 +93,25 @@ async def _first_factor(request: http.Request, form: LoginForm) -> http.Response
     return response
 
 
-async def prove(request: http.Request, login: str, password: str) -> Person:
-    """Say who has this name and password. Raises ``Wrong`` at the password, and says no more."""
+async def prove(request: http.Request, login: str, password: str, *, subject: str | None = None) -> Person:
+    """Say who has this name and password. Raises ``Wrong`` at the password, and says no more.
+
+    ``subject`` counts the tries; without it the name does, or the name in a browser that its owner is
+    known in. A try is taken in turn before Argon2, so that nobody fills the table faster than that goes.
+    """
     services = request.app[SERVICES]
-    subject = services.codes.hash("login", login_names.key_of(login))
-    try:
-        async with services.database.sessions.begin() as db:
-            await tries.take(db, subject=subject, limit=tries.PASSWORD, now=services.now())
-    except TooMany:
-        raise Wrong("password", "staff.often") from None
-    async with services.database.sessions() as db:
-        named = await login_names.find(db, login=login)
-    kept = None if named is None else named.hash
-    fits = await services.passwords.fits(password, kept, asker=entering.asker_of(request))
-    if not fits or named is None:
+    named: LoginName | None = None
+
+    async def look() -> str | None:
+        nonlocal named, subject
+        async with services.database.sessions() as db:
+            named = await login_names.find(db, login=login)
+        subject = subject or known.subject_of(request, login, None if named is None else named.user)
+        await _take(request, subject)
+        return None if named is None else named.hash
+
+    fits = await services.passwords.fits(password, look, asker=entering.asker_of(request))
+    if not fits or named is None or subject is None:
         raise Wrong("password", "staff.wrong")
     async with services.database.sessions() as db:
         person = await people.get(db, user=named.user)
@@ -116,6 +121,15 @@ async def prove(request: http.Request, login: str, password: str) -> Person:
     async with services.database.sessions.begin() as db:
         await tries.clear(db, subject=subject)
     return person
+
+
+async def _take(request: http.Request, subject: str) -> None:
+    services = request.app[SERVICES]
+    try:
+        async with services.database.sessions.begin() as db:
+            await tries.take(db, subject=subject, limit=tries.PASSWORD, now=services.now())
+    except TooMany:
+        raise Wrong("password", "staff.often") from None
 
 
 async def _renew(request: http.Request, named: LoginName, password: str) -> None:
@@ -231,6 +245,7 @@ async def _second_factor(
 
     response = await do_once(request, form, act)
     entering.keep_cookie(request, response, token)
+    known.remember(request, response, person.id)
     return response
 
 
