@@ -221,7 +221,10 @@ async def _take(db: AsyncSession, *, login: str, purpose: str, now: datetime) ->
 def _read(response: str) -> dict[str, Any]:
     if len(response) > MOST_RESPONSE_CHARS:
         raise ValueError("too long")
-    read = json.loads(response)
+    try:
+        read = json.loads(response)
+    except RecursionError:
+        raise ValueError("too deep") from None
     if not isinstance(read, dict):
         raise TypeError("no object")
     return read
