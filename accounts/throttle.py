@@ -29,6 +29,12 @@ class Throttle:
             raise TooMany("Too many requests.", retry_after_s=(1 - level) / self.per_s)
         self._keep(subject, level - 1, now_s)
 
+    def delay(self, subject: str, now_s: float, *, most_s: float) -> float:
+        """Take one from the subject's bucket and say how long to wait for it: ``most_s`` at most."""
+        level = max(self._level(subject, now_s) - 1, -most_s * self.per_s)
+        self._keep(subject, level, now_s)
+        return max(0.0, -level / self.per_s)
+
     def _level(self, subject: str, now_s: float) -> float:
         level, seen_s = self._levels.get(subject, (self.burst, now_s))
         return min(self.burst, level + (now_s - seen_s) * self.per_s)

@@ -6,6 +6,7 @@ sets the same cookie twice, whichever answer comes last.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
@@ -17,6 +18,7 @@ from accounts import logins, notices
 from accounts.logins import OWN_LIFE, Login, Stage
 from accounts.people import Person
 from accounts.turns import Asker
+from core.errors import TooMany
 from signaling.device import describe
 from web.client import client_address
 from web.forms import PageForm
@@ -27,6 +29,7 @@ Act = Callable[[AsyncSession], Awaitable[None]]
 """Something done or checked within a transaction; raises ``Wrong``."""
 
 TWICE_WITHIN: Final = timedelta(minutes=2)
+STARTS_MOST_S: Final = 20.0
 
 
 def token_for(request: http.Request, form: PageForm, purpose: str) -> str:
@@ -124,3 +127,16 @@ def asker_of(request: http.Request) -> Asker:
         return request.transport is None or request.transport.is_closing()
 
     return Asker(client_address(request, request.app[SERVICES].config), gone)
+
+
+async def slow_down(request: http.Request) -> None:
+    """Have whoever asks often wait, up to ``STARTS_MOST_S``; nobody is refused.
+
+    Raises ``TooMany`` for who has gone meanwhile.
+    """
+    services, asker = request.app[SERVICES], asker_of(request)
+    waits_s = services.starts.delay(asker.line, services.clock.monotonic(), most_s=STARTS_MOST_S)
+    if waits_s > 0:
+        await asyncio.sleep(waits_s)
+        if asker.gone():
+            raise TooMany("Nobody waits for this any more.", retry_after_s=STARTS_MOST_S)

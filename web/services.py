@@ -31,6 +31,8 @@ from counseling.minors import Policy
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
+STARTS_PER_S = 10.0
+STARTS_AT_ONCE = 200.0
 
 
 class Calls(Protocol):
@@ -134,6 +136,8 @@ class Services:
     mail: Mail | None = None
     """The queue of letters; None without TEDUH_SMTP_URL."""
     attempts: Throttle = field(default_factory=lambda: Throttle(ATTEMPTS_PER_S, ATTEMPTS_AT_ONCE))
+    starts: Throttle = field(default_factory=lambda: Throttle(STARTS_PER_S, STARTS_AT_ONCE))
+    """Slows down addresses that make many accounts."""
 
     def now(self) -> datetime:
         """Say the time."""

@@ -40,3 +40,18 @@ def test_many_subjects_do_not_fill_the_memory() -> None:
     assert len(throttle._levels) == MOST_SUBJECTS
     with pytest.raises(TooMany):
         throttle.spend(str(MOST_SUBJECTS), 0.0)
+
+
+def test_a_delay_grows_to_its_end_and_goes_back() -> None:
+    throttle = Throttle(per_s=2, burst=2)
+    delays = [throttle.delay("a", 0.0, most_s=2) for _ in range(10)]
+    assert delays == [0, 0, 0.5, 1, 1.5, 2, 2, 2, 2, 2]
+    assert throttle.delay("b", 0.0, most_s=2) == 0
+    assert throttle.delay("a", 3.0, most_s=2) == 0
+
+
+def test_five_thousand_behind_one_address_wait_and_are_not_refused() -> None:
+    throttle = Throttle(per_s=10, burst=200)
+    delays = [throttle.delay("campus", 0.0, most_s=20) for _ in range(5_000)]
+    assert delays[199] == 0
+    assert max(delays) == 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
@@ -12,11 +13,13 @@ from accounts import people
 from accounts.audit import Filter
 from accounts.roles import Role
 from accounts.tables import UserRow
+from accounts.throttle import Throttle
 from core.ids import UserId
 from tests.fakes import FakeClock
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
 from tests.web.people import log_in, log_out, make
+from web import entering
 from web.services import SERVICES
 
 COOKIE = "teduh_login"
@@ -87,6 +90,40 @@ async def test_both_questions_must_be_answered_and_what_was_typed_is_kept(client
 async def test_another_name_is_one_tap_away(client: Client) -> None:
     proposed = {(await get(client, "/start")).form("/start")["name"] for _ in range(5)}
     assert len(proposed) > 1
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\u202eterbalik", "a\u200bb", "Dr. Sari, psikolog", "x" * 5000])
+async def test_a_name_that_we_did_not_propose_is_not_taken(client: Client, name: str) -> None:
+    fields = (await get(client, "/start")).form("/start") | {"age": "adult", "phone": "own"}
+    page = await post(client, "/start", fields | {"name": name})
+    assert page.status == 422
+    assert page.form("/start")["name"] not in {name, ""}
+    assert await count(client) == 0
+    again = page.form("/start") | {"age": "adult", "phone": "own"}
+    assert (await post(client, "/start", again)).location == "/home?done=started"
+
+
+async def test_the_proof_of_one_form_is_none_in_another(client: Client) -> None:
+    first, second = [(await get(client, "/start")).form("/start") for _ in range(2)]
+    fields = second | {"name": first["name"], "ours": first["ours"], "age": "adult", "phone": "own"}
+    assert (await post(client, "/start", fields)).status == 422
+
+
+async def test_who_makes_many_accounts_waits_and_is_not_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    client.app[SERVICES].starts = Throttle(per_s=1, burst=2)
+    monkeypatch.setattr(entering, "asyncio", SimpleNamespace(sleep=sleep))
+    for _ in range(4):
+        await start(client)
+        await log_out(client)
+    assert waited == [1, 2]
+    assert await count(client) == 4
 
 
 async def test_sent_twice_it_makes_one_account_and_stays_logged_in(client: Client) -> None:

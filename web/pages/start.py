@@ -6,16 +6,16 @@ what there is, and nothing is kept.
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import HiddenField, RadioField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
 from accounts import names, people
 from accounts.logins import Stage
-from accounts.people import MAX_NAME_CHARS
 from accounts.roles import Permission
 from web import entering
 from web.fields import pick
@@ -29,9 +29,10 @@ PURPOSE: Final = "start"
 
 
 class StartForm(PageForm):
-    """Two questions; the name is proposed by us."""
+    """Two questions; the name is proposed by us, and counts with the proof that this form proposed it."""
 
-    name = HiddenField("start.name", [InputRequired("form.missing"), Length(max=MAX_NAME_CHARS)])
+    name = HiddenField("start.name", [InputRequired("form.missing")])
+    ours = HiddenField("start.name")
     age = RadioField(
         "start.age",
         [InputRequired("form.choice")],
@@ -48,7 +49,8 @@ async def ask(request: http.Request) -> http.Response:
     """Answer `GET /start`: another name each time."""
     if (somebody := _elsewhere(request)) is not None:
         return somebody
-    form = blank(request, StartForm, name=await _name(request))
+    form = blank(request, StartForm)
+    await _propose(request, form)
     return request.app[SITE].show(request, "start/start.html", form=form)
 
 
@@ -57,14 +59,16 @@ async def make(request: http.Request) -> http.Response:
     if (somebody := _elsewhere(request)) is not None:
         return somebody
     form = await sent(request, StartForm)
-    if not form.validate():
-        if form.name.errors:
-            form.name.data, form.name.errors = await _name(request), ()
+    fits, is_ours = form.validate(), _is_ours(request, form)
+    if not fits or not is_ours:
+        if not is_ours:
+            await _propose(request, form)
         return request.app[SITE].show(request, "start/start.html", status=422, form=form)
     services = request.app[SERVICES]
     adult, own_phone = form.age.data == "adult", form.phone.data == "own"
     if not adult and services.minors is None:
         return http.Response(status=303, headers={"Location": "/start/under-18"})
+    await entering.slow_down(request)
     token = entering.token_for(request, form, PURPOSE)
 
     async def act(db: AsyncSession) -> str:
@@ -94,9 +98,21 @@ def _elsewhere(request: http.Request) -> http.Response | None:
     return None if person is None else http.Response(status=303, headers={"Location": home_of(person)})
 
 
-async def _name(request: http.Request) -> str:
+async def _propose(request: http.Request, form: StartForm) -> None:
+    """Put another name into the form."""
     async with request.app[SERVICES].database.sessions() as db:
-        return await names.new_name(db, language=language_of(request))
+        form.name.data = await names.new_name(db, language=language_of(request))
+    form.name.errors = ()
+    form.ours.data = _proof(request, form)
+
+
+def _is_ours(request: http.Request, form: StartForm) -> bool:
+    typed = str(form.ours.data or "").encode()
+    return hmac.compare_digest(typed, _proof(request, form).encode())
+
+
+def _proof(request: http.Request, form: StartForm) -> str:
+    return request.app[SERVICES].codes.hash("proposed name", f"{form.once.data}|{form.name.data}")
 
 
 def setup(app: http.Application) -> None:
