@@ -196,7 +196,7 @@ async def test_the_passkey_of_somebody_else_opens_nothing(database: Database) ->
         '{"id": "x", "response": {}}',
         "x" * 30_000,
         "\x00",
-        "{" * 10_000,
+        "[" * 10_000,
     ],
 )
 async def test_junk_is_no_passkey(database: Database, junk: str) -> None:
