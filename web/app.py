@@ -29,7 +29,7 @@ from core.keyfile import make_data_dir, master_key
 from core.mail import Mail
 from counseling.minors import read_policy
 from migrations.run import upgrade
-from web import api, duties, health, jobs, metrics, pages, place, security, sitting, upkeep
+from web import api, duties, health, jobs, metrics, pages, place, security, sitting, upkeep, uploads
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.client import own_origins
@@ -84,6 +84,7 @@ def make_app(
         mail=Mail(config.smtp, sender=config.mail_sender, clock=clock) if config.smtp else None,
     )
     security.setup(app, config)
+    uploads.setup(app)
     duties.setup(app, master=master)
     for part in (api, place, health, metrics, pages, upkeep, sitting):
         part.setup(app)

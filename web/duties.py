@@ -1,4 +1,4 @@
-"""What the pages of duties share: complaints, the cleaner of their files, words for hours, the jobs."""
+"""What the pages of duties share: complaints, how fast they are filed, words for hours, the jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from accounts.throttle import Throttle
 from core.errors import TooMany
 from counseling import complaint_lists, crisis
 from counseling.complaints import Complaints
-from counseling.uploads import Cleaner
 from web.jobs import every
 from web.render import Renderer
 from web.services import SERVICES, Services
@@ -38,7 +37,6 @@ class Duties:
 
     complaints: Complaints
     zone: ZoneInfo
-    cleaner: Cleaner = field(default_factory=Cleaner)
     filing: Throttle = field(default_factory=lambda: Throttle(1 / FILED_EVERY_S, FILED_FREELY))
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

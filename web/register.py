@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,14 +16,12 @@ from counseling.credentials import Credentials, Names, read_credentials
 from counseling.entry import Medium
 from counseling.proofs import Proofs
 from counseling.topics import Marks, read_marks
-from counseling.uploads import Cleaner
 from web.jobs import every
 from web.services import SERVICES, Services
 
 logger = logging.getLogger(__name__)
 
 HOUR_S: Final = 3600.0
-UPLOADS_AT_ONCE: Final = 12
 
 
 @dataclass(slots=True)
@@ -35,9 +32,6 @@ class Register:
     marks: Marks
     proofs: Proofs
     zone: ZoneInfo
-    cleaner: Cleaner = field(default_factory=Cleaner)
-    uploading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
-    """How many files may be in memory at once; whoever comes then waits."""
 
     def today(self, now: datetime) -> date:
         """Say which day it is in the service's time zone."""

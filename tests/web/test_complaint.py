@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import FormData
@@ -23,6 +24,7 @@ from tests.web.conftest import Client
 from tests.web.people import log_in, log_out, make, send
 from web.duties import DUTIES, tell_late_complaints
 from web.services import SERVICES
+from web.uploads import UPLOADS
 
 WRITTEN = {"topic": "boundary", "text": "Konselor meminta nomor saya."}
 
@@ -194,6 +196,68 @@ async def test_evidence_is_cleaned_and_served_as_an_attachment(client: Client) -
         assert answer.headers["Content-Type"] == "image/jpeg"
     assert b"Rahasia" not in body
     assert Image.open(io.BytesIO(body)).size == (40, 30)
+
+
+def half_sent(*parts: tuple[str, str]) -> bytes:
+    """The beginning of a form: fields, then a file that has only begun."""
+    body = "".join(f'--x\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in parts)
+    return (
+        body.encode()
+        + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + b"x" * 60_000
+    )
+
+
+async def hidden(client: Client) -> list[tuple[str, str]]:
+    async with client.get("/complaint/answer") as answer:
+        text = await answer.text()
+    return [(name, text.split(f'name="{name}" value="')[1].split('"')[0]) for name in ("csrf", "once")]
+
+
+async def test_a_file_is_not_read_before_its_form_holds(client: Client) -> None:
+    receipt = ("receipt", await complain(client))
+    good = await hidden(client)
+    for fields, wanted in (
+        ([], 403),
+        ([receipt], 403),
+        ([("csrf", "x"), good[1], receipt], 403),
+        (good, 422),
+        ([*good, ("receipt", "0000-0000-0000-0000")], 422),
+    ):
+
+        async def body(start: bytes = half_sent(*fields)) -> AsyncIterator[bytes]:
+            yield start
+            await asyncio.sleep(5)  # the rest never comes: who waits for it is too late
+            yield b"x"
+
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        async with (
+            asyncio.timeout(4),
+            client.post("/complaint/evidence", data=body(), headers=headers) as got,
+        ):
+            assert got.status == wanted, fields
+
+
+async def test_few_files_are_read_at_once_and_none_for_ever(client: Client) -> None:
+    uploads = client.app[UPLOADS]
+    uploads.turns, uploads.file_within_s = asyncio.Semaphore(1), 0.5
+    fields = [*await hidden(client), ("receipt", await complain(client))]
+
+    async def body() -> AsyncIterator[bytes]:
+        yield half_sent(*fields)
+        await asyncio.sleep(3)
+
+    async def one() -> int:
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        async with client.post("/complaint/evidence", data=body(), headers=headers) as got:
+            return got.status
+
+    began = asyncio.get_running_loop().time()
+    assert await asyncio.gather(*(one() for _ in range(3))) == [408, 408, 408]
+    assert asyncio.get_running_loop().time() - began >= 1.4, "one after the other"
+    assert not uploads.turns.locked()
+    status, text = await add(client, fields[-1][1], photo())
+    assert (status, "Berkas sudah ditambahkan" in text) == (200, True)
 
 
 async def test_nothing_about_a_complaint_reaches_the_audit_in_words(client: Client) -> None:

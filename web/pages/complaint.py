@@ -6,9 +6,10 @@ the form alone, made from the form's one-time number: sent twice, it files one c
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web as http
+from multidict import MultiDictProxy
 from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import BooleanField, FileField, RadioField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
@@ -27,7 +28,7 @@ from counseling.complaints import (
     Topic,
     outside_the_line,
 )
-from counseling.uploads import MAX_BYTES, Refused
+from counseling.uploads import Refused
 from web.client import client_network
 from web.duties import DUTIES
 from web.fields import pick
@@ -36,7 +37,7 @@ from web.gate import add, visitor_of
 from web.pages.enter import whose
 from web.pages.site import SITE, language_of
 from web.services import SERVICES
-from web.uploads import read_upload
+from web.uploads import UPLOADS, Sent, upload
 
 TOPICS: Final = [(topic.value, f"complaint.topic_{topic.value}") for topic in Topic]
 
@@ -153,21 +154,52 @@ async def answer(request: http.Request) -> http.Response:
     return request.app[SITE].show(request, "complaint/receipt.html", status=422, form=form)
 
 
+class _NoRoom(Exception):
+    """The receipt is none of ours (``key`` is empty), or its complaint takes no more files."""
+
+    def __init__(self, key: str = "") -> None:
+        super().__init__(key)
+        self.key = key
+
+
 async def add_file(request: http.Request) -> http.Response:
-    """Answer `POST /complaint/evidence`: clean a file, and add it sealed."""
-    given = await read_upload(request, name="file", max_bytes=MAX_BYTES)
+    """Answer `POST /complaint/evidence`: clean a file, and add it sealed.
+
+    Whose form it is and for which complaint is settled before anything of the file is read.
+    """
+    receipt = ""
+
+    async def check(fields: MultiDictProxy[Any]) -> None:
+        nonlocal receipt
+        receipt = str(filled(request, EvidenceForm, fields).receipt.data or "")
+        found = await _find(request, receipt)
+        if found is None:
+            raise _NoRoom
+        if not _takes_more(*found):
+            raise _NoRoom("complaint.refused_many")
+
+    try:
+        async with upload(request, name="file", check=check) as given:
+            return await _add_file(request, given)
+    except _NoRoom as error:
+        if error.key:
+            return await _show(request, receipt, refused=error.key)
+        back = blank(request, ReceiptForm, receipt=receipt)
+        back.say_wrong(Wrong("receipt", "complaint.no_receipt"))
+        return request.app[SITE].show(request, "complaint/receipt.html", status=422, form=back)
+
+
+async def _add_file(request: http.Request, given: Sent) -> http.Response:
     form = filled(request, EvidenceForm, given.fields)
     services, duties = request.app[SERVICES], request.app[DUTIES]
     receipt = str(form.receipt.data or "")
     found = await _find(request, receipt)
     if found is None:
-        back = blank(request, ReceiptForm, receipt=receipt)
-        back.say_wrong(Wrong("receipt", "complaint.no_receipt"))
-        return request.app[SITE].show(request, "complaint/receipt.html", status=422, form=back)
+        raise _NoRoom
     if given.file is None:
         return await _show(request, receipt, refused="complaint.refused_size")
     try:
-        clean = await duties.cleaner.clean(given.file)
+        clean = await request.app[UPLOADS].cleaner.clean(given.file)
     except Refused as error:
         return await _show(request, receipt, refused=f"complaint.refused_{error.key}")
 
@@ -181,6 +213,10 @@ async def add_file(request: http.Request) -> http.Response:
     except InvalidState:
         return await _show(request, receipt, refused="complaint.refused_many")
     return await _show(request, receipt, added=True)
+
+
+def _takes_more(complaint: Complaint, inside: Inside) -> bool:
+    return not complaint.closed_at and not complaint.erased and len(inside.evidence) < MAX_FILES
 
 
 async def _find(request: http.Request, typed: str) -> tuple[Complaint, Inside] | None:
@@ -207,7 +243,7 @@ async def _show(
         form=form,
         added=added,
         refused=refused,
-        more=not complaint.closed_at and not complaint.erased and len(inside.evidence) < MAX_FILES,
+        more=_takes_more(complaint, inside),
         most=MAX_FILES,
     )
 

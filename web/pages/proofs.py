@@ -5,10 +5,11 @@ Uploaded files are made harmless in a process of their own before anything is ke
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web as http
 from markupsafe import Markup
+from multidict import MultiDictProxy
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import prose, texts
@@ -20,14 +21,14 @@ from counseling import ethics, register
 from counseling.entry import missing_proofs
 from counseling.ethics import Superseded
 from counseling.proofs import MAX_FILES, TooManyProofs
-from counseling.uploads import MAX_BYTES, Refused
+from counseling.uploads import Refused
 from web.forms import PageForm, blank, do_once, filled, sent
 from web.gate import add, person_of
 from web.pages.register_forms import EthicsForm, ProofForm, say
 from web.pages.site import SITE, language_of
 from web.register import REGISTER
 from web.services import SERVICES
-from web.uploads import read_upload
+from web.uploads import UPLOADS, Sent, upload
 
 HOME: Final = "/counselor/proofs"
 
@@ -62,21 +63,24 @@ async def _proofs(request: http.Request, form: ProofForm, *, status: int = 200) 
 
 async def add_proof(request: http.Request) -> http.Response:
     """Answer `POST /counselor/proofs`: one file."""
-    async with request.app[REGISTER].uploading:
-        return await _add_proof(request)
+
+    async def check(fields: MultiDictProxy[Any]) -> None:
+        filled(request, ProofForm, fields)
+
+    async with upload(request, name="file", check=check) as given:
+        return await _add_proof(request, given)
 
 
-async def _add_proof(request: http.Request) -> http.Response:
+async def _add_proof(request: http.Request, given: Sent) -> http.Response:
     services, ours = request.app[SERVICES], request.app[REGISTER]
     user = person_of(request).id
-    given = await read_upload(request, name="file", max_bytes=MAX_BYTES)
     form = filled(request, ProofForm, given.fields)
     form.validate()
     if form.kind.data not in ours.credentials.proof_kinds:
         say(form.kind, "form.choice")
     clean = None
     try:
-        clean = None if given.file is None else await ours.cleaner.clean(given.file)
+        clean = None if given.file is None else await request.app[UPLOADS].cleaner.clean(given.file)
     except Refused as error:
         say(form.file, f"proofs.refused_{error.key}")
     if given.file is None:
