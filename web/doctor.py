@@ -82,6 +82,8 @@ class Facts:
     late_erasures: int
     """How many people should have been erased an hour ago."""
     staff_without_factor: Sequence[str]
+    demo_open: Sequence[str]
+    """Whom the demo made and who can log in, on a server that others reach."""
     minors_policy: bool
     open_incidents: Sequence[tuple[str, timedelta | None]]
     """Titles with the time that is left; None when all is told and only closing is missing."""
@@ -283,6 +285,16 @@ def staff(facts: Facts) -> Iterator[Finding]:
         yield _fine("staff", "All staff have a second factor.")
 
 
+def demo(facts: Facts) -> Iterator[Finding]:
+    """Look at accounts of the demo where others come."""
+    if facts.demo_open:
+        yield _wrong(
+            "demo",
+            f"Accounts of the demo are open to whoever has their printed passwords: "
+            f"{', '.join(facts.demo_open)}. Start teduh serve without --demo: that closes them.",
+        )
+
+
 def minors(facts: Facts) -> Iterator[Finding]:
     """Look at whether there is a policy for people under 18."""
     if facts.minors_policy:
@@ -332,6 +344,7 @@ CHECKS: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
     clock,
     mail,
     staff,
+    demo,
     duty,
     crisis,
     complaints,

@@ -23,7 +23,7 @@ from core.errors import ConfigError
 from signaling.directory import Role
 from web import tls
 from web.app import make_app
-from web.demo import DemoPerson, find, make_demo, make_people
+from web.demo import DemoPerson, find, make_demo, make_people, settle
 from web.listen import listen
 from web.pages.demo import DEMO
 from web.services import SERVICES
@@ -53,6 +53,7 @@ async def serve(config: Config, *, demo: bool, say: Callable[[str], None]) -> No
             loop.add_signal_handler(number, stop.set)
         stack.push_async_callback(_end, runner)
         await runner.setup()
+        await settle(runner.app[SERVICES], demo=demo)
         for one in sockets:
             await http.SockSite(runner, one, ssl_context=context, backlog=512).start()
         await _announce(runner.app, config, demo=demo, say=say)

@@ -48,6 +48,7 @@ HEALTHY = Facts(
     late_complaints=0,
     late_erasures=0,
     staff_without_factor=[],
+    demo_open=[],
     minors_policy=True,
     open_incidents=[],
 )
@@ -76,6 +77,7 @@ def test_a_healthy_server_has_nothing_wrong() -> None:
         ({"checkpoints_set": False}, "checkpoints", Level.WRONG, "TEDUH_AUDIT_CHECKPOINTS"),
         ({"checkpoint_at": None}, "checkpoints", Level.WRONG, "yet"),
         ({"checkpoint_at": NOW - timedelta(hours=3)}, "checkpoints", Level.WRONG, "3 h old"),
+        ({"demo_open": ["Sekar", "Dewi"]}, "demo", Level.WRONG, "Sekar, Dewi"),
         ({"free_bytes": 900_000_000}, "disk", Level.WRONG, "0.9 GB"),
         ({"clock_synchronised": False}, "time", Level.WRONG, "chrony"),
         ({"clock_synchronised": None}, "time", Level.NOTE, "could not be found out"),

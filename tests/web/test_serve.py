@@ -27,6 +27,22 @@ async def test_it_says_where_to_go_and_makes_a_demo(tmp_path: Path) -> None:
             assert page.headers["Cache-Control"] == "no-store"
 
 
+def test_data_of_a_demo_lets_nobody_in_once_others_come(tmp_path: Path) -> None:
+    there = {"PUBLIC_URL": "https://teduh.example.org", "MEDIA_ADDRESSES": "127.0.0.1"}
+
+    def said(**settings: str) -> list[str]:
+        found = json.loads(run(tmp_path, "doctor", "--json", "--offline", **settings).stdout)
+        return [one["text"] for one in found if one["about"] == "demo"]
+
+    with serving(tmp_path, "--demo") as server:
+        server.hear(9)
+    assert said() == []
+    (text,) = said(**there)
+    assert "Sekar, Bima, Ratih, Wayan, Dewi" in text
+    with serving(tmp_path, **there):
+        assert said(**there) == []
+
+
 async def test_sigterm_tells_everybody_and_ends_within_five_seconds(tmp_path: Path) -> None:
     key = run_json(tmp_path, "api-key", "create", "test")
     token = issue_api_token(key=ApiKeyId(key["id"]), secret=key["secret"], now=datetime.now(UTC))

@@ -21,6 +21,8 @@ import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import checkpoints, erasure, passkeys, people, totp
+from accounts.codes import Codes
+from accounts.passwords import Passwords
 from accounts.people import Person
 from accounts.roles import Role
 from core.addresses import Reach, reach_of
@@ -33,7 +35,7 @@ from counseling import complaint_lists, crisis, incidents, roster
 from counseling.complaints import outside_the_line
 from counseling.minors import read_policy
 from counseling.roster import LOOK_AHEAD, Lack
-from web import tls
+from web import demo, tls
 from web.commands.stores import Stores, say
 from web.doctor import Facts, Finding, Level, examine
 from web.duties import clinical_digest
@@ -88,6 +90,7 @@ async def gather(config: Config, *, now: datetime, offline: bool) -> Facts:
         known["metrics_status"] = await _metrics_asked(config)
     async with Stores(config) as stores, stores.database.sessions() as db:
         people_facts = await _about_people(db, config, now)
+        demo_open = [] if config.loopback_only else await _demo_open(db, stores.master)
     return Facts(
         now=now,
         reach=reach,
@@ -96,6 +99,7 @@ async def gather(config: Config, *, now: datetime, offline: bool) -> Facts:
         plain_outside=config.tls is None and not all(map(is_loopback, config.http_host)),
         mail_set=config.smtp is not None,
         clock_synchronised=_clock(),
+        demo_open=demo_open,
         minors_policy=read_policy(config.minors_policy) is not None,
         **files,
         **known,
@@ -149,6 +153,15 @@ async def _about_people(db: AsyncSession, config: Config, now: datetime) -> dict
             (one.title, one.left(now)) for one in await incidents.every(db) if one.closed_at is None
         ],
     }
+
+
+async def _demo_open(db: AsyncSession, master: bytes) -> list[str]:
+    passwords = Passwords(master)
+    try:
+        found = await demo.there(db, Codes(master), passwords)
+    finally:
+        passwords.close()
+    return [one.name for one in found if one.disabled_at is None]
 
 
 async def _all_staff(db: AsyncSession) -> list[Person]:
