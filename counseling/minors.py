@@ -184,21 +184,20 @@ async def decide(
 
 async def decisions_about(db: AsyncSession, *, user: UserId) -> list[Decision]:
     """List what was decided about a client, the newest first, without the reasons."""
-    return (await decisions_by_client(db, users=[user])).get(user, [])
-
-
-async def decisions_by_client(db: AsyncSession, *, users: Sequence[UserId]) -> dict[UserId, list[Decision]]:
-    """List what was decided about several clients, the newest first, without the reasons."""
-    found: dict[UserId, list[Decision]] = {}
     rows = await db.scalars(
         select(MinorDecisionRow)
-        .where(MinorDecisionRow.user_id.in_(users))
+        .where(MinorDecisionRow.user_id == user)
         .order_by(MinorDecisionRow.at.desc(), MinorDecisionRow.id.desc())
     )
-    for row in rows:
-        one = Decision(row.id, Kind(row.kind), row.decider, UserId(row.recorded_by), row.at)
-        found.setdefault(UserId(row.user_id), []).append(one)
-    return found
+    return [Decision(row.id, Kind(row.kind), row.decider, UserId(row.recorded_by), row.at) for row in rows]
+
+
+async def see(
+    db: AsyncSession, audit: Audit, *, client: Person, viewer: Person, now: datetime
+) -> list[Decision]:
+    """Show a client to somebody of the staff, with what was decided; the client can see that it was."""
+    await audit.append(db, tag="minor:see", actor=viewer.id, subject=client.id, now=now)
+    return await decisions_about(db, user=client.id)
 
 
 async def reasons(

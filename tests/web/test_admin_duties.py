@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.audit import Filter
 from accounts.people import Person
 from accounts.roles import Role
 from counseling import incidents, roster
@@ -89,6 +90,14 @@ async def test_without_a_policy_the_page_says_what_that_means(client: Client) ->
         assert answer.status == 404
 
 
+async def seen(client: Client, person: Person) -> int:
+    """Count the rows that say that somebody was shown."""
+    services = client.app[SERVICES]
+    async with services.database.sessions() as db:
+        entries = await services.audit.matching(db, wanted=Filter(tag="minor:see", person=person.id))
+    return sum(entry.subject == person.id for entry in entries)
+
+
 async def test_a_decision_about_a_minor(client: Client) -> None:
     services = client.app[SERVICES]
     services.minors = dataclasses.replace(
@@ -97,10 +106,19 @@ async def test_a_decision_about_a_minor(client: Client) -> None:
     await staff(client)
     child, adult = await make(client, name="Daun Kecil", adult=False), await make(client, name="Daun Besar")
     assert "Daun Kecil" not in await page(client, "/admin/minors"), "nobody browses"
-    assert "Daun Kecil" not in await page(client, "/admin/minors?name=da")
-    text = await page(client, "/admin/minors?name=daun")
-    assert "Daun Kecil" in text
-    assert "Daun Besar" not in text
+    assert await seen(client, child) == 0
+    for part in ("daun", "Daun", "aun kec", "%", "Daun_Kecil", "Daun Besar"):
+        status, text = await send(client, "/admin/minors", {"name": part})
+        assert (status, "Tidak ada klien" in text) == (200, True), part
+    assert (await send(client, "/admin/minors", {"name": " "}))[0] == 422
+    assert "/admin/minors/" not in await page(client, "/admin/minors?name=Daun+Kecil")
+    assert await seen(client, child) == 0
+    status, text = await send(client, "/admin/minors", {"name": " daun  kecil "})
+    assert (status, f"/admin/minors/{child.id}" in text) == (200, True)
+    assert await seen(client, child) == 1
+    await page(client, f"/admin/minors/{child.id}")
+    assert await seen(client, child) == 2
+    assert await seen(client, adult) == 0
     async with client.get(f"/admin/minors/{adult.id}") as answer:
         assert answer.status == 404
     way = f"/admin/minors/{child.id}"
@@ -114,6 +132,9 @@ async def test_a_decision_about_a_minor(client: Client) -> None:
     assert (await send(client, f"{way}/open", {"purpose": "x"}, page=way))[0] == 422
     assert (await send(client, f"{way}/open", {"purpose": "meninjau"}, page=way))[0] == 303
     assert "pesan dari sekolah" in await page(client, way)
+    await log_out(client)
+    await log_in(client, child)
+    assert "Nama dan keputusan tentang usia di bawah 18 dilihat" in await page(client, "/me/history")
 
 
 async def test_an_incident_and_its_clock(client: Client, clock: FakeClock) -> None:

@@ -1,11 +1,12 @@
 """`/admin/minors`: the policy for people under 18, and decisions by a named person with a reason.
 
-Nobody browses clients: one is found by the made-up name that their counselor knows.
+Nobody browses clients: one is found by the whole made-up name, which their counselor knows, and each who
+is shown can see in their history that they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiohttp import web as http
@@ -20,7 +21,7 @@ from accounts.roles import Permission
 from core.errors import NotFound
 from core.ids import UserId
 from counseling import minors
-from counseling.minors import MAX_REASON_CHARS, Kind, Policy
+from counseling.minors import MAX_REASON_CHARS, Decision, Kind, Policy
 from web.fields import pick
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, person_of
@@ -29,8 +30,6 @@ from web.services import SERVICES
 
 HOME: Final = "/admin/minors"
 DECIDE: Final = Permission.DECIDE_MINORS
-MIN_NAME_CHARS: Final = 3
-MOST_FOUND: Final = 20
 
 
 class DecisionForm(PageForm):
@@ -60,24 +59,50 @@ class PurposeForm(PageForm):
     )
 
 
+class FindForm(PageForm):
+    """Whom to look for: by the whole name, and never in an address."""
+
+    name = StringField("minors.name", [DataRequired("form.missing"), Length(max=60, message="form.long")])
+
+
 async def show(request: http.Request) -> http.Response:
     """Answer `GET /admin/minors`: the policy, and a search by name."""
-    services, name = request.app[SERVICES], request.query.get("name", "").strip()[:60]
-    found: list[tuple[Person, list[minors.Decision]]] = []
-    if services.minors is not None and len(name) >= MIN_NAME_CHARS:
-        async with services.database.sessions() as db:
-            listed = await people.under_18(db, name=name, limit=MOST_FOUND)
-            decisions = await minors.decisions_by_client(db, users=[one.id for one in listed])
-        found = [(one, decisions.get(one.id, [])) for one in listed]
+    return _show(request, blank(request, FindForm))
+
+
+def _show(
+    request: http.Request,
+    form: FindForm,
+    found: Sequence[tuple[Person, Sequence[Decision]]] | None = None,
+    *,
+    status: int = 200,
+) -> http.Response:
+    policy = request.app[SERVICES].minors
     return request.app[SITE].show(
         request,
         "minors/list.html",
-        policy=services.minors,
-        words=_words(request, services.minors),
-        name=name,
-        short=0 < len(name) < MIN_NAME_CHARS,
+        status=status,
+        policy=policy,
+        words=_words(request, policy),
+        form=form,
         found=found,
     )
+
+
+async def find(request: http.Request) -> http.Response:
+    """Answer `POST /admin/minors`: who has this name; each who is found can see that they were."""
+    services, admin = request.app[SERVICES], person_of(request)
+    _policy(request)
+    form = await sent(request, FindForm)
+    if not form.validate():
+        return _show(request, form, status=422)
+    now = services.now()
+    async with services.database.sessions.begin() as db:
+        found = [
+            (client, await minors.see(db, services.audit, client=client, viewer=admin, now=now))
+            for client in await people.under_18(db, name=str(form.name.data))
+        ]
+    return _show(request, form, found)
 
 
 async def one(request: http.Request) -> http.Response:
@@ -95,9 +120,9 @@ async def _one(
     services, admin = request.app[SERVICES], person_of(request)
     policy = _policy(request)
     now = services.now()
-    async with services.database.sessions() as db:
+    async with services.database.sessions.begin() as db:
         client = await _client(request, db)
-        decisions = await minors.decisions_about(db, user=client.id)
+        decisions = await minors.see(db, services.audit, client=client, viewer=admin, now=now)
         grant = await grants.current(
             db, services.audit, person=admin, permission=DECIDE, subject=client.id, now=now
         )
@@ -194,6 +219,7 @@ def _words(request: http.Request, policy: Policy | None) -> tuple[str, str]:
 def setup(app: http.Application) -> None:
     """Add the pages about people under 18."""
     add(app, "GET", HOME, show, DECIDE)
+    add(app, "POST", HOME, find, DECIDE)
     add(app, "GET", HOME + "/{user}", one, DECIDE)
     add(app, "POST", HOME + "/{user}", decide, DECIDE)
     add(app, "POST", HOME + "/{user}/open", open_reasons, DECIDE)
