@@ -140,7 +140,7 @@ async def test_under_18_two_are_not_asked_and_it_says_why(client: Client, servic
         ("service", {"version": "9" * 30}, 404),
         ("service", {"version": "2"}, 422),
         ("service", {"version": "1", "locale": "fr"}, 404),
-        ("service", {"version": "1", "locale": "id\x00"}, 404),
+        ("service", {"version": "1", "locale": "id\x00"}, 400),
     ],
 )
 async def test_what_does_not_fit_is_not_recorded(
