@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -113,8 +114,8 @@ def test_a_day_is_the_service_s_own() -> None:
     assert wrong == {}
     assert found.since is not None
     assert found.until is not None
-    assert found.since.isoformat() == "2026-03-02T00:00:00+07:00"
-    assert found.until.isoformat() == "2026-03-03T00:00:00+07:00"
+    assert found.since == datetime(2026, 3, 2, tzinfo=JAKARTA)
+    assert found.until == datetime(2026, 3, 3, tzinfo=JAKARTA)
 
 
 async def test_details_open_for_a_purpose_and_a_while_and_the_person_sees_it(

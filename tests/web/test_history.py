@@ -109,7 +109,7 @@ async def test_a_long_history_is_paged_to_its_end(client: Client) -> None:
     assert counts == [50, 50, 20]
 
 
-@pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "1;DROP", "%00", "٣"])
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "1;DROP", "٣"])
 async def test_a_page_that_is_none_is_not_found(client: Client, before: str) -> None:
     await log_in(client, await make(client))
     async with client.get(f"/me/history?before={before}") as answer:
