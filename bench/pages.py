@@ -169,7 +169,7 @@ def main() -> int:
     """Run on both databases; the exit status is 1 when a page was too slow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=CLIENTS)
-    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     args = parser.parse_args()
     found: list[Figure] = []
