@@ -18,9 +18,9 @@ import binascii
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -38,6 +38,8 @@ from core.errors import Malformed, TeduhError
 logger = logging.getLogger(__name__)
 
 FILE: Final = "audit-checkpoints.jsonl"
+EVERY: Final = timedelta(hours=1)
+AGAIN_AFTER: Final = timedelta(minutes=15)
 MAX_LINES: Final = 1_000_000
 _DOMAIN: Final = b"teduh audit checkpoint v1\n"
 _KEY_CHARS: Final = 16
@@ -52,8 +54,16 @@ class CheckpointUnsent(TeduhError):
 class Letters(Protocol):
     """What sends e-mail (``core.mail.Mail``)."""
 
-    async def send(self, to: str, subject: str, text: str) -> None:
-        """Take a letter to be sent."""
+    async def send(
+        self,
+        to: str,
+        subject: str,
+        text: str,
+        *,
+        operator: bool = False,
+        told: Callable[[bool], None] | None = None,
+    ) -> None:
+        """Take a letter to be sent, and tell once whether a server took it."""
         ...
 
 
@@ -141,7 +151,8 @@ class Checkpoints:
         self._directory = directory
         self._addresses = tuple(addresses)
         self.sent_at: datetime | None = None
-        """When the last one was sent from this process."""
+        """When the last one was taken from this process that got everywhere outside."""
+        self._tried_at: datetime | None = None
 
     @property
     def go_outside(self) -> bool:
@@ -153,23 +164,59 @@ class Checkpoints:
         count, head = (await db.execute(select(AuditHeadRow.count, AuditHeadRow.hash))).one()
         return self.signer.sign(count=count, head=head, now=now)
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time: an hour after the last that got out; after one that did not, sooner."""
+        if self._tried_at is not None and now - self._tried_at < AGAIN_AFTER:
+            return False
+        return self.sent_at is None or now - self.sent_at >= EVERY
+
     async def send(self, checkpoint: Checkpoint, *, letters: Letters | None, now: datetime) -> None:
-        """Bring one outside, everywhere it can go; then raise ``CheckpointUnsent`` for where it could not."""
-        self.sent_at = now
+        """Bring one outside, everywhere it can go; then raise ``CheckpointUnsent`` for where it could not.
+
+        It counts as sent when it is in the directory and the mail server took every letter.
+        """
+        self._tried_at = now
         line = checkpoint.line()
-        failed: list[str] = []
-        if self._directory is not None:
-            try:
-                await asyncio.to_thread(_add, self._directory / FILE, line)
-            except OSError as error:
-                failed.append(f"the directory cannot be written ({error.strerror})")
+        failed = await self._into_directory(line)
         if self._addresses and letters is None:
             failed.append("there is no mail server (TEDUH_SMTP_URL)")
-        elif letters is not None:
-            for address in self._addresses:
-                await letters.send(address, f"teduh: {checkpoint.count}", _letter(line))
+        elif letters is not None and self._addresses:
+            await self._by_letter(checkpoint, letters, now, fine=not failed)
+        elif not failed:
+            self._got_out(now)
         if failed:
             raise CheckpointUnsent(f"The checkpoint did not get everywhere: {'; '.join(failed)}.")
+
+    async def _into_directory(self, line: str) -> list[str]:
+        """Add it to the file; gives what went wrong."""
+        if self._directory is None:
+            return []
+        try:
+            await asyncio.to_thread(_add, self._directory / FILE, line)
+        except OSError as error:
+            return [f"the directory cannot be written ({error.strerror})"]
+        return []
+
+    async def _by_letter(
+        self, checkpoint: Checkpoint, letters: Letters, now: datetime, *, fine: bool
+    ) -> None:
+        """Send the letters; when the last of them was taken, and all else was fine, it is outside."""
+        left = len(self._addresses)
+
+        def told(taken: bool) -> None:  # noqa: FBT001  # the one thing that is told
+            nonlocal left
+            left -= taken
+            if not taken:
+                logger.error("checkpoint.letter_lost", extra={"count": checkpoint.count})
+            elif not left and fine:
+                self._got_out(now)
+
+        for address in self._addresses:
+            subject = f"teduh: {checkpoint.count}"
+            await letters.send(address, subject, _letter(checkpoint.line()), operator=True, told=told)
+
+    def _got_out(self, at: datetime) -> None:
+        self.sent_at = at if self.sent_at is None else max(at, self.sent_at)
 
 
 def _add(path: Path, line: str) -> None:

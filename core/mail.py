@@ -1,19 +1,21 @@
 """Letters by e-mail. Whoever sends one is never made to wait for a mail server.
 
-``send`` puts a letter into a short queue and returns; one task takes them out, in order. A server
-that cannot be reached is tried again for some minutes, then the letter is dropped and counted: what
-matters stands in the person's inbox here, a letter only says that something is there. This file owns
-aiosmtplib.
+``send`` puts a letter into a bounded queue and returns; one task hands them over. A letter that fails for a
+while goes back with a time at which it is tried again, and holds up no other; after some minutes it is
+dropped and counted: what matters stands in the person's inbox here, a letter only says that something is
+there. Letters to the operator have a queue of their own, and go first. This file owns aiosmtplib.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -61,8 +63,19 @@ def check_address(text: str) -> str:
     return address
 
 
+@dataclass(order=True, slots=True)
+class _Waiting:
+    """One letter, and when it is tried next; those due at one time in the order in which they came."""
+
+    due_s: float
+    number: int
+    letter: EmailMessage = field(compare=False)
+    told: Callable[[bool], None] | None = field(compare=False)
+    tries: int = field(default=0, compare=False)
+
+
 class Mail:
-    """A queue of letters and the task that sends them. ``start`` it, and ``close`` it."""
+    """The queues of letters and the task that sends them. ``start`` it, and ``close`` it."""
 
     def __init__(
         self,
@@ -80,8 +93,15 @@ class Mail:
         self._sender = sender
         self._clock = clock or SystemClock()
         self._retry_after_s = tuple(retry_after_s)
+        self._max_waiting = max_waiting
         self._context = context
-        self._waiting: asyncio.Queue[EmailMessage] = asyncio.Queue(max_waiting)
+        self._operators: list[_Waiting] = []
+        self._others: list[_Waiting] = []
+        self._numbers = 0
+        self._open = 0
+        self._news = asyncio.Event()
+        self._done = asyncio.Event()
+        self._done.set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -97,8 +117,19 @@ class Mail:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def send(self, to: str, subject: str, text: str) -> None:
-        """Put a letter into the queue; a full one drops it and says so in the log. Raises ``BadAddress``."""
+    async def send(
+        self,
+        to: str,
+        subject: str,
+        text: str,
+        *,
+        operator: bool = False,
+        told: Callable[[bool], None] | None = None,
+    ) -> None:
+        """Put a letter into a queue; a full one drops it and says so in the log. Raises ``BadAddress``.
+
+        ``operator``: it goes before all others. ``told`` is called once, with whether a server took it.
+        """
         letter = EmailMessage()
         letter["From"] = self._sender
         letter["To"] = check_address(to)
@@ -107,40 +138,73 @@ class Mail:
         letter["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2].rstrip(">"))
         letter["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no holiday greeting comes back
         letter.set_content(text)
-        try:
-            self._waiting.put_nowait(letter)
-        except asyncio.QueueFull:
+        queue = self._operators if operator else self._others
+        if len(queue) >= self._max_waiting:
             self.counters["dropped"] += 1
-            logger.warning("mail.dropped", extra={"waiting": self._waiting.qsize()})
+            logger.warning("mail.dropped", extra={"waiting": len(queue)})
+            if told is not None:
+                told(False)  # noqa: FBT003  # the one thing that is told
+            return
+        self._numbers += 1
+        self._open += 1
+        self._done.clear()
+        heapq.heappush(queue, _Waiting(self._now_s(), self._numbers, letter, told))
+        self._news.set()
 
     async def sent(self) -> None:
-        """Wait until everything in the queue was sent or given up."""
-        await self._waiting.join()
+        """Wait until everything in the queues was sent or given up."""
+        await self._done.wait()
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _send_all(self) -> None:
         while True:
-            letter = await self._waiting.get()
-            try:
-                await self._try(letter)
-            finally:
-                self._waiting.task_done()
-
-    async def _try(self, letter: EmailMessage) -> None:
-        for wait_s in (*self._retry_after_s, None):
-            try:
-                await self._hand_over(letter)
-            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                # The text of an error may quote addresses.
-                logger.warning(
-                    "mail.failed", extra={"kind": type(error).__name__, "again": wait_s is not None}
-                )
-                if wait_s is None or _is_final(error):
+            self._news.clear()
+            now_s = self._now_s()
+            for queue in (self._operators, self._others):
+                if queue and queue[0].due_s <= now_s:
+                    await self._try(queue)
                     break
-                await asyncio.sleep(wait_s)
             else:
-                self.counters["sent"] += 1
-                return
-        self.counters["failed"] += 1
+                await self._wait(min((queue[0].due_s for queue in self._queues() if queue), default=None))
+
+    def _queues(self) -> tuple[list[_Waiting], list[_Waiting]]:
+        return self._operators, self._others
+
+    async def _wait(self, until_s: float | None) -> None:
+        """Wait until the next letter is due, or a new one came."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until_s):
+                await self._news.wait()
+
+    async def _try(self, queue: list[_Waiting]) -> None:
+        """Hand over the first letter of a queue; it goes back when it failed for a while."""
+        one = queue[0]
+        try:
+            await self._hand_over(one.letter)
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            again = one.tries < len(self._retry_after_s) and not _is_final(error)
+            # The text of an error may quote addresses.
+            logger.warning("mail.failed", extra={"kind": type(error).__name__, "again": again})
+            _take_out(queue, one)
+            if again:
+                one.due_s = self._now_s() + self._retry_after_s[one.tries]
+                one.tries += 1
+                heapq.heappush(queue, one)
+            else:
+                self._finish(one, "failed")
+        else:
+            _take_out(queue, one)
+            self._finish(one, "sent")
+
+    def _finish(self, one: _Waiting, how: str) -> None:
+        self.counters[how] += 1
+        self._open -= 1
+        if not self._open:
+            self._done.set()
+        if one.told is not None:
+            one.told(how == "sent")
 
     async def _hand_over(self, letter: EmailMessage) -> None:
         """Give one letter to the server. Off this machine, never without TLS."""
@@ -157,6 +221,12 @@ class Mail:
             timeout=TIMEOUT_S,
             local_hostname="localhost",  # the machine's own name is nobody's business
         )
+
+
+def _take_out(queue: list[_Waiting], one: _Waiting) -> None:
+    """Take a letter out of its queue, where others may have come before it meanwhile."""
+    queue.remove(one)
+    heapq.heapify(queue)
 
 
 def _is_final(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web as http
@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 MINUTE_S: Final = 60.0
 HOUR_S: Final = 3600.0
-CHECKPOINT_EVERY: Final = timedelta(hours=1)
 
 
 def setup(app: http.Application) -> None:
@@ -57,8 +56,7 @@ async def _due(services: Services, now: datetime, skip: int) -> list[UserId]:
 
 async def checkpoint_due(services: Services) -> None:
     """Take a checkpoint an hour after the last one, and soon after the start."""
-    last = services.checkpoints.sent_at
-    if last is None or services.now() - last >= CHECKPOINT_EVERY:
+    if services.checkpoints.is_due(services.now()):
         await take_checkpoint(services)
 
 

@@ -134,6 +134,38 @@ async def test_a_dead_server_makes_nobody_wait_and_the_queue_is_bounded(
     assert "person" not in debug_log.getvalue()
 
 
+async def test_a_letter_that_fails_for_a_while_holds_up_no_other(post: Post) -> None:
+    post.answers = ["451 later"]
+    mail = mail_to(post.port, retry_after_s=(0.3,))
+    told: list[tuple[str, bool]] = []
+    for who in ("first", "second", "third"):
+
+        def tell(taken: bool, who: str = who) -> None:  # the one thing that is told
+            told.append((who, taken))
+
+        await mail.send(f"{who}@example.org", "s", "t", told=tell)
+    await mail.start()
+    async with asyncio.timeout(5):
+        await mail.sent()
+    assert [letter["To"].partition("@")[0] for letter in post.came] == ["second", "third", "first"]
+    assert told == [("second", True), ("third", True), ("first", True)]
+    await mail.close()
+
+
+async def test_the_operators_letters_go_first_and_have_room_of_their_own(post: Post) -> None:
+    mail = mail_to(post.port, max_waiting=2)
+    lost: list[bool] = []
+    for number in range(3):
+        await mail.send(f"person{number}@example.org", "s", "t", told=lost.append)
+    await mail.send("operator@example.org", "s", "t", operator=True)
+    assert lost == [False]
+    await mail.start()
+    await mail.sent()
+    assert [letter["To"].partition("@")[0] for letter in post.came] == ["operator", "person0", "person1"]
+    assert mail.counters == {"sent": 3, "dropped": 1}
+    await mail.close()
+
+
 async def test_off_this_machine_nothing_goes_without_tls(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Smtp, "is_near", False)
     mail = mail_to(post.port, retry_after_s=())
