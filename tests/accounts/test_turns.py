@@ -132,3 +132,16 @@ async def test_who_has_gone_is_not_let_in_and_keeps_nobody_out(monkeypatch: pyte
             await late
     async with asyncio.timeout(1), turns.turn(Asker("next")):
         assert turns.waiting == 0
+
+
+async def test_five_thousand_behind_one_address_are_all_served() -> None:
+    turns, served = Turns(2), list[int]()
+
+    async def come(number: int) -> None:
+        async with turns.turn(Asker("campus")):
+            await asyncio.sleep(0)
+            served.append(number)
+
+    await asyncio.gather(*(come(number) for number in range(5_000)))
+    assert served == sorted(served)
+    assert (len(served), turns.waiting) == (5_000, 0)

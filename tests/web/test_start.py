@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from accounts.roles import Role
 from accounts.tables import UserRow
 from accounts.throttle import Throttle
 from core.ids import UserId
+from counseling.minors import Policy
 from tests.fakes import FakeClock
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
@@ -145,7 +147,8 @@ async def test_under_18_without_a_policy_nothing_is_made_and_help_is_shown(clien
 
 
 async def test_under_18_with_a_policy_the_account_says_so(client: Client) -> None:
-    client.app[SERVICES].minors = object()
+    words = {"id": "a", "en": "b"}
+    client.app[SERVICES].minors = Policy(date(2026, 1, 15), 2, ("Dr. Ratna",), words, words)
     assert (await send(client, "/start", age="minor", phone="own")).location == "/home?done=started"
     async with client.app[SERVICES].database.sessions() as db:
         (person,) = await people.with_role(db, role=Role.CLIENT)
@@ -168,6 +171,8 @@ async def test_with_the_code_a_client_comes_back_and_the_old_device_sees_it(clie
         "/home?done=entered",
     )
     client.session.cookie_jar.update_cookies(old)
+    assert 'id="new-logins"' in (await get(client, "/home")).text
+    assert "1 new" in (await get(client, "/me/recovery")).text
     page = await get(client, "/me/devices")
     assert 'id="new-logins"' in page.text
     assert page.text.count('data-login="other"') == 1

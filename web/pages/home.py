@@ -8,6 +8,7 @@ from accounts.roles import Permission, Role
 from signaling import directory
 from signaling.directory import ParticipantRecord
 from web.gate import add, person_of
+from web.pages.devices import newcomers_of
 from web.pages.navigation import STAFF_ALSO, home_of, ways_of
 from web.pages.site import SITE
 from web.services import SERVICES
@@ -19,14 +20,26 @@ async def home(request: http.Request) -> http.Response:
     if not person.is_client:
         return http.Response(status=303, headers={"Location": home_of(person)})
     ways = ways_of(person, Role.CLIENT)
-    return request.app[SITE].show(request, "home/client.html", ways=ways, sessions=await _sessions(request))
+    return request.app[SITE].show(
+        request,
+        "home/client.html",
+        ways=ways,
+        sessions=await _sessions(request),
+        newcomers=await newcomers_of(request),
+    )
 
 
 async def counselor(request: http.Request) -> http.Response:
     """Answer `GET /counselor`."""
     ways, sessions = ways_of(person_of(request), Role.COUNSELOR), await _sessions(request)
     return request.app[SITE].show(
-        request, "home/staff.html", place="counselor", ways=ways, also=STAFF_ALSO, sessions=sessions
+        request,
+        "home/staff.html",
+        place="counselor",
+        ways=ways,
+        also=STAFF_ALSO,
+        sessions=sessions,
+        newcomers=await newcomers_of(request),
     )
 
 
@@ -34,7 +47,13 @@ async def admin(request: http.Request) -> http.Response:
     """Answer `GET /admin`."""
     ways = ways_of(person_of(request), Role.ADMIN)
     return request.app[SITE].show(
-        request, "home/staff.html", place="admin", ways=ways, also=STAFF_ALSO, sessions=[]
+        request,
+        "home/staff.html",
+        place="admin",
+        ways=ways,
+        also=STAFF_ALSO,
+        sessions=[],
+        newcomers=await newcomers_of(request),
     )
 
 
