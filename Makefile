@@ -16,6 +16,9 @@ BROWSERS := chromium=chromium firefox-esr=firefox-esr
 SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
 TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables espeak-ng=espeak-ng ip=iproute2
 
+# What may run two at a time; calls, browsers and what is timed run alone, after it.
+BESIDE := $(addprefix tests/,accounts bench core counseling migrations netem signaling web test_layers.py)
+
 .PHONY: run setup test lint format bench clean
 
 run: $(VENV)/.run
@@ -25,7 +28,8 @@ setup: $(VENV)/.dev node_modules/.done
 
 test: setup
 	@scripts/debian $(BROWSERS) $(SERVERS) $(TOOLS)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(BESIDE) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(patsubst %,--ignore=%,$(BESIDE)) $(PYTEST_ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check .
