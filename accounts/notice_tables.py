@@ -29,10 +29,18 @@ class NoticeRow(Base):
 
 
 class ContactRow(Base):
-    """The e-mail address that a person gave, sealed under that person's key."""
+    """The e-mail address that a person gave, sealed under that person's key.
+
+    ``confirm_hash`` is of the code in the letter that asks whether it is theirs; ``letter_at`` is when the
+    last letter went out.
+    """
 
     __tablename__ = "contacts"
+    __table_args__ = (Index("ix_contacts_confirm_hash", "confirm_hash", unique=True),)
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     email: Mapped[bytes] = mapped_column(LargeBinary)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirm_hash: Mapped[str | None] = mapped_column(String(64))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    letter_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

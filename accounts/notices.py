@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.notice_tables import ContactRow, NoticeRow
@@ -22,6 +22,7 @@ from core.ids import UserId, new_id
 KIND: Final = re.compile(r"[a-z][a-z_]{1,39}")
 PAGE: Final = 50
 AT_ONCE: Final = 500
+LETTER_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ async def post_all(
         listed = [user for user in listed if user not in told]
     for start in range(0, len(listed), AT_ONCE):
         some = listed[start : start + AT_ONCE]
-        mailed = set(await db.scalars(select(ContactRow.user_id).where(ContactRow.user_id.in_(some))))
+        confirmed = select(ContactRow.user_id).where(ContactRow.confirmed_at.is_not(None))
+        mailed = set(await db.scalars(confirmed.where(ContactRow.user_id.in_(some))))
         rows = [
             {
                 "id": new_id("n"),
@@ -117,19 +119,28 @@ async def mark_read(db: AsyncSession, *, user: UserId, until: datetime, now: dat
     )
 
 
-async def owed_letters(db: AsyncSession, *, limit: int = AT_ONCE) -> list[UserId]:
-    """List who is owed a letter that something is there."""
+async def owed_letters(db: AsyncSession, *, now: datetime, limit: int = AT_ONCE) -> list[UserId]:
+    """List who is owed a letter that something is there: one an hour at most, to a confirmed address."""
     users = await db.scalars(
-        select(NoticeRow.user_id).where(NoticeRow.mail_due).group_by(NoticeRow.user_id).limit(limit)
+        select(NoticeRow.user_id)
+        .join(ContactRow, ContactRow.user_id == NoticeRow.user_id)
+        .where(
+            NoticeRow.mail_due,
+            ContactRow.confirmed_at.is_not(None),
+            or_(ContactRow.letter_at.is_(None), ContactRow.letter_at <= now - LETTER_EVERY),
+        )
+        .group_by(NoticeRow.user_id)
+        .limit(limit)
     )
     return [UserId(user) for user in users]
 
 
-async def letters_gone(db: AsyncSession, *, users: Sequence[UserId]) -> None:
+async def letters_gone(db: AsyncSession, *, users: Sequence[UserId], now: datetime) -> None:
     """Note that their letters are on the way; however many notices there were, it is one letter each."""
     await db.execute(
         update(NoticeRow).where(NoticeRow.user_id.in_(users), NoticeRow.mail_due).values(mail_due=False)
     )
+    await db.execute(update(ContactRow).where(ContactRow.user_id.in_(users)).values(letter_at=now))
 
 
 async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:  # noqa: ARG001  # as erasers are

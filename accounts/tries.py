@@ -32,6 +32,7 @@ class Limit:
 
 RECOVERY: Final = Limit(10, timedelta(days=1), timedelta(hours=1))
 PASSWORD: Final = Limit(10, timedelta(hours=1), timedelta(minutes=5))
+ADDRESS: Final = Limit(1, timedelta(hours=1), timedelta(hours=1))
 FACTOR: Final = Limit(10, timedelta(days=1), timedelta(hours=1))
 
 

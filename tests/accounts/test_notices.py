@@ -59,40 +59,75 @@ async def test_a_kind_is_a_word(database: Database, clock: FakeClock, kind: str)
 async def test_an_address_is_kept_sealed_and_replaced(database: Database, clock: FakeClock) -> None:
     person, subjects = await client(database, clock), Subjects(MASTER)
     async with database.sessions.begin() as db:
-        await contacts.keep_email(db, subjects, user=person.id, email="a@example.org", now=clock.now())
-        await contacts.keep_email(db, subjects, user=person.id, email=" b@example.org ", now=clock.now())
+        await contacts.keep_email(
+            db, subjects, user=person.id, email="a@example.org", code_hash="a", now=clock.now()
+        )
+        await contacts.keep_email(
+            db, subjects, user=person.id, email=" b@example.org ", code_hash="b", now=clock.now()
+        )
         assert await contacts.email_of(db, subjects, user=person.id) == "b@example.org"
         row = await db.get(ContactRow, person.id)
         assert row is not None
         assert b"example" not in row.email
         with pytest.raises(BadAddress):
-            await contacts.keep_email(db, subjects, user=person.id, email="nobody", now=clock.now())
+            await contacts.keep_email(
+                db, subjects, user=person.id, email="nobody", code_hash="c", now=clock.now()
+            )
 
 
 async def test_one_letter_is_owed_however_many_notices(database: Database, clock: FakeClock) -> None:
     person, without, subjects = await client(database, clock), await client(database, clock), Subjects(MASTER)
     async with database.sessions.begin() as db:
-        await contacts.keep_email(db, subjects, user=person.id, email="a@example.org", now=clock.now())
+        await contacts.keep_email(
+            db, subjects, user=person.id, email="a@example.org", code_hash="a", now=clock.now()
+        )
+        assert await contacts.confirm_email(db, code_hash="a", now=clock.now()) == person.id
         await notices.post_all(db, users=[person.id, without.id], kind="one", now=clock.now())
         await notices.post_all(db, users=[person.id, without.id], kind="two", now=clock.now())
-        assert await notices.owed_letters(db) == [person.id]
-        await notices.letters_gone(db, users=[person.id])
-        assert await notices.owed_letters(db) == []
+        assert await notices.owed_letters(db, now=clock.now()) == [], "the letter that asked was just now"
+        clock.advance(3600)
+        assert await notices.owed_letters(db, now=clock.now()) == [person.id]
+        await notices.letters_gone(db, users=[person.id], now=clock.now())
+        await notices.post(db, user=person.id, kind="three", now=clock.now())
+        clock.advance(3599)
+        assert await notices.owed_letters(db, now=clock.now()) == []
+        clock.advance(1)
+        assert await notices.owed_letters(db, now=clock.now()) == [person.id]
+
+
+async def test_an_address_that_nobody_confirmed_gets_nothing(database: Database, clock: FakeClock) -> None:
+    person, subjects = await client(database, clock), Subjects(MASTER)
+    async with database.sessions.begin() as db:
+        await contacts.keep_email(
+            db, subjects, user=person.id, email="a@example.org", code_hash="a", now=clock.now()
+        )
+        await notices.post(db, user=person.id, kind="one", now=clock.now())
+        clock.advance(7 * 86_400)
+        assert await notices.owed_letters(db, now=clock.now()) == []
+        assert await contacts.confirm_email(db, code_hash="x", now=clock.now()) is None
+        assert await contacts.confirm_email(db, code_hash="a", now=clock.now()) is None, "a week is over"
+        assert not await contacts.is_confirmed(db, user=person.id)
 
 
 async def test_who_read_it_already_gets_no_letter(database: Database, clock: FakeClock) -> None:
     person, subjects = await client(database, clock), Subjects(MASTER)
     async with database.sessions.begin() as db:
-        await contacts.keep_email(db, subjects, user=person.id, email="a@example.org", now=clock.now())
+        await contacts.keep_email(
+            db, subjects, user=person.id, email="a@example.org", code_hash="a", now=clock.now()
+        )
+        await contacts.confirm_email(db, code_hash="a", now=clock.now())
         await notices.post(db, user=person.id, kind="one", now=clock.now())
         await notices.mark_read(db, user=person.id, until=clock.now(), now=clock.now())
-        assert await notices.owed_letters(db) == []
+        clock.advance(3600)
+        assert await notices.owed_letters(db, now=clock.now()) == []
 
 
 async def test_erasing_leaves_nothing(database: Database, clock: FakeClock) -> None:
     person, subjects = await client(database, clock), Subjects(MASTER)
     async with database.sessions.begin() as db:
-        await contacts.keep_email(db, subjects, user=person.id, email="a@example.org", now=clock.now())
+        await contacts.keep_email(
+            db, subjects, user=person.id, email="a@example.org", code_hash="a", now=clock.now()
+        )
         await notices.post(db, user=person.id, kind="one", now=clock.now())
     async with database.sessions.begin() as db:
         await notices.erase(db, user=person.id, now=clock.now())
@@ -102,4 +137,6 @@ async def test_erasing_leaves_nothing(database: Database, clock: FakeClock) -> N
         assert await notices.inbox(db, user=person.id) == []
         assert await contacts.email_of(db, subjects, user=person.id) is None
         with pytest.raises(KeyGone):
-            await contacts.keep_email(db, subjects, user=person.id, email="a@example.org", now=clock.now())
+            await contacts.keep_email(
+                db, subjects, user=person.id, email="a@example.org", code_hash="a", now=clock.now()
+            )

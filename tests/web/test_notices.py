@@ -17,7 +17,7 @@ from tests.core.test_mail import Post, serve
 from tests.docs.conftest import ROOT
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeEngine, make_config
-from tests.web.people import log_in, make, send
+from tests.web.people import log_in, log_out, make, send
 from web.app import make_app
 from web.pages.notices import letters
 from web.pages.site import SITE
@@ -94,17 +94,25 @@ async def test_one_letter_goes_out_and_says_nothing(
     services = client.app[SERVICES]
     async with services.database.sessions.begin() as db:
         await contacts.keep_email(
-            db, services.subjects, user=person.id, email="daun@example.org", now=services.now()
+            db, services.subjects, user=person.id, email="daun@example.org", code_hash="d", now=services.now()
         )
         leaving = await people.create_client(db, name="Kabut", language="id", adult=True, now=services.now())
         await contacts.keep_email(
-            db, services.subjects, user=leaving.id, email="kabut@example.org", now=services.now()
+            db,
+            services.subjects,
+            user=leaving.id,
+            email="kabut@example.org",
+            code_hash="k",
+            now=services.now(),
         )
+        for code in ("d", "k"):
+            await contacts.confirm_email(db, code_hash=code, now=services.now())
         await people.leave(db, user=leaving.id, at=services.now() + timedelta(hours=72))
         for kind in ("complaint_answered", "incident"):
             both = [person.id, leaving.id]
             await notices.post_all(db, users=both, kind=kind, places={"what": "Rahasia"}, now=services.now())
     job = letters(client.app[SITE].renderer)
+    clock.advance(3600)
     await job(services)
     await job(services)
     assert services.mail is not None
@@ -113,6 +121,53 @@ async def test_one_letter_goes_out_and_says_nothing(
     assert (letter["To"], letter["Subject"]) == ("daun@example.org", "Ada kabar baru")
     everything = letter.as_string() + letter.get_content()
     assert not re.search(r"rahasia|embun|konsel|teduh|http", everything, re.IGNORECASE)
+
+
+async def test_an_address_is_confirmed_from_the_letter_before_any_notice(
+    aiohttp_client: AiohttpClient, tmp_path: Path, database_url: str, clock: FakeClock, post: Post
+) -> None:
+    config = make_config(
+        tmp_path, database_url, smtp=Smtp("127.0.0.1", post.port), mail_from="post@example.org"
+    )
+    client: Client = await aiohttp_client(make_app(config, clock=clock, make_engine=FakeEngine))
+    services, person = client.app[SERVICES], await make(client, name="Embun Rahasia")
+    assert services.mail is not None
+    await log_in(client, person)
+    assert (await send(client, "/me/email", {"email": "daun@example.org"}))[0] == 303
+    assert (await send(client, "/me/email/forget", {}, page="/me/email"))[0] == 303
+    status, text = await send(client, "/me/email", {"email": "stranger@example.org"})
+    assert (status, "sekali dalam satu jam" in text) == (422, True), "forgetting it does not help"
+    clock.advance(3600)
+    assert (await send(client, "/me/email", {"email": "daun@example.org"}))[0] == 303
+    await services.mail.sent()
+    first, letter = post.came
+    assert [one["To"] for one in post.came] == ["daun@example.org"] * 2
+    text = letter.get_content()
+    assert not re.search(r"rahasia|embun|konsel", text, re.IGNORECASE)
+    ways = [re.search(r"/email/\w+", one.get_content()) for one in (first, letter)]
+    assert ways[0] is not None
+    assert ways[1] is not None
+    async with services.database.sessions.begin() as db:
+        await notices.post(db, user=person.id, kind="incident", places={"what": "x"}, now=services.now())
+    await log_out(client)
+    async with client.get(ways[1][0]) as answer:
+        assert answer.status == 200
+    async with services.database.sessions() as db:
+        assert not await contacts.is_confirmed(db, user=person.id), "mail programs open links by themselves"
+    assert (await send(client, ways[0][0], {}))[0] == 404, "of the address that was forgotten"
+    for _ in range(2):
+        assert (await send(client, ways[1][0], {}))[0] == 200
+    async with client.get("/email/" + "x" * 40) as answer:
+        assert answer.status == 404
+    async with services.database.sessions.begin() as db:
+        assert await contacts.is_confirmed(db, user=person.id)
+        await notices.post(db, user=person.id, kind="incident", places={"what": "x"}, now=services.now())
+    job = letters(client.app[SITE].renderer)
+    for wait_s in (0, 3600, 10):
+        clock.advance(wait_s)
+        await job(services)
+    await services.mail.sent()
+    assert [one["Subject"] for one in post.came[2:]] == ["Ada kabar baru"]
 
 
 async def test_staff_may_have_letters_too(client: Client) -> None:

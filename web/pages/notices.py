@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import EmailField
 from wtforms.validators import DataRequired, Length
 
-from accounts import contacts, notices, people
+from accounts import contacts, notices, people, tries
+from accounts.codes import is_code
 from accounts.notices import Notice
 from accounts.roles import Permission
-from core.errors import NotFound
+from core.errors import NotFound, TooMany
 from core.mail import MAX_ADDRESS_CHARS, BadAddress, check_address
 from web import jobs
 from web.forms import PageForm, Wrong, blank, do_once, sent
@@ -27,6 +28,8 @@ from web.services import SERVICES, Services
 logger = logging.getLogger(__name__)
 
 LETTERS_EVERY_S: Final = 15
+CONFIRM: Final = "confirm e-mail"
+CONFIRM_CHARS: Final = 32  # 160 bits
 
 
 class EmailForm(PageForm):
@@ -89,20 +92,37 @@ def _before(request: http.Request) -> datetime | None:
 async def email(request: http.Request) -> http.Response:
     """Answer `GET /me/email`."""
     address = await _address(request)
-    return _show_email(request, blank(request, EmailForm, email=address or ""), has_one=address is not None)
+    return await _show_email(
+        request, blank(request, EmailForm, email=address or ""), has_one=address is not None
+    )
 
 
 async def keep(request: http.Request) -> http.Response:
-    """Answer `POST /me/email`: keep an address."""
+    """Answer `POST /me/email`: keep an address, and ask there whether it is theirs. Once an hour."""
     form = await sent(request, EmailForm)
     person, services = person_of(request), request.app[SERVICES]
+    code = services.codes.make(CONFIRM, f"{person.id} {form.once.data}", CONFIRM_CHARS)
+    kept: list[str] = []
 
     async def act(db: AsyncSession) -> str:
         try:
             address = check_address(form.email.data or "")
         except BadAddress:
             raise Wrong("email", "email.wrong") from None
-        await contacts.keep_email(db, services.subjects, user=person.id, email=address, now=services.now())
+        subject = services.codes.hash("e-mail letters", person.id)
+        try:
+            await tries.take(db, subject=subject, limit=tries.ADDRESS, now=services.now())
+        except TooMany:
+            raise Wrong("email", "email.too_soon") from None
+        await contacts.keep_email(
+            db,
+            services.subjects,
+            user=person.id,
+            email=address,
+            code_hash=services.codes.hash(CONFIRM, code),
+            now=services.now(),
+        )
+        kept.append(address)
         await services.audit.append(
             db, tag="email:keep", actor=person.id, subject=person.id, now=services.now()
         )
@@ -110,10 +130,54 @@ async def keep(request: http.Request) -> http.Response:
 
     if form.validate():
         try:
-            return await do_once(request, form, act)
+            answer = await do_once(request, form, act)
         except Wrong as error:
             form.say_wrong(error)
-    return _show_email(request, form, has_one=await _address(request) is not None, status=422)
+        else:
+            for address in kept:
+                await _ask_there(request, address, code)
+            return answer
+    return await _show_email(request, form, has_one=await _address(request) is not None, status=422)
+
+
+async def _ask_there(request: http.Request, address: str, code: str) -> None:
+    """Write the one letter that goes to an address that nobody has confirmed; it says not even for what."""
+    services, renderer = request.app[SERVICES], request.app[SITE].renderer
+    if services.mail is None:
+        return
+    language = person_of(request).language
+    link = f"{services.config.public_url}/email/{code}"
+    subject = renderer.text(language, "letter.confirm_subject")
+    await services.mail.send(address, subject, renderer.text(language, "letter.confirm_text", link=link))
+
+
+async def ask_confirm(request: http.Request) -> http.Response:
+    """Answer `GET /email/{code}`: one button; mail programs open links by themselves."""
+    return request.app[SITE].show(
+        request, "notices/confirm.html", form=blank(request, PageForm), code=_code(request), said=""
+    )
+
+
+async def confirm(request: http.Request) -> http.Response:
+    """Answer `POST /email/{code}`: the address is theirs who gave it. Nobody needs to be logged in."""
+    form, services, code = await sent(request, PageForm), request.app[SERVICES], _code(request)
+    async with services.database.sessions.begin() as db:
+        user = await contacts.confirm_email(
+            db, code_hash=services.codes.hash(CONFIRM, code), now=services.now()
+        )
+        if user is not None:
+            await services.audit.append(db, tag="email:confirm", actor=user, subject=user, now=services.now())
+    how = "email.confirm_gone" if user is None else "email.confirmed"
+    return request.app[SITE].show(
+        request, "notices/confirm.html", status=404 if user is None else 200, form=form, code=code, said=how
+    )
+
+
+def _code(request: http.Request) -> str:
+    code = request.match_info["code"]
+    if not is_code(code, CONFIRM_CHARS):
+        raise NotFound("There is nothing here.")
+    return code
 
 
 async def forget(request: http.Request) -> http.Response:
@@ -137,10 +201,20 @@ async def _address(request: http.Request) -> str | None:
         return await contacts.email_of(db, services.subjects, user=person_of(request).id)
 
 
-def _show_email(request: http.Request, form: EmailForm, *, has_one: bool, status: int = 200) -> http.Response:
-    sends = request.app[SERVICES].mail is not None
+async def _show_email(
+    request: http.Request, form: EmailForm, *, has_one: bool, status: int = 200
+) -> http.Response:
+    services = request.app[SERVICES]
+    async with services.database.sessions() as db:
+        confirmed = await contacts.is_confirmed(db, user=person_of(request).id)
     return request.app[SITE].show(
-        request, "notices/email.html", status=status, form=form, has_one=has_one, sends=sends
+        request,
+        "notices/email.html",
+        status=status,
+        form=form,
+        has_one=has_one,
+        confirmed=confirmed,
+        sends=services.mail is not None,
     )
 
 
@@ -152,13 +226,13 @@ def letters(renderer: Renderer) -> jobs.Job:
         if mail is None:
             return
         async with services.database.sessions.begin() as db:
-            users = await notices.owed_letters(db)
+            users = await notices.owed_letters(db, now=services.now())
             addresses = await contacts.emails_of(db, services.subjects, users=users)
             found = await people.find_all(db, users=users)
             readers = {
                 one.id: one.language for one in found if not one.is_leaving and one.disabled_at is None
             }
-            await notices.letters_gone(db, users=users)
+            await notices.letters_gone(db, users=users, now=services.now())
         for user, language in readers.items():
             if user not in addresses:
                 continue
@@ -178,3 +252,5 @@ def setup(app: http.Application) -> None:
     add(app, "GET", "/me/email", email, Permission.OWN_NOTICES)
     add(app, "POST", "/me/email", keep, Permission.OWN_NOTICES)
     add(app, "POST", "/me/email/forget", forget, Permission.OWN_NOTICES)
+    add(app, "GET", "/email/{code}", ask_confirm, Permission.OPEN)
+    add(app, "POST", "/email/{code}", confirm, Permission.OPEN)
