@@ -20,6 +20,7 @@ BENCHES = (
     "audit_verify",
     "enumeration",
     "logins",
+    "campus",
 )
 
 

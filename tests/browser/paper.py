@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 
+import segno
+from PIL import Image
 from playwright.async_api import Page, expect
 
 from tests.browser.rooms import PICTURES, Room, violations
@@ -61,3 +64,16 @@ async def virtual_key(page: Page) -> None:
             }
         },
     )
+
+
+async def shows_code(page: Page, uri: str) -> None:
+    """The QR code in the page has the modules that it must have, dark on light."""
+    modules = [list(row) for row in segno.make(uri, micro=False).matrix_iter(border=4)]
+    shot = Image.open(io.BytesIO(await page.locator(".qr svg").screenshot())).convert("L")
+    size = len(modules)
+    for y, row in enumerate(modules):
+        for x, dark in enumerate(row):
+            at_xy = (int((x + 0.5) * shot.width / size), int((y + 0.5) * shot.height / size))
+            level = shot.getpixel(at_xy)
+            assert isinstance(level, int)
+            assert (level < 128) is bool(dark), (x, y)

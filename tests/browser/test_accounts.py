@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import MODULE_LOOP
-from tests.browser.paper import at, look, press, virtual_key
+from tests.browser.paper import at, look, press, shows_code, virtual_key
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 
@@ -154,6 +154,9 @@ async def enrol_app(one: Room) -> tuple[str, str]:
     await at(one.page, "/staff/enrol")
     await look(one, "staff-enrol")
     await one.page.click("summary")
+    uri = await one.page.get_attribute("details a", "href")
+    assert uri is not None
+    await shows_code(one.page, uri)
     secret = (await one.page.locator("details .code").inner_text()).replace(" ", "")
     await one.page.fill("#code", pyotp.TOTP(secret).now())
     await press(one.page, "/staff/enrol")

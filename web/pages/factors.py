@@ -25,7 +25,6 @@ from web.forms import PageForm, Wrong
 from web.services import SERVICES
 
 GROUP: Final = 5
-QR_SCALE: Final = 5
 
 
 class AppForm(PageForm):
@@ -51,7 +50,7 @@ async def app_offer(request: http.Request, person: Person, form: PageForm) -> di
         named = await login_names.of(db, user=person.id)
     secret = totp.new_secret(services.codes, user=person.id, once=str(form.once.data))
     uri = totp.uri_of(secret, login=named.login)
-    picture = segno.make(uri, micro=False).svg_inline(scale=QR_SCALE, border=3, dark="#000", light="#fff")
+    picture = segno.make(uri, micro=False).svg_inline(omitsize=True, border=4, dark="#000", light="#fff")
     groups = [secret[at : at + 4] for at in range(0, len(secret), 4)]
     return {"secret": groups, "uri": uri, "qr": Markup(picture)}  # noqa: S704  # made by us, no text in it
 
