@@ -75,5 +75,5 @@ async def shows_code(page: Page, uri: str) -> None:
         for x, dark in enumerate(row):
             at_xy = (int((x + 0.5) * shot.width / size), int((y + 0.5) * shot.height / size))
             level = shot.getpixel(at_xy)
-            assert isinstance(level, int)
+            assert isinstance(level, int | float)
             assert (level < 128) is bool(dark), (x, y)
