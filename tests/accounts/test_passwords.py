@@ -73,7 +73,9 @@ async def test_fifty_at_once_need_the_memory_of_two() -> None:
     dear = Passwords(bytes(32))
     await dear.hash("warm up")
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    await asyncio.gather(*(dear.hash(f"kopi susu {number}", asker=Asker(str(number))) for number in range(50)))
+    await asyncio.gather(
+        *(dear.hash(f"kopi susu {number}", asker=Asker(str(number))) for number in range(50))
+    )
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
     assert grown_kib < 100 * 1024
     dear.close()
