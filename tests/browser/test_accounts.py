@@ -65,6 +65,9 @@ async def test_a_client_comes_back_on_a_new_phone_and_the_old_one_sees_it(
         code = await old.page.locator("#code").inner_text()
         await look(old, "recovery-code")
         assert "teduh" not in (await old.page.title()).lower()
+        await old.page.emulate_media(media="print")
+        assert (await old.page.inner_text("body")).strip() == code, "the paper names nobody"
+        await old.page.emulate_media(media="screen")
 
         await new.page.goto(f"{service.public_url}/enter")
         await look(new, "enter")

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from aiohttp import web as http
 from aiohttp.test_utils import TestClient, TestServer
 
-from web import pages
+from tests.fakes import FakeClock
+from tests.web.conftest import FakeEngine, make_config
+from web.app import make_app
 
 HTML = {"Accept": "text/html"}
 Client = TestClient[http.Request, http.Application]
 
 
 @pytest_asyncio.fixture
-async def client() -> AsyncIterator[Client]:
-    """The pages alone, without API and database."""
-    app = http.Application()
-    pages.setup(app)
+async def client(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Client]:
+    """The application, without a media port."""
+    app = make_app(make_config(tmp_path), clock=clock, make_engine=FakeEngine)
     async with TestClient(TestServer(app)) as made:
         yield made
 

@@ -14,7 +14,9 @@ from web.pages.site import LANGUAGE_COOKIE
 from web.render import LANGUAGES
 from web.services import SERVICES
 
-PATHS: Final = re.compile(r"/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_.-]+)*)?")
+PATHS: Final = re.compile(
+    r"/(?:(?!(?:api|static|lang|exit|healthz|readyz|metrics)(?:/|$))[A-Za-z0-9_-]+(?:/[A-Za-z0-9_.-]+)*)?"
+)
 """The pages one may return to: paths of ours; anything else, another host above all, becomes `/`."""
 
 YEAR_S: Final = 365 * 24 * 3600
