@@ -11,6 +11,7 @@ import accounts.tables
 import accounts.trust_tables
 import counseling.duty_tables
 import counseling.register_tables
+import counseling.way_tables
 import signaling.tables
 from core.db import Base
 
@@ -22,6 +23,7 @@ TABLES = (
     accounts.trust_tables,
     counseling.duty_tables,
     counseling.register_tables,
+    counseling.way_tables,
     signaling.tables,
 )
 
