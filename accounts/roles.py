@@ -54,8 +54,20 @@ class Permission(enum.StrEnum):
     """A staff member's password and second factor."""
     OWN_REGISTER = "own:register"
     """A counselor's own entry in the register."""
+    OWN_WAY = "own:way"
+    """A client's way to a counselor: walking in, waiting, booking, messages, preparation, intake."""
 
     # About others.
+    SERVE = "desk:serve"
+    """A counselor's desk: who waits, offers, own appointments, own messages."""
+    READ_MESSAGES = "messages:read"
+    """Messages of one's own clients."""
+    DUTY = "duty:answer"
+    """Urgent alarms."""
+    BREAK_GLASS = "contact:open"
+    """Where a client is and whom to call, in danger."""
+    EDIT_INSTRUMENTS = "instruments:edit"
+    SEE_REPORTS = "reports:see"
     SEE_SUPERVISED = "supervised:see"
     SEE_PEOPLE = "people:see"
     CHANGE_PEOPLE = "people:change"
@@ -89,6 +101,13 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
     Permission.OWN_COMPLAINTS: frozenset({Role.CLIENT}),
     Permission.OWN_CREDENTIALS: STAFF,
     Permission.OWN_REGISTER: frozenset({Role.COUNSELOR}),
+    Permission.OWN_WAY: frozenset({Role.CLIENT}),
+    Permission.SERVE: frozenset({Role.COUNSELOR}),
+    Permission.READ_MESSAGES: frozenset({Role.COUNSELOR}),
+    Permission.DUTY: frozenset({Role.COUNSELOR, Role.SUPERVISOR}),
+    Permission.BREAK_GLASS: frozenset({Role.COUNSELOR, Role.SUPERVISOR}),
+    Permission.EDIT_INSTRUMENTS: _ADMIN,
+    Permission.SEE_REPORTS: _ADMIN,
     Permission.SEE_SUPERVISED: frozenset({Role.SUPERVISOR}),
     Permission.SEE_PEOPLE: _ADMIN,
     Permission.CHANGE_PEOPLE: _ADMIN,
