@@ -175,6 +175,21 @@ async def keep_alive(db: AsyncSession, *, ids: Collection[str], now: datetime) -
     return alive
 
 
+async def claim(db: AsyncSession, *, person: Person, login: str, own_phone: bool, now: datetime) -> None:
+    """Note whose phone a login is on, once that is said: how long it lasts follows, from now on."""
+    idle, life = _times(person, own_phone=own_phone)
+    await db.execute(
+        update(LoginRow)
+        .where(LoginRow.id == login, LoginRow.user_id == person.id)
+        .values(
+            own_phone=own_phone and not person.is_staff,
+            seen_at=now,
+            idle_until=now + idle,
+            expires_at=now + life,
+        )
+    )
+
+
 async def prune(db: AsyncSession, *, now: datetime) -> None:
     """Delete what does not hold any more."""
     await db.execute(delete(LoginRow).where((LoginRow.idle_until <= now) | (LoginRow.expires_at <= now)))

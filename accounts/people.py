@@ -23,7 +23,10 @@ MAX_NAME_CHARS = 60
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person. ``adult`` is None for staff; ``erase_at`` and ``disabled_at`` are None for most."""
+    """One person. ``erase_at`` and ``disabled_at`` are None for most.
+
+    ``adult`` is None for staff, and for a client in danger, who was asked for nothing.
+    """
 
     id: UserId
     name: str
@@ -54,7 +57,9 @@ class Person:
         return self.disabled_at is None and may(self.roles, permission)
 
 
-async def create_client(db: AsyncSession, *, name: str, language: str, adult: bool, now: datetime) -> Person:
+async def create_client(
+    db: AsyncSession, *, name: str, language: str, adult: bool | None, now: datetime
+) -> Person:
     """Make a client. Asks for nothing that would tell who it is."""
     return await _create(db, name=name, language=language, adult=adult, roles={Role.CLIENT}, now=now)
 
@@ -224,6 +229,11 @@ async def hold(db: AsyncSession, *, users: Iterable[UserId]) -> None:
 async def rename(db: AsyncSession, *, user: UserId, name: str) -> None:
     """Give a person another name."""
     await _change(db, user, name=name)
+
+
+async def say_age(db: AsyncSession, *, user: UserId, adult: bool) -> None:
+    """Keep whether a client is 18 or older, as they said it."""
+    await _change(db, user, adult=adult)
 
 
 async def speak(db: AsyncSession, *, user: UserId, language: str) -> None:

@@ -83,3 +83,13 @@ async def test_nobody_is_found_who_is_not_there(database: Database) -> None:
         assert await people.find(db, user=UserId("u_nobody")) is None
         with pytest.raises(NotFound):
             await people.get(db, user=UserId("u_nobody"))
+
+
+async def test_somebody_in_danger_is_not_asked_their_age_and_says_it_later(
+    database: Database, clock: FakeClock
+) -> None:
+    async with database.sessions.begin() as db:
+        person = await people.create_client(db, name="Embun", language="id", adult=None, now=clock.now())
+        assert person.adult is None
+        await people.say_age(db, user=person.id, adult=False)
+        assert (await people.get(db, user=person.id)).adult is False
