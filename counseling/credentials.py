@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.errors import ConfigError
+from counseling.triage import Risk
 
 OURS: Final = Path(__file__).parent / "data" / "credentials.toml"
 LANGUAGES: Final = ("id", "en")
@@ -22,14 +23,6 @@ _WORD: Final = re.compile(r"[a-z][a-z_]{1,39}")
 
 Names = Mapping[str, str]
 """The same words in each language, by its code."""
-
-
-class Risk(enum.StrEnum):
-    """How much is at stake for a client, as triage says it."""
-
-    NONE = "none"
-    WATCH = "watch"
-    URGENT = "urgent"
 
 
 class Verified(enum.StrEnum):

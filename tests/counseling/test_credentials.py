@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from counseling.credentials import LANGUAGES, OURS, Risk, Verified, read_credentials
+from counseling.credentials import LANGUAGES, OURS, Verified, read_credentials
 from counseling.topics import read_marks
+from counseling.triage import Risk
 from web import render
 
 GOOD = OURS.read_text(encoding="utf-8")
