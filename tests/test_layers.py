@@ -36,6 +36,7 @@ OWNERS = {
     "pyotp": {"accounts/totp.py"},
     "webauthn": {"accounts/passkeys.py"},
     "segno": {"web/pages/factors.py"},
+    "icalendar": {"counseling/ics.py"},
     "ifaddr": {"core/addresses.py"},
     "dotenv": {"core/config.py"},
     "prometheus_client": {"web/metrics.py"},
