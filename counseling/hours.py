@@ -78,6 +78,18 @@ def works_at(week: Iterable[Span], *, now: datetime, zone: ZoneInfo) -> bool:
     )
 
 
+def joined(weeks: Iterable[Week]) -> Week:
+    """Join several people's hours into those in which any of them works: what touches becomes one span."""
+    found: list[Span] = []
+    for span in sorted(span for week in weeks for span in week):
+        last = found[-1] if found else None
+        if last is not None and last.day == span.day and span.from_minute <= last.until_minute:
+            found[-1] = Span(last.day, last.from_minute, max(last.until_minute, span.until_minute))
+        else:
+            found.append(span)
+    return tuple(found)
+
+
 def pack(week: Iterable[Span]) -> list[list[int]]:
     """Write a week as it is stored."""
     return [[span.day, span.from_minute, span.until_minute] for span in sorted(week)]

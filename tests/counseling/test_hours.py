@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counseling.hours import DAYS, Span, Unreadable, pack, read_day, unpack, works_at, write_day
+from counseling.hours import DAYS, Span, Unreadable, joined, pack, read_day, unpack, works_at, write_day
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 
@@ -78,3 +78,19 @@ def test_no_span_leaves_its_day() -> None:
         with pytest.raises(ValueError, match="within one day"):
             Span(*wrong)
     assert len(DAYS) == 7
+
+
+@pytest.mark.parametrize(
+    ("weeks", "expected"),
+    [
+        ([], []),
+        ([[(0, 540, 720)]], [(0, 540, 720)]),
+        ([[(0, 540, 720)], [(0, 600, 660)]], [(0, 540, 720)]),
+        ([[(0, 540, 720)], [(0, 720, 900)]], [(0, 540, 900)]),
+        ([[(0, 540, 720)], [(1, 600, 660)], [(0, 800, 900)]], [(0, 540, 720), (0, 800, 900), (1, 600, 660)]),
+    ],
+)
+def test_the_hours_of_several_are_those_in_which_one_of_them_works(
+    weeks: list[list[tuple[int, int, int]]], expected: list[tuple[int, int, int]]
+) -> None:
+    assert joined(tuple(Span(*one) for one in week) for week in weeks) == tuple(Span(*one) for one in expected)
