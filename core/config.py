@@ -73,6 +73,10 @@ class Config:
     """Who letters are from; ``noreply@`` the host of ``public_url`` unless set."""
     complaint_days: int = _setting("COMPLAINT_DAYS", read.whole(1, 90), 7, "days")
     """Within how many days a complaint is answered; told to whoever complains."""
+    message_hours: int = _setting("MESSAGE_HOURS", read.whole(1, 168), 24, "hours")
+    """Within how many hours a message to the desk is answered; told to the client, and measured."""
+    message_days: int = _setting("MESSAGE_DAYS", read.whole(30, 3_650), 365, "days")
+    """How long a thread of messages is kept after the last one; told to the client."""
     minors_policy: Path | None = _setting("MINORS_POLICY", Path, None, "TOML file")
     """Under which terms people under 18 are counseled; without it the service is 18+."""
     credentials: Path | None = _setting("CREDENTIALS", Path, None, "TOML file")

@@ -9,8 +9,11 @@ import accounts.consent_tables
 import accounts.notice_tables
 import accounts.tables
 import accounts.trust_tables
+import counseling.appointment_tables
 import counseling.duty_tables
+import counseling.message_tables
 import counseling.register_tables
+import counseling.urgent_tables
 import counseling.way_tables
 import signaling.tables
 from core.db import Base
@@ -21,8 +24,11 @@ TABLES = (
     accounts.consent_tables,
     accounts.notice_tables,
     accounts.trust_tables,
+    counseling.appointment_tables,
     counseling.duty_tables,
+    counseling.message_tables,
     counseling.register_tables,
+    counseling.urgent_tables,
     counseling.way_tables,
     signaling.tables,
 )
