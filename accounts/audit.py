@@ -120,6 +120,19 @@ class Audit:
         )
         return int(seq)
 
+    async def hold(self, db: AsyncSession) -> None:
+        """Wait for other appenders now, not at the end: nobody else appends until this is committed.
+
+        For whoever decides on what others change too and writes it down: what is read after it is still so
+        at the commit. Two who hold never wait for each other in a circle, as everybody comes by here first.
+        """
+        await db.execute(
+            update(AuditHeadRow)
+            .where(AuditHeadRow.id == HEAD)
+            .values(count=AuditHeadRow.count)
+            .execution_options(synchronize_session=False)
+        )
+
     async def own(
         self,
         db: AsyncSession,

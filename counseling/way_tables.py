@@ -46,6 +46,7 @@ class WalkinRow(Base):
     topic: Mapped[str] = mapped_column(String(40))
     medium: Mapped[str] = mapped_column(String(12))
     alone: Mapped[str] = mapped_column(String(8))
+    adult: Mapped[bool | None]
     risk: Mapped[str] = mapped_column(String(8))
     suitability: Mapped[str] = mapped_column(String(12))
     reasons: Mapped[list[str]] = mapped_column(JSON)
@@ -97,7 +98,10 @@ class DeskRow(Base):
 
 
 class ExclusionRow(Base):
-    """With whom a client will not talk: a counselor, or a group that counselors may belong to."""
+    """With whom a client will not talk: a counselor, or a group that counselors may belong to.
+
+    ``recused`` is the other way round: this counselor will not talk with this client.
+    """
 
     __tablename__ = "exclusions"
 
@@ -105,4 +109,5 @@ class ExclusionRow(Base):
     client_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     counselor_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     group: Mapped[str | None] = mapped_column("group_name", String(80))
+    recused: Mapped[bool]
     at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("topic", sa.String(40), nullable=False),
         sa.Column("medium", sa.String(12), nullable=False),
         sa.Column("alone", sa.String(8), nullable=False),
+        sa.Column("adult", sa.Boolean(), nullable=True),
         sa.Column("risk", sa.String(8), nullable=False),
         sa.Column("suitability", sa.String(12), nullable=False),
         sa.Column("reasons", sa.JSON(), nullable=False),
@@ -78,6 +79,7 @@ def upgrade() -> None:
         _person("client_id", "CASCADE"),
         _person("counselor_id", "CASCADE", nullable=True),
         sa.Column("group_name", sa.String(80), nullable=True),
+        sa.Column("recused", sa.Boolean(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
     )
     op.create_index("ix_exclusions_client_id", "exclusions", ["client_id"])

@@ -1,0 +1,397 @@
+"""Walk-ins: a client's wish to talk now, from the asking to the talk.
+
+One state and one table; what is not in it raises ``InvalidState`` and changes nothing:
+
+    waiting ──offer──> offered ──take──> talking ──end──> ended
+       │ ^                │ │                                ^
+       │ └────release─────┘ └──────────end───────────────────┤
+       ├──take (urgent, or assigned)──> talking              │
+       └──end────────────────────────────────────────────────┘
+
+A client has one open walk-in. It outlives a dead tab by ``SURVIVES`` and a quick exit by ``HELD``; while no
+sign of life comes it keeps its place and is given to nobody. Every change here but a sign of life begins
+with ``audit.hold``: whoever changes the line has it to themselves until the commit.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts.audit import Audit
+from accounts.people import Person
+from core.db import insert_into
+from core.errors import InvalidState, NotFound
+from core.ids import UserId, new_id
+from counseling.entry import Medium
+from counseling.triage import Risk, Suitability, Triage, raised
+from counseling.way_tables import WalkinRow
+
+PRESENT: Final = timedelta(seconds=45)
+"""Without a sign of life for longer, a client is absent and given to nobody."""
+SURVIVES: Final = timedelta(minutes=10)
+HELD: Final = timedelta(minutes=30)
+RETENTION: Final = timedelta(days=90)
+"""Ended walk-ins are deleted then; reports count them before."""
+
+
+class State(enum.StrEnum):
+    """Where a walk-in stands."""
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    TALKING = "talking"
+    ENDED = "ended"
+
+
+class Event(enum.StrEnum):
+    """What happens to one."""
+
+    OFFER = "offer"
+    RELEASE = "release"
+    """The turn went by, or the client is not there: back to waiting, the place is kept."""
+    TAKE = "take"
+    END = "end"
+
+
+NEXT: Final[Mapping[tuple[State, Event], State]] = {
+    (State.WAITING, Event.OFFER): State.OFFERED,
+    (State.WAITING, Event.TAKE): State.TALKING,
+    (State.WAITING, Event.END): State.ENDED,
+    (State.OFFERED, Event.RELEASE): State.WAITING,
+    (State.OFFERED, Event.TAKE): State.TALKING,
+    (State.OFFERED, Event.END): State.ENDED,
+    (State.TALKING, Event.END): State.ENDED,
+}
+
+
+class Alone(enum.StrEnum):
+    """The answer to "are you alone, and is it safe to speak?"."""
+
+    YES = "yes"
+    NO = "no"
+    UNSURE = "unsure"
+
+
+class Ended(enum.StrEnum):
+    """Why a walk-in ended."""
+
+    TALKED = "talked"
+    LEFT = "left"
+    QUICK_EXIT = "quick_exit"
+    ABSENT = "absent"
+    BOOKED = "booked"
+    MESSAGE = "message"
+    IN_PERSON = "in_person"
+
+
+@dataclass(frozen=True, slots=True)
+class Walkin:
+    """One walk-in. ``adult`` None: the age was not asked yet.
+
+    ``prefers`` is whom the client would rather talk to; ``passed`` are those whose turn went by.
+    ``offered_at`` stays when an offer is over: it is when the last one was made. ``ended_why`` of an open
+    walk-in is ``QUICK_EXIT``: its place is held, and nothing is sent.
+    """
+
+    id: str
+    client: UserId
+    state: State
+    language: str
+    topic: str
+    medium: Medium
+    alone: Alone
+    adult: bool | None
+    triage: Triage
+    region: str | None
+    prefers: UserId | None
+    waits_for_preferred: bool
+    passed: tuple[UserId, ...]
+    asked_at: datetime
+    seen_at: datetime
+    offered_to: UserId | None
+    offered_at: datetime | None
+    ended_at: datetime | None
+    ended_why: Ended | None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the client left by the quick exit and the place is kept."""
+        return self.ended_at is None and self.ended_why is Ended.QUICK_EXIT
+
+    def is_present(self, now: datetime) -> bool:
+        """Whether the client's page showed a sign of life lately."""
+        return not self.is_held and now - self.seen_at <= PRESENT
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nobody came back to it for so long that it ends."""
+        return now - self.seen_at > (HELD if self.is_held else SURVIVES)
+
+
+def after(state: State, event: Event) -> State:
+    """Say the next state. Raises ``InvalidState``."""
+    found = NEXT.get((state, event))
+    if found is None:
+        raise InvalidState(f"A walk-in that is {state.value} cannot be changed by {event.value}.")
+    return found
+
+
+def medium_for(medium: Medium, alone: Alone) -> Medium:
+    """Whoever is not surely alone and safe writes: nothing rings or sounds."""
+    return medium if alone is Alone.YES else Medium.CHAT
+
+
+async def ask(
+    db: AsyncSession,
+    audit: Audit,
+    *,
+    client: Person,
+    language: str,
+    topic: str,
+    medium: Medium,
+    alone: Alone,
+    triage: Triage,
+    region: str | None = None,
+    prefers: UserId | None = None,
+    now: datetime,
+) -> Walkin:
+    """Ask for a talk now. Who asked already keeps the place; what they answered anew is taken over.
+
+    A risk that was said before stays. Raises ``InvalidState`` while a talk is going on.
+    """
+    await audit.hold(db)
+    answers: dict[str, object] = {
+        "language": language,
+        "topic": topic,
+        "medium": medium_for(medium, alone).value,
+        "alone": alone.value,
+        "adult": client.adult,
+        "region": region,
+        "prefers_id": prefers,
+    }
+    row = await _open_row(db, client.id)
+    if row is None:
+        made = await _insert(db, client.id, answers, triage, now)
+        await _append(db, audit, made, "ask", actor=client.id, now=now)
+        return made
+    if row.state == State.TALKING.value:
+        raise InvalidState("You are talking with somebody already.")
+    before = walkin_of(row)
+    for name, value in answers.items():
+        setattr(row, name, value)
+    _put_triage(row, raised(before.triage, triage))
+    row.seen_at, row.ended_why = now, None
+    changed = walkin_of(row)
+    await db.flush()
+    if replace(changed, seen_at=before.seen_at, ended_why=before.ended_why) != before:
+        await _append(db, audit, changed, "change", actor=client.id, now=now)
+    return changed
+
+
+async def find_open(db: AsyncSession, *, client: UserId) -> Walkin | None:
+    """Look a client's open walk-in up."""
+    row = await _open_row(db, client)
+    return None if row is None else walkin_of(row)
+
+
+async def get(db: AsyncSession, *, walkin: str) -> Walkin:
+    """Look a walk-in up, also one that has ended. Raises ``NotFound``."""
+    return walkin_of(await row_of(db, walkin))
+
+
+async def seen(db: AsyncSession, *, walkin: str, now: datetime) -> None:
+    """Note that the client is there: their page was opened. Also after a quick exit."""
+    await db.execute(
+        update(WalkinRow)
+        .where(WalkinRow.id == walkin, WalkinRow.ended_at.is_(None))
+        .values(seen_at=now, ended_why=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def seen_all(db: AsyncSession, *, clients: Sequence[UserId], now: datetime) -> None:
+    """Note that these clients' pages live, all in one step; a place held after a quick exit stays held."""
+    for start in range(0, len(clients), 500):
+        await db.execute(
+            update(WalkinRow)
+            .where(
+                WalkinRow.client_id.in_(clients[start : start + 500]),
+                WalkinRow.ended_at.is_(None),
+                WalkinRow.ended_why.is_(None),
+            )
+            .values(seen_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def retriage(
+    db: AsyncSession, audit: Audit, *, walkin: str, triage: Triage, now: datetime
+) -> Walkin:  # fmt: skip
+    """Take over what the intake found. It may raise the risk and never lowers what was said before.
+
+    Raises ``NotFound``, ``InvalidState`` when the walk-in has ended.
+    """
+    await audit.hold(db)
+    row = await row_of(db, walkin)
+    before = walkin_of(row)
+    if before.state is State.ENDED:
+        raise InvalidState("This walk-in has ended.")
+    joined = raised(before.triage, triage)
+    if joined == before.triage:
+        return before
+    _put_triage(row, joined)
+    await db.flush()
+    await _append(db, audit, walkin_of(row), "triage", actor=before.client, now=now)
+    return walkin_of(row)
+
+
+async def wait_for(
+    db: AsyncSession, audit: Audit, *, walkin: str, counselor: UserId | None, waits: bool, now: datetime
+) -> Walkin:
+    """Keep whom the client would rather talk to, and whether they wait for them as long as it takes."""
+    await audit.hold(db)
+    row = await row_of(db, walkin)
+    if row.ended_at is not None:
+        raise InvalidState("This walk-in has ended.")
+    row.prefers_id, row.waits_for_preferred = counselor, waits and counselor is not None
+    await db.flush()
+    await _append(db, audit, walkin_of(row), "change", actor=UserId(row.client_id), now=now)
+    return walkin_of(row)
+
+
+async def leave(db: AsyncSession, audit: Audit, *, walkin: str, why: Ended, now: datetime) -> Walkin:
+    """Leave the line. A quick exit holds the place instead; what has ended stays as it is.
+
+    Raises ``NotFound``, ``InvalidState`` while a talk is going on: that ends by itself (``talks.end``).
+    """
+    await audit.hold(db)
+    row = await row_of(db, walkin)
+    state = State(row.state)
+    if state is State.ENDED:
+        return walkin_of(row)
+    if state is State.TALKING:
+        raise InvalidState("A talk has begun.")
+    if why is Ended.QUICK_EXIT:
+        if state is State.OFFERED:
+            release(row)
+        row.ended_why = why.value
+        await db.flush()
+    else:
+        await end_row(db, row, why, now)
+    actor = None if why is Ended.ABSENT else UserId(row.client_id)
+    await _append(db, audit, walkin_of(row), "leave", actor=actor, now=now)
+    return walkin_of(row)
+
+
+async def prune(db: AsyncSession, *, now: datetime) -> None:
+    """Delete walk-ins that ended longer ago than ``RETENTION``."""
+    await db.execute(
+        delete(WalkinRow).where(
+            WalkinRow.state == State.ENDED.value,
+            WalkinRow.asked_at < now - RETENTION,
+            WalkinRow.ended_at < now - RETENTION,
+        )
+    )
+
+
+# What follows is for the files of the line, which hold it (``audit.hold``) before they ask.
+
+
+async def row_of(db: AsyncSession, walkin: str) -> WalkinRow:
+    """Give a row as it is now. Raises ``NotFound``."""
+    row = await db.get(WalkinRow, walkin, populate_existing=True)
+    if row is None:
+        raise NotFound("There is no such walk-in.")
+    return row
+
+
+def release(row: WalkinRow) -> None:
+    """Take an offer back; the place is kept."""
+    row.state = after(State(row.state), Event.RELEASE).value
+    row.offered_to = None
+
+
+async def end_row(db: AsyncSession, row: WalkinRow, why: Ended, now: datetime) -> None:
+    """End a walk-in."""
+    row.state = after(State(row.state), Event.END).value
+    row.offered_to = None
+    row.ended_at, row.ended_why = now, why.value
+    await db.flush()
+
+
+def walkin_of(row: WalkinRow) -> Walkin:
+    """Read a row."""
+    return Walkin(
+        id=row.id,
+        client=UserId(row.client_id),
+        state=State(row.state),
+        language=row.language,
+        topic=row.topic,
+        medium=Medium(row.medium),
+        alone=Alone(row.alone),
+        adult=row.adult,
+        triage=Triage(Risk(row.risk), Suitability(row.suitability), tuple(row.reasons)),
+        region=row.region,
+        prefers=None if row.prefers_id is None else UserId(row.prefers_id),
+        waits_for_preferred=row.waits_for_preferred,
+        passed=tuple(map(UserId, row.passed)),
+        asked_at=row.asked_at,
+        seen_at=row.seen_at,
+        offered_to=None if row.offered_to is None else UserId(row.offered_to),
+        offered_at=row.offered_at,
+        ended_at=row.ended_at,
+        ended_why=None if row.ended_why is None else Ended(row.ended_why),
+    )
+
+
+async def _open_row(db: AsyncSession, client: UserId) -> WalkinRow | None:
+    found = await db.scalars(
+        select(WalkinRow)
+        .where(WalkinRow.client_id == client, WalkinRow.ended_at.is_(None))
+        .execution_options(populate_existing=True)
+    )
+    return found.one_or_none()
+
+
+async def _insert(
+    db: AsyncSession, client: UserId, answers: Mapping[str, object], triage: Triage, now: datetime
+) -> Walkin:
+    values = {
+        **answers,
+        "id": new_id("w"),
+        "client_id": client,
+        "state": State.WAITING.value,
+        "risk": triage.risk.value,
+        "suitability": triage.suitability.value,
+        "reasons": list(triage.reasons),
+        "waits_for_preferred": False,
+        "passed": [],
+        "asked_at": now,
+        "seen_at": now,
+    }
+    row = (await db.scalars(insert_into(db, WalkinRow).values(values).returning(WalkinRow))).one()
+    return walkin_of(row)
+
+
+def _put_triage(row: WalkinRow, triage: Triage) -> None:
+    row.risk, row.suitability = triage.risk.value, triage.suitability.value
+    row.reasons = list(triage.reasons)
+
+
+async def _append(
+    db: AsyncSession, audit: Audit, walkin: Walkin, verb: str, *, actor: UserId | None, now: datetime
+) -> None:
+    """Write down what happened; of the answers only what the way itself needs."""
+    detail: dict[str, str | int | bool] = {"state": walkin.state.value, "risk": walkin.triage.risk.value}
+    if walkin.ended_why is not None:
+        detail["why"] = walkin.ended_why.value
+    await audit.append(
+        db, tag=f"walkin:{verb}", actor=actor, subject=walkin.client, object_id=walkin.id, detail=detail,
+        now=now,
+    )  # fmt: skip
