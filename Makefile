@@ -14,7 +14,7 @@ OURSELVES := $(BIN)/python -m pip install --quiet --disable-pip-version-check --
 
 BROWSERS := chromium=chromium firefox-esr=firefox-esr
 SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
-TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables espeak-ng=espeak-ng ip=iproute2
+TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables turnserver=coturn espeak-ng=espeak-ng ip=iproute2
 
 # What may run two at a time; calls, browsers and what is timed run alone, after it.
 BESIDE := $(addprefix tests/,accounts bench core counseling migrations netem signaling web test_layers.py)

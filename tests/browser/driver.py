@@ -29,12 +29,18 @@ FIREFOX_CONTEXT: dict[str, Any] = {
 }
 
 
-async def chromium(playwright: Playwright, look: Look, folder: Path) -> Browser:
-    """Debian's Chromium whose fake devices give this tone and colour."""
+async def chromium(
+    playwright: Playwright, look: Look, folder: Path, *, program: str = CHROMIUM, origin: str | None = None
+) -> Browser:
+    """Debian's Chromium whose fake devices give this tone and colour.
+
+    Pages of ``origin`` may use them though they have no HTTPS, as those of localhost may.
+    """
     wav, y4m = look.write(folder)
     return await playwright.chromium.launch(
-        executable_path=CHROMIUM,
+        executable_path=program,
         args=[
+            *([] if origin is None else [f"--unsafely-treat-insecure-origin-as-secure={origin}"]),
             "--no-sandbox",
             "--use-fake-ui-for-media-stream",
             "--use-fake-device-for-media-stream",

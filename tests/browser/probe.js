@@ -77,7 +77,8 @@
       const chosen = each.type === "transport" ? report.get(each.selectedCandidatePairId) : each.selected ? each : null;
       if (chosen) {
         const remote = report.get(chosen.remoteCandidateId);
-        found.pairs.push({ protocol: remote?.protocol, port: remote?.port, sent: chosen.bytesSent ?? 0 });
+        const kind = report.get(chosen.localCandidateId)?.candidateType;
+        found.pairs.push({ protocol: remote?.protocol, port: remote?.port, kind, sent: chosen.bytesSent ?? 0 });
       }
     });
     return found;

@@ -7,33 +7,16 @@ import time
 from pathlib import Path
 
 import aiohttp
-from playwright.async_api import Browser, Playwright
+from playwright.async_api import Playwright
 
 from tests.browser.conftest import MODULE_LOOP
-from tests.browser.driver import CHROMIUM, Person, person_in
-from tests.browser.media import BLUE, RED, Look
+from tests.browser.driver import CHROMIUM, Person, chromium, person_in
+from tests.browser.media import BLUE, RED
 from tests.e2e.server import Server
 from tests.netem.namespaces import Roaming
 
 pytestmark = MODULE_LOOP
 WITHIN_S = 6.0
-
-
-async def device(playwright: Playwright, look: Look, folder: Path, server: Server, program: str) -> Browser:
-    """A Chromium that may use the microphone on this server's pages though they have no HTTPS."""
-    wav, y4m = look.write(folder)
-    return await playwright.chromium.launch(
-        executable_path=program,
-        args=[
-            "--no-sandbox",
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            "--autoplay-policy=no-user-gesture-required",
-            f"--unsafely-treat-insecure-origin-as-secure={server.public_url}",
-            f"--use-file-for-fake-audio-capture={wav}",
-            f"--use-file-for-fake-video-capture={y4m}",
-        ],
-    )
 
 
 async def gap_s(person: Person, since: float, *, calm_s: float = 1.0) -> float:
@@ -58,8 +41,9 @@ async def test_a_call_goes_on_within_six_seconds_of_a_new_network(
         server.extra["TEDUH_PUBLIC_URL"] = f"http://{roaming.server}:{server.http_port}"
         await asyncio.to_thread(server.start)
         inside = roaming.command(tmp_path, CHROMIUM)
-        red_browser = await device(playwright, RED, tmp_path, server, str(inside))
-        blue_browser = await device(playwright, BLUE, tmp_path, server, CHROMIUM)
+        origin = server.public_url
+        red_browser = await chromium(playwright, RED, tmp_path, program=str(inside), origin=origin)
+        blue_browser = await chromium(playwright, BLUE, tmp_path, origin=origin)
         try:
             async with aiohttp.ClientSession() as http:
                 session = await server.create_session(http, mode="voice")

@@ -72,6 +72,17 @@ class Roaming:
         ip("-n", self.name, "link", "set", WIFI, "down")
         self._up(MOBILE)
 
+    def forbid(self, port: int) -> None:
+        """Let nothing go to this port of the server's any more, UDP or TCP (needs nftables)."""
+        rules = (
+            "add table inet teduh",
+            "add chain inet teduh out { type filter hook output priority 0; }",
+            f"add rule inet teduh out udp dport {port} drop",
+            f"add rule inet teduh out tcp dport {port} reject with tcp reset",
+        )
+        words = ["ip", "netns", "exec", self.name, "/usr/sbin/nft", "; ".join(rules)]
+        subprocess.run(words, check=True, capture_output=True)
+
     def command(self, folder: Path, program: str) -> Path:
         """Write a command that runs this program inside, with whatever arguments it gets."""
         script = folder / f"inside-{Path(program).name}"
