@@ -60,9 +60,13 @@ async def post_all(
     kind: str,
     places: Mapping[str, str] | None = None,
     once: bool = False,
+    letter: bool = True,
     now: datetime,
 ) -> None:
-    """Put the same notice into several inboxes; ``once`` leaves out who has not read one of this kind."""
+    """Put the same notice into several inboxes; ``once`` leaves out who has not read one of this kind.
+
+    Without ``letter`` no e-mail says that it is there: whoever posts it writes by themselves.
+    """
     if not KIND.fullmatch(kind):
         raise ValueError("a kind of notice is a word")
     listed = list(users)
@@ -82,7 +86,7 @@ async def post_all(
                 "places": dict(places or {}),
                 "at": now,
                 "read_at": None,
-                "mail_due": user in mailed,
+                "mail_due": letter and user in mailed,
             }
             for user in some
         ]

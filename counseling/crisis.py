@@ -53,6 +53,8 @@ class Line:
     owner: str
     source: str
     checked_at: datetime | None = None
+    violence: bool = False
+    """Whether it helps against violence at home."""
 
     @property
     def always(self) -> bool:
@@ -93,6 +95,11 @@ def ordered(lines: Sequence[Line], at: datetime, zone: ZoneInfo) -> list[tuple[L
     """Put those open at a moment first, else in the order of fallback; each with whether it is open."""
     marked = [(line, is_open(line, at, zone)) for line in lines]
     return sorted(marked, key=lambda one: not one[1])
+
+
+def against_violence(lines: Sequence[tuple[Line, bool]]) -> list[tuple[Line, bool]]:
+    """Put those that help against violence at home first, else in the same order."""
+    return sorted(lines, key=lambda one: not one[0].violence)
 
 
 def suggestions(path: Path = SHIPPED) -> list[Line]:
@@ -276,6 +283,7 @@ def _values(line: Line) -> dict[str, Any]:
         "languages": list(line.languages),
         "owner": line.owner,
         "source": line.source,
+        "violence": line.violence,
     }
 
 
@@ -293,6 +301,7 @@ def _line(row: CrisisLineRow) -> Line:
         row.owner,
         row.source,
         row.checked_at,
+        row.violence,
     )
 
 
@@ -310,6 +319,7 @@ def _suggestion(one: dict[str, Any]) -> Line:
         tuple(one["languages"]),
         "",
         one["source"],
+        violence=one.get("violence", False),
     )
 
 
