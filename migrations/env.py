@@ -11,6 +11,7 @@ import accounts.tables
 import accounts.trust_tables
 import counseling.appointment_tables
 import counseling.duty_tables
+import counseling.intake_tables
 import counseling.message_tables
 import counseling.register_tables
 import counseling.urgent_tables
@@ -26,6 +27,7 @@ TABLES = (
     accounts.trust_tables,
     counseling.appointment_tables,
     counseling.duty_tables,
+    counseling.intake_tables,
     counseling.message_tables,
     counseling.register_tables,
     counseling.urgent_tables,
