@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +27,9 @@ from core.config import Config
 from core.db import Database
 from core.errors import ConfigError
 from core.ids import UserId
+from counseling import desks, invented, register, talks, walkins
+from counseling.topics import read_marks
+from counseling.walkins import Ended
 from media.codecs import Mode
 from signaling import directory
 from signaling.directory import NewParticipant, Recording
@@ -58,12 +62,28 @@ async def settle(services: Services, *, demo: bool) -> None:
         for person in await there(db, services.codes, services.passwords):
             if person.disabled_at is None and not (demo and _may_come(services.config, person.roles)):
                 await closing.close(db, user=person.id, now=services.now())
+                await _leave_the_line(services, db, person)
                 await services.audit.append(
                     db, tag="demo:close", actor=None, subject=person.id, now=services.now()
                 )
                 closed += 1
     if closed:
         logger.info("demo.closed", extra={"count": closed})
+
+
+async def _leave_the_line(services: Services, db: AsyncSession, person: Person) -> None:
+    """Leave nothing in the line, nor in the register, of somebody who is an invention."""
+    audit, now = services.audit, services.now()
+    for talk in (
+        await talks.open_of_client(db, client=person.id),
+        await talks.open_of_counselor(db, counselor=person.id),
+    ):
+        if talk is not None:
+            await talks.end(db, audit, talk=talk.id, now=now)
+    if (walkin := await walkins.find_open(db, client=person.id)) is not None:
+        await walkins.leave(db, audit, walkin=walkin.id, why=Ended.ABSENT, now=now)
+    await desks.close_desk(db, audit, counselor=person.id, now=now)
+    await register.erase(db, user=person.id, now=now)
 
 
 async def make_people(services: Services) -> list[DemoPerson]:
@@ -75,6 +95,14 @@ async def make_people(services: Services) -> list[DemoPerson]:
         if _may_come(services.config, [role]):
             made.append(await _staff(services, login, role))
     return [one for one in made if one is not None]
+
+
+async def _fill_in(services: Services, db: AsyncSession, person: Person) -> None:
+    """Let clients be sent to the invented counselor."""
+    if Role.COUNSELOR in person.roles:
+        now = services.now()
+        today = now.astimezone(ZoneInfo(services.config.time_zone)).date()
+        await invented.put(db, services.audit, person=person, marks=read_marks(), today=today, now=now)
 
 
 async def find(services: Services, db: AsyncSession, *, login: str) -> Person | None:
@@ -148,7 +176,10 @@ async def _staff(services: Services, login: str, role: Role) -> DemoPerson | Non
     told = DemoPerson(role, login.capitalize(), login, password)
     async with services.database.sessions.begin() as db:
         if (person := await find(services, db, login=login)) is not None:
-            return told if await _opened(services, db, person) else None
+            if not await _opened(services, db, person):
+                return None
+            await _fill_in(services, db, person)
+            return told
         if await login_names.find(db, login=login) is not None:
             return None  # somebody who is no invention
     hashed = await services.passwords.hash(password)
@@ -158,6 +189,7 @@ async def _staff(services: Services, login: str, role: Role) -> DemoPerson | Non
             db, name=told.name, language="id", roles=[role], now=now, user=_id(codes, login)
         )
         await login_names.keep(db, user=person.id, login=login, hashed=hashed, now=now)
+        await _fill_in(services, db, person)
     return told
 
 

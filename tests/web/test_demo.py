@@ -12,12 +12,14 @@ from accounts import login_names, logins, people
 from accounts.roles import Role
 from accounts.tables import UserRow
 from core.config import Config
+from counseling import desks, register
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeEngine, make_config
 from tests.web.people import make
 from web import demo
 from web.app import make_app
 from web.pages.demo import DEMO
+from web.register import REGISTER
 from web.services import SERVICES, Services
 
 HIDDEN = re.compile(r'name="(csrf|once)" value="([^"]*)"')
@@ -194,4 +196,30 @@ async def test_nobody_comes_to_it_through_a_proxy_or_a_lan(
     lan = await demo_client(aiohttp_client, tmp_path / "b", clock, "http://192.168.1.4:8080")
     lan.app[DEMO].extend(await demo.make_people(lan.app[SERVICES]))
     async with lan.get("/demo") as answer:
+        assert answer.status == 404
+
+
+async def test_clients_can_be_sent_to_the_invented_counselor_who_says_what_he_is(
+    client: Client, config: Config, clock: FakeClock
+) -> None:
+    services = client.app[SERVICES]
+    credentials = client.app[REGISTER].credentials
+    await start(client, config, demo_too=True)
+    clock.advance(400 * 86_400)
+    await start(client, config, demo_too=True)
+    async with services.database.sessions.begin() as db:
+        bima = await demo.find(services, db, login="bima")
+        assert bima is not None
+        await desks.open_desk(db, services.audit, counselor=bima.id, now=clock.now())
+        today = client.app[REGISTER].today(clock.now())
+        assert await desks.open_desks(db, credentials, today=today, now=clock.now()) == [bima.id]
+    async with client.get(f"/counselors/{bima.id}") as answer:
+        assert "bukan orang sungguhan" in await answer.text()
+    await start(client, config, demo_too=False)
+    async with services.database.sessions() as db:
+        assert await register.find(db, user=bima.id) is None
+        desk = await desks.find(db, counselor=bima.id)
+        assert desk is not None
+        assert desk.open_since is None
+    async with client.get(f"/counselors/{bima.id}") as answer:
         assert answer.status == 404

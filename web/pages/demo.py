@@ -49,12 +49,17 @@ async def become(request: http.Request) -> http.Response:
     return response
 
 
+def may_choose(request: http.Request) -> bool:
+    """Whether there is a demo, and this request comes from this machine."""
+    on_loopback = request.app[SERVICES].config.loopback_only and from_loopback(request)
+    return bool(request.app[DEMO]) and on_loopback
+
+
 def _people(request: http.Request) -> list[DemoPerson]:
     """List them, to this machine alone; to others there is no such page."""
-    found = request.app[DEMO]
-    if not found or not request.app[SERVICES].config.loopback_only or not from_loopback(request):
+    if not may_choose(request):
         raise NotFound("There is nothing here.")
-    return found
+    return request.app[DEMO]
 
 
 def setup(app: http.Application) -> None:

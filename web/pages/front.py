@@ -1,19 +1,44 @@
-"""`/`: says what this server is, and nothing more."""
+"""`/`: what this server is, and the ways in: talk now, book, write, come, and help in a crisis."""
 
 from __future__ import annotations
 
 from aiohttp import web as http
 
 from accounts.roles import Permission
-from web.gate import add
+from counseling import talks, walkins
+from counseling.hours import DAYS, write_day
+from web import reception
+from web.gate import add, visitor_of
+from web.pages.demo import may_choose
 from web.pages.site import SITE
+from web.reception import BOARD
+from web.register import REGISTER
+from web.services import SERVICES
 
 
 async def front(request: http.Request) -> http.Response:
     """Answer `GET /`."""
-    return request.app[SITE].show(request, "front.html")
+    services, person = request.app[SERVICES], visitor_of(request).person
+    shown = await request.app[BOARD].read(services, request.app[REGISTER])
+    waits = False
+    if person is not None and person.is_client:
+        async with services.database.sessions() as db:
+            waits = (
+                await walkins.find_open(db, client=person.id) is not None
+                or await talks.open_of_client(db, client=person.id) is not None
+            )
+    return request.app[SITE].show(
+        request,
+        "front.html",
+        is_open=shown.is_open,
+        hours=[(day, write_day(shown.week, day)) for day in DAYS] if shown.week else [],
+        zone=services.config.time_zone.rpartition("/")[2].replace("_", " "),
+        waits=waits,
+        demo=may_choose(request),
+    )
 
 
 def setup(app: http.Application) -> None:
     """Add the front page."""
+    reception.setup(app)
     add(app, "GET", "/", front, Permission.OPEN)
