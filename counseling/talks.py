@@ -202,6 +202,24 @@ async def all_open(db: AsyncSession) -> list[Talk]:
     return [_talk(row) for row in rows]
 
 
+async def of_counselor(db: AsyncSession, *, counselor: UserId, since: datetime) -> list[Talk]:
+    """List a counselor's talks that began since a moment, the newest first."""
+    rows = await db.scalars(
+        select(TalkRow)
+        .where(TalkRow.counselor_id == counselor, TalkRow.begun_at > since)
+        .order_by(TalkRow.begun_at.desc(), TalkRow.id)
+    )
+    return [_talk(row) for row in rows]
+
+
+async def of_client(db: AsyncSession, *, client: UserId) -> list[Talk]:
+    """List a client's talks, the newest first; for that client (for others see ``histories``)."""
+    rows = await db.scalars(
+        select(TalkRow).where(TalkRow.client_id == client).order_by(TalkRow.begun_at.desc(), TalkRow.id)
+    )
+    return [_talk(row) for row in rows]
+
+
 async def caseloads(
     db: AsyncSession, *, counselors: Sequence[UserId], now: datetime
 ) -> Mapping[UserId, frozenset[UserId]]:
