@@ -66,6 +66,8 @@ class Permission(enum.StrEnum):
     """Urgent alarms."""
     BREAK_GLASS = "contact:open"
     """Where a client is and whom to call, in danger."""
+    SEE_HINTS = "hints:see"
+    """What the client one talks with answered while waiting."""
     EDIT_INSTRUMENTS = "instruments:edit"
     SEE_REPORTS = "reports:see"
     SEE_SUPERVISED = "supervised:see"
@@ -106,6 +108,7 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
     Permission.READ_MESSAGES: frozenset({Role.COUNSELOR}),
     Permission.DUTY: frozenset({Role.COUNSELOR, Role.SUPERVISOR}),
     Permission.BREAK_GLASS: frozenset({Role.COUNSELOR, Role.SUPERVISOR}),
+    Permission.SEE_HINTS: frozenset({Role.COUNSELOR}),
     Permission.EDIT_INSTRUMENTS: _ADMIN,
     Permission.SEE_REPORTS: _ADMIN,
     Permission.SEE_SUPERVISED: frozenset({Role.SUPERVISOR}),
