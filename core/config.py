@@ -81,6 +81,10 @@ class Config:
     """Under which terms people under 18 are counseled; without it the service is 18+."""
     credentials: Path | None = _setting("CREDENTIALS", Path, None, "TOML file")
     """Kinds of credential instead of those that ship (``counseling/data/credentials.toml``)."""
+    instruments: Path | None = _setting("INSTRUMENTS", Path, None, "directory")
+    """TOML files of screening instruments beside those that ship, or in their place."""
+    cutoffs: Path | None = _setting("CUTOFFS", Path, None, "TOML file")
+    """From which scores and concerns on a counselor is told, instead of the instruments' own."""
     audit_checkpoints: Outside = _setting(
         "AUDIT_CHECKPOINTS", read.outside, Outside(), "directory, mailto:a@x,b@y"
     )
