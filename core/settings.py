@@ -95,6 +95,17 @@ def one_of(*choices: int) -> Callable[[str], int]:
     return read
 
 
+def one_word(*choices: str) -> Callable[[str], str]:
+    """Make a reader of one of a few words."""
+
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"it must be {' or '.join(choices)}")
+        return text.lower()
+
+    return read
+
+
 port = whole(0, 65_535)
 
 
