@@ -172,6 +172,6 @@ def config_from_here() -> Config:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.upper().replace("-", "_"), known, n=1)
+    near = difflib.get_close_matches(name.upper().replace("-", "_"), known, n=1, cutoff=0.7)
     hint = f" Did you mean {near[0]}?" if near else " docs/operations.md lists those there are."
     return f"{name} is not a setting of teduh.{hint}"
