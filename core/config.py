@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from core import settings as read
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls
+from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls, Webhook
 
 PREFIX = "TEDUH_"
 
@@ -71,6 +71,8 @@ class Config:
     """The mail server for notices without content; without it no e-mail goes out."""
     mail_from: str | None = _setting("MAIL_FROM", read.mail_from, None, "e-mail address")
     """Who letters are from; ``noreply@`` the host of ``public_url`` unless set."""
+    alert_webhook: Webhook | None = _setting("ALERT_WEBHOOK", read.webhook, None, "https URL#secret")
+    """Who is told, without content, that somebody on duty is needed now: signed with the secret."""
     complaint_days: int = _setting("COMPLAINT_DAYS", read.whole(1, 90), 7, "days")
     """Within how many days a complaint is answered; told to whoever complains."""
     message_hours: int = _setting("MESSAGE_HOURS", read.whole(1, 168), 24, "hours")

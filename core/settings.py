@@ -7,7 +7,7 @@ import binascii
 import ipaddress
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formataddr, parseaddr
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -71,6 +71,14 @@ class Smtp:
     def is_near(self) -> bool:
         """Whether it runs on this machine, so that nothing goes over a line."""
         return is_loopback(self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A page of another program that is told something, and the secret that we sign with."""
+
+    url: str
+    secret: str = field(repr=False)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -258,6 +266,17 @@ def smtp(text: str) -> Smtp:
     user, password = (None if one is None else unquote(one) for one in (parts.username, parts.password))
     is_tls = parts.scheme == "smtps"
     return Smtp(host, number or (465 if is_tls else 587), user, password, is_tls)
+
+
+def webhook(text: str) -> Webhook:
+    """Read the address of a webhook, with the secret that it knows us by behind a ``#``."""
+    url, _, key = text.partition("#")
+    parts = urlsplit(web_address(url))
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError("it must be https, unless it is on this machine")
+    if parts.username is not None:
+        raise ValueError("it must hold no user; what it sends is signed with the secret behind #")
+    return Webhook(url, secret(key))
 
 
 def outside(text: str) -> Outside:

@@ -60,6 +60,8 @@ class CrisisLineRow(Base):
     told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    violence: Mapped[bool] = mapped_column(default=False)
+    """Whether it helps against violence at home."""
 
 
 class CrisisSignoffRow(Base):

@@ -8,7 +8,7 @@ import pytest
 
 from core.config import Config, read_config, variables
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls
+from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls, Webhook
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -83,6 +83,18 @@ def test_nothing_set_is_a_server_for_this_machine() -> None:
         ("AUDIT_CHECKPOINTS", "/m n, mailto:a@x.id", "audit_checkpoints", Outside(Path("/m n"), ("a@x.id",))),
         ("MAIL_FROM", "Kabar <post@example.org>", "mail_from", "Kabar <post@example.org>"),
         ("COMPLAINT_DAYS", "14", "complaint_days", 14),
+        (
+            "ALERT_WEBHOOK",
+            "https://pager.example.org/in#0123456789abcdef",
+            "alert_webhook",
+            Webhook("https://pager.example.org/in", "0123456789abcdef"),
+        ),
+        (
+            "ALERT_WEBHOOK",
+            "http://[::1]:9/a#0123456789abcdef",
+            "alert_webhook",
+            Webhook("http://[::1]:9/a", "0123456789abcdef"),
+        ),
         ("MATCHING", "Assigned", "matching", "assigned"),
         ("BACKUP_MARK", "/srv/backup.done", "backup_mark", Path("/srv/backup.done")),
         ("MINORS_POLICY", "minors.toml", "minors_policy", Path("minors.toml")),
@@ -135,6 +147,10 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "a@b.c, d@e.f"),
         ("COMPLAINT_DAYS", "0"),
+        ("ALERT_WEBHOOK", "https://pager.example.org/in"),
+        ("ALERT_WEBHOOK", "https://pager.example.org/in#short"),
+        ("ALERT_WEBHOOK", "http://pager.example.org/in#0123456789abcdef"),
+        ("ALERT_WEBHOOK", "https://u:p@pager.example.org/in#0123456789abcdef"),
         ("MATCHING", "random"),
         ("TLS", "cert.pem"),
         ("TLS", "/nowhere/cert.pem,/nowhere/key.pem"),

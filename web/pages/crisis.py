@@ -44,6 +44,7 @@ class LineForm(PageForm):
     about_id = _short("lines.about_id", 200)
     about_en = _short("lines.about_en", 200)
     always = BooleanField("lines.always")
+    violence = BooleanField("lines.violence")
     days = Checks("lines.days", choices=pick(*DAY_CHOICES))
     opens = StringField("lines.opens", [Regexp(rf"^$|^{TIME.pattern}$", message="lines.time_wrong")])
     closes = StringField("lines.closes", [Regexp(rf"^$|^{TIME.pattern}$", message="lines.time_wrong")])
@@ -232,6 +233,7 @@ def _filled(request: http.Request, line: Line) -> LineForm:
         languages=", ".join(line.languages),
         owner=line.owner,
         source=line.source,
+        violence=line.violence,
     )
 
 
@@ -263,6 +265,7 @@ def _read(form: LineForm, number: str) -> Line:
         languages,
         str(form.owner.data).strip(),
         str(form.source.data).strip(),
+        violence=bool(form.violence.data),
     )
 
 

@@ -11,7 +11,7 @@ const WITHIN_MS = 2000;
 const buttons = document.querySelectorAll('[data-action="quick-exit"]');
 
 /** Leave now, and leave nothing behind that a page can take away. */
-function leave() {
+export function leave() {
   document.dispatchEvent(new CustomEvent("teduh:exit"));
   document.documentElement.hidden = true;
   try {

@@ -1,0 +1,96 @@
+// @ts-check
+/**
+ * @file The alarm of urgent calls on every page of who may answer: it stands above all, sounds, moves the title
+ * and shakes a phone, again and again until somebody answers. Sound waits for a first touch, as browsers ask;
+ * until then a button says so. Without this module the alarm is there when the page is opened.
+ */
+
+const AGAIN_MS = 4000;
+const BACK_MS = [500, 2000, 5000, 15000];
+const BELLS_HZ = [880, 1175, 880, 1175];
+const BELL_S = 0.22;
+
+const box = document.getElementById("alarm");
+const words = document.getElementById("alarm-words");
+const say = document.getElementById("alarm-say");
+const button = document.getElementById("alarm-sound");
+const ready = document.getElementById("alarm-ready");
+
+if (box && words && say instanceof HTMLTemplateElement && button) {
+  const title = document.title;
+  const text = say.content.textContent?.trim() ?? "";
+  let count = Number(box.dataset.count);
+  let tries = 0;
+  /** @type {number | undefined} */
+  let ringing = undefined;
+  /** @type {AudioContext | null} */
+  let audio = null;
+
+  const canSound = () => audio?.state === "running";
+
+  /** One ring, if the browser lets us. */
+  const ring = () => {
+    navigator.vibrate?.([400, 150, 400]);
+    document.title = document.title === title ? `${box.dataset.title} ${title}` : title;
+    box.classList.toggle("beat");
+    if (!audio || !canSound()) return;
+    BELLS_HZ.forEach((hz, number) => {
+      if (!audio) return;
+      const at = audio.currentTime + number * BELL_S;
+      const tone = audio.createOscillator();
+      const level = audio.createGain();
+      tone.frequency.value = hz;
+      level.gain.setValueAtTime(0.0001, at);
+      level.gain.exponentialRampToValueAtTime(0.5, at + 0.02);
+      level.gain.exponentialRampToValueAtTime(0.0001, at + BELL_S);
+      tone.connect(level).connect(audio.destination);
+      tone.start(at);
+      tone.stop(at + BELL_S);
+    });
+    box.dataset.rang = String(Number(box.dataset.rang ?? 0) + 1);
+  };
+
+  const show = () => {
+    box.hidden = count === 0;
+    button.hidden = canSound();
+    if (ready) ready.hidden = !canSound();
+    const said = count ? text : "";
+    if (words.textContent?.trim() !== said) words.textContent = said;
+    if (count && ringing === undefined) {
+      ring();
+      ringing = setInterval(ring, AGAIN_MS);
+    }
+    if (!count && ringing !== undefined) {
+      clearInterval(ringing);
+      ringing = undefined;
+      document.title = title;
+    }
+  };
+
+  /** Lets sound begin; to be called from a touch or a key. */
+  const unlock = async () => {
+    audio ??= new AudioContext();
+    await audio.resume();
+    show();
+  };
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, unlock, { once: true });
+
+  const listen = () => {
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/v1/alarms`);
+    socket.addEventListener("message", (event) => {
+      tries = 0;
+      const now = Number(JSON.parse(event.data).alarms);
+      const differs = now !== count;
+      count = now;
+      show();
+      // The desk itself lists who calls.
+      if (differs && location.pathname === "/duty") location.reload();
+    });
+    socket.addEventListener("close", () => {
+      setTimeout(listen, BACK_MS[Math.min(tries, BACK_MS.length - 1)]);
+      tries += 1;
+    });
+  };
+  show();
+  listen();
+}
