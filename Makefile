@@ -16,8 +16,8 @@ BROWSERS := chromium=chromium firefox-esr=firefox-esr
 SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
 TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables turnserver=coturn espeak-ng=espeak-ng ip=iproute2
 
-# What may run two at a time; calls, browsers and what is timed run alone, after it.
-BESIDE := $(addprefix tests/,accounts bench core counseling migrations netem signaling web test_layers.py)
+# What measures time or carries calls runs alone, after all that may run two at a time.
+ALONE := $(addprefix tests/,e2e media $(addprefix browser/test_,call.py call_firefox.py fault_cut.py new_address.py page_return.py turn.py))
 
 .PHONY: run setup test lint format bench clean
 
@@ -28,8 +28,8 @@ setup: $(VENV)/.dev node_modules/.done
 
 test: setup
 	@scripts/debian $(BROWSERS) $(SERVERS) $(TOOLS)
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(BESIDE) $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest $(patsubst %,--ignore=%,$(BESIDE)) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(patsubst %,--ignore=%,$(ALONE)) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(ALONE) $(PYTEST_ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check .
