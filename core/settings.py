@@ -92,6 +92,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def fives(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers that are multiples of five, both bounds allowed."""
+
+    def read(text: str) -> int:
+        if whole(low, high)(text) % 5:
+            raise ValueError("it must be a multiple of five")
+        return int(text)
+
+    return read
+
+
 def one_of(*choices: int) -> Callable[[str], int]:
     """Make a reader of a number from a short list."""
 
@@ -164,6 +175,13 @@ def hosts(text: str) -> tuple[str, ...]:
 def proxies(text: str) -> frozenset[str]:
     """Read the addresses of proxies."""
     return frozenset(str(ipaddress.ip_address(entry)) for entry in _list(text))
+
+
+def place(text: str) -> str:
+    """Read where people are to come: one line."""
+    if len(text) > 300 or not text.isprintable():
+        raise ValueError("it must be one line of at most 300 characters")
+    return text
 
 
 def origin(text: str) -> str:
