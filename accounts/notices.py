@@ -123,6 +123,15 @@ async def mark_read(db: AsyncSession, *, user: UserId, until: datetime, now: dat
     )
 
 
+async def settle(db: AsyncSession, *, user: UserId, kinds: Sequence[str], now: datetime) -> None:
+    """Mark as read all of these kinds: the person saw elsewhere what they are about."""
+    await db.execute(
+        update(NoticeRow)
+        .where(NoticeRow.user_id == user, NoticeRow.read_at.is_(None), NoticeRow.kind.in_(kinds))
+        .values(read_at=now, mail_due=False)
+    )
+
+
 async def owed_letters(db: AsyncSession, *, now: datetime, limit: int = AT_ONCE) -> list[UserId]:
     """List who is owed a letter that something is there: one an hour at most, to a confirmed address."""
     users = await db.scalars(

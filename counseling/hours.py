@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -76,6 +76,18 @@ def works_at(week: Iterable[Span], *, now: datetime, zone: ZoneInfo) -> bool:
     return any(
         span.day == local.weekday() and span.from_minute <= minute < span.until_minute for span in week
     )
+
+
+def next_start(week: Iterable[Span], *, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """Say when the next span begins, a week ahead at most; None without hours."""
+    listed, today = list(week), now.astimezone(zone).date()
+    for ahead in range(8):
+        day = today + timedelta(days=ahead)
+        for minute in sorted(span.from_minute for span in listed if span.day == day.weekday()):
+            at = datetime.combine(day, time(minute // 60, minute % 60), zone).astimezone(UTC)
+            if at > now:
+                return at
+    return None
 
 
 def joined(weeks: Iterable[Week]) -> Week:

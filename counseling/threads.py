@@ -317,7 +317,7 @@ async def _open(
     now: datetime,
 ) -> ThreadRow:
     row = ThreadRow(
-        id=new_id("t"),
+        id=new_id("l"),
         client_id=client,
         counselor_id=counselor,
         language=language,

@@ -40,6 +40,16 @@ async def test_the_newest_comes_first_and_only_what_was_seen_is_read(
         assert [(one.kind, one.read_at) for one in older] == [("first", clock.now())]
 
 
+async def test_what_was_seen_elsewhere_is_read_by_its_kind(database: Database, clock: FakeClock) -> None:
+    person = await client(database, clock)
+    async with database.sessions.begin() as db:
+        for kind in ("first", "first", "second"):
+            await notices.post(db, user=person.id, kind=kind, now=clock.now())
+        await notices.settle(db, user=person.id, kinds=["first", "third"], now=clock.now())
+        listed = await notices.inbox(db, user=person.id)
+    assert [one.kind for one in listed if one.read_at is None] == ["second"]
+
+
 def test_a_place_may_be_for_one_language() -> None:
     notice = notices.Notice(
         "n", "k", {"n": "3", "what@id": "bocor", "what@en": "leak"}, FakeClock().now(), None

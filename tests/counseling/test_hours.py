@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counseling.hours import DAYS, Span, Unreadable, joined, pack, read_day, unpack, works_at, write_day
+from counseling.hours import (
+    DAYS,
+    Span,
+    Unreadable,
+    joined,
+    next_start,
+    pack,
+    read_day,
+    unpack,
+    works_at,
+    write_day,
+)
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 
@@ -93,4 +104,22 @@ def test_no_span_leaves_its_day() -> None:
 def test_the_hours_of_several_are_those_in_which_one_of_them_works(
     weeks: list[list[tuple[int, int, int]]], expected: list[tuple[int, int, int]]
 ) -> None:
-    assert joined(tuple(Span(*one) for one in week) for week in weeks) == tuple(Span(*one) for one in expected)
+    assert joined(tuple(Span(*one) for one in week) for week in weeks) == tuple(
+        Span(*one) for one in expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "starts"),
+    [
+        # A Monday in Jakarta, seven hours ahead; work is on Mondays from 9 and Thursdays from 13.
+        (datetime(2026, 3, 2, 1, 59, tzinfo=UTC), datetime(2026, 3, 2, 2, 0, tzinfo=UTC)),
+        (datetime(2026, 3, 2, 2, 0, tzinfo=UTC), datetime(2026, 3, 5, 6, 0, tzinfo=UTC)),
+        (datetime(2026, 3, 5, 6, 30, tzinfo=UTC), datetime(2026, 3, 9, 2, 0, tzinfo=UTC)),
+    ],
+)
+def test_the_next_hours_are_found(now: datetime, starts: datetime) -> None:
+    week = (Span(0, 540, 600), Span(3, 780, 840))
+    assert next_start(week, now=now, zone=JAKARTA) == starts
+    assert next_start((), now=now, zone=JAKARTA) is None
+    assert next_start(week[:1], now=starts, zone=JAKARTA) is not None, "the same hour a week later"

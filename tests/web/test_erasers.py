@@ -64,6 +64,8 @@ async def live(client: Client, me: Person) -> None:
     assert (await send(client, "/me/consents/service/give", given, page="/me/consents"))[0] == 303
     complaint = {"topic": "boundary", "text": f"Nama saya {NAME}."}
     assert (await send(client, "/complaint", complaint))[0] == 200
+    message = {"topic": "family", "tongue": "id", "text": f"Nama saya {NAME}."}
+    assert (await send(client, "/messages/new", message))[0] == 303
     services = client.app[SERVICES]
     async with services.database.sessions.begin() as db:
         await notices.post(db, user=me.id, kind="complaint_answered", now=services.now())
@@ -87,7 +89,7 @@ async def test_after_erasing_only_an_opaque_id_is_left(client: Client, clock: Fa
     await make(client, Role.OFFICER, name="Wayan")
     await live(client, me)
     before = await found(client, me.id, NAME)
-    assert set(before) > OPAQUE | {"users", "notices", "contacts", "participants", "complaints"}
+    assert set(before) > OPAQUE | {"users", "notices", "contacts", "participants", "complaints", "threads"}
     assert (await send(client, "/me/erase", {"sure": "y"}))[0] == 303
     clock.advance(timedelta(hours=72).total_seconds())
     services = client.app[SERVICES]

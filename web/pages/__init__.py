@@ -17,9 +17,12 @@ from web.pages import (
     admin_roster,
     admin_settings,
     admin_texts,
+    alarms,
+    alternatives,
     cards,
     complaint,
     consents,
+    counselor_messages,
     credentials,
     crisis,
     demo,
@@ -32,6 +35,8 @@ from web.pages import (
     home,
     invitation,
     language,
+    messages,
+    new_message,
     notices,
     officer,
     proofs,
@@ -42,6 +47,7 @@ from web.pages import (
     start,
     supervisor,
     texts,
+    urgent,
 )
 from web.pages import exit as quick_exit
 from web.pages.assets import read_assets
@@ -91,5 +97,11 @@ def setup(app: http.Application) -> None:
         texts,
         admin_texts,
         admin_consents,
+        alarms,
+        urgent,
+        new_message,
+        messages,
+        counselor_messages,
+        alternatives,
     ):
         page.setup(app)

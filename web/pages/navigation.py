@@ -20,6 +20,7 @@ class Way:
 
 
 WAYS: Final = (
+    Way(Role.CLIENT, "/messages", "nav.messages", Permission.OWN_WAY),
     Way(Role.CLIENT, "/me/consents", "nav.consents", Permission.OWN_CONSENTS),
     Way(Role.CLIENT, "/me/history", "nav.history", Permission.OWN_HISTORY),
     Way(Role.CLIENT, "/me/devices", "nav.devices", Permission.OWN_LOGIN),
@@ -28,11 +29,14 @@ WAYS: Final = (
     Way(Role.CLIENT, "/me/email", "nav.email", Permission.OWN_ACCOUNT),
     Way(Role.CLIENT, "/complaint", "nav.complaint", Permission.OPEN),
     Way(Role.CLIENT, "/me/erase", "nav.erase", Permission.OWN_ACCOUNT),
+    Way(Role.COUNSELOR, "/counselor/messages", "nav.desk_messages", Permission.SERVE),
+    Way(Role.COUNSELOR, "/duty", "nav.duty_desk", Permission.DUTY),
     Way(Role.COUNSELOR, "/counselor/register", "nav.register", Permission.OWN_REGISTER),
     Way(Role.COUNSELOR, "/counselor/proofs", "nav.proofs", Permission.OWN_REGISTER),
     Way(Role.COUNSELOR, "/counselor/hours", "nav.hours", Permission.OWN_REGISTER),
     Way(Role.COUNSELOR, "/counselor/ethics", "nav.ethics", Permission.OWN_REGISTER),
     Way(Role.SUPERVISOR, "/supervisor", "nav.supervised", Permission.SEE_SUPERVISED),
+    Way(Role.SUPERVISOR, "/duty", "nav.duty_desk", Permission.DUTY),
     Way(Role.OFFICER, "/officer", "nav.complaints", Permission.HANDLE_COMPLAINTS),
     Way(Role.ADMIN, "/admin/people", "nav.people", Permission.SEE_PEOPLE),
     Way(Role.ADMIN, "/admin/register", "nav.verification", Permission.SEE_REGISTER),
