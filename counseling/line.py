@@ -47,7 +47,7 @@ async def accept(
     on_duty: bool = False,
     now: datetime,
 ) -> Talk:
-    """Take a client: the one offered, or any in danger who fits. ``on_duty``: in danger, whatever fits.
+    """Take a client: the one offered, or any in danger who fits. ``on_duty``: in danger, whatever else fits.
 
     Raises ``Taken``, ``Busy``, ``Absent``, ``Unfit``, ``Forbidden``. Who is in danger is taken also when
     absent: they may come back to a page that calls them in.
@@ -66,6 +66,8 @@ async def accept(
     if not urgent and not asked.is_present(now):
         raise Absent("The client is not there just now.")
     reasons: tuple[str, ...] = (matching.Reason.URGENT.value,)
+    if await exclusions.excludes(db, client=asked.client, counselor=counselor.id):
+        raise Unfit("This client cannot be sent to you.")
     if not (urgent and on_duty):
         reasons = await _reasons(db, rules, asked, counselor.id, now)
     return await talks.begin(
@@ -136,6 +138,14 @@ async def offer_to(db: AsyncSession, *, counselor: UserId, now: datetime) -> Wal
         .execution_options(populate_existing=True)
     )
     return None if row is None else walkins.walkin_of(row)
+
+
+async def offers(db: AsyncSession, *, now: datetime) -> dict[UserId, Walkin]:
+    """Say whom each counselor is offered now."""
+    rows = await db.scalars(
+        select(WalkinRow).where(WalkinRow.offered_to.is_not(None), WalkinRow.offered_at > now - turns.TURN)
+    )
+    return {UserId(row.offered_to): walkins.walkin_of(row) for row in rows if row.offered_to is not None}
 
 
 async def _reasons(

@@ -200,6 +200,20 @@ async def find_open(db: AsyncSession, *, client: UserId) -> Walkin | None:
     return None if row is None else walkin_of(row)
 
 
+async def in_line(db: AsyncSession) -> list[Walkin]:
+    """List who waits or is being offered, urgent first, then the longest waiting; not whose place is held."""
+    rows = await db.scalars(
+        select(WalkinRow)
+        .where(
+            WalkinRow.state.in_([State.WAITING.value, State.OFFERED.value]),
+            WalkinRow.ended_at.is_(None),
+            WalkinRow.ended_why.is_(None),
+        )
+        .order_by(WalkinRow.risk != Risk.URGENT.value, WalkinRow.asked_at, WalkinRow.id)
+    )
+    return [walkin_of(row) for row in rows]
+
+
 async def get(db: AsyncSession, *, walkin: str) -> Walkin:
     """Look a walk-in up, also one that has ended. Raises ``NotFound``."""
     return walkin_of(await row_of(db, walkin))
