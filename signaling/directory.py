@@ -10,7 +10,7 @@ import base64
 import enum
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -260,6 +260,18 @@ async def open_places(db: AsyncSession, *, user: UserId, now: datetime) -> list[
         .order_by(SessionRow.created_at.desc(), SessionRow.id)
     )
     return [_participant(row) for row in rows]
+
+
+async def live(db: AsyncSession, *, sessions: Collection[SessionId], now: datetime) -> set[SessionId]:
+    """Say which of these sessions have not ended and can still be entered."""
+    found = await db.scalars(
+        select(SessionRow.id).where(
+            SessionRow.id.in_(sessions),
+            SessionRow.places_until > now,
+            SessionRow.state != SessionState.ENDED.value,
+        )
+    )
+    return {SessionId(one) for one in found}
 
 
 async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:

@@ -29,7 +29,21 @@ from core.keyfile import make_data_dir, master_key
 from core.mail import Mail
 from counseling.minors import read_policy
 from migrations.run import upgrade
-from web import api, duties, health, jobs, metrics, pages, place, security, sitting, upkeep, uploads
+from web import (
+    api,
+    duties,
+    health,
+    jobs,
+    line,
+    line_socket,
+    metrics,
+    pages,
+    place,
+    security,
+    sitting,
+    upkeep,
+    uploads,
+)
 from web.access import REQUESTS, access
 from web.bodies import MAX_BODY_BYTES
 from web.client import own_origins
@@ -86,7 +100,7 @@ def make_app(
     security.setup(app, config)
     uploads.setup(app)
     duties.setup(app, master=master)
-    for part in (api, place, health, metrics, pages, upkeep, sitting):
+    for part in (api, place, health, metrics, pages, upkeep, sitting, line, line_socket):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
     if open_doors := unguarded(app):
@@ -128,5 +142,5 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
     async def tell(_app: http.Application) -> None:
         await engine.tell_everybody()
 
-    app.cleanup_ctx.extend((stores, letters, live, jobs.running))
+    app.cleanup_ctx.extend((stores, letters, live, jobs.running, line_socket.running))
     app.on_shutdown.append(tell)

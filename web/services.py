@@ -27,6 +27,7 @@ from core.config import Config
 from core.db import Database
 from core.ids import ParticipantId, SessionId
 from core.mail import Mail
+from counseling.crowd import CrowdReader
 from counseling.minors import Policy
 
 ATTEMPTS_PER_S = 20.0
@@ -138,6 +139,8 @@ class Services:
     attempts: Throttle = field(default_factory=lambda: Throttle(ATTEMPTS_PER_S, ATTEMPTS_AT_ONCE))
     starts: Throttle = field(default_factory=lambda: Throttle(STARTS_PER_S, STARTS_AT_ONCE))
     """Slows down addresses that make many accounts."""
+    crowd: CrowdReader = field(default_factory=CrowdReader)
+    """How many wait and are there, for everybody who asks."""
 
     def now(self) -> datetime:
         """Say the time."""
