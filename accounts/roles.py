@@ -68,6 +68,8 @@ class Permission(enum.StrEnum):
     """Where a client is and whom to call, in danger."""
     SEE_HINTS = "hints:see"
     """What the client one talks with answered while waiting."""
+    CALL_BACK = "number:open"
+    """The number of a client who asked to be called when the line drops."""
     EDIT_INSTRUMENTS = "instruments:edit"
     SEE_REPORTS = "reports:see"
     SEE_SUPERVISED = "supervised:see"
@@ -109,6 +111,7 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
     Permission.DUTY: frozenset({Role.COUNSELOR, Role.SUPERVISOR}),
     Permission.BREAK_GLASS: frozenset({Role.COUNSELOR, Role.SUPERVISOR}),
     Permission.SEE_HINTS: frozenset({Role.COUNSELOR}),
+    Permission.CALL_BACK: frozenset({Role.COUNSELOR}),
     Permission.EDIT_INSTRUMENTS: _ADMIN,
     Permission.SEE_REPORTS: _ADMIN,
     Permission.SEE_SUPERVISED: frozenset({Role.SUPERVISOR}),
