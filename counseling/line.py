@@ -98,7 +98,8 @@ async def pass_on(
         raise Taken("This client is not offered to you any more.")
     turns.put_by(row)
     await db.flush()
-    await turns.append(db, audit, "pass", row, actor=counselor, now=now)
+    # The counselor's own: the client's history does not say who let them go by.
+    await audit.append(db, tag="walkin:pass", actor=counselor, subject=counselor, object_id=walkin, now=now)
     if recuse:
         await exclusions.recuse(db, audit, counselor=counselor, client=UserId(row.client_id), now=now)
 

@@ -140,7 +140,7 @@ async def _tidied(db: AsyncSession, audit: Audit, row: WalkinRow, now: datetime)
     if asked.is_over(now):
         why = Ended.QUICK_EXIT if asked.is_held else Ended.ABSENT
         await walkins.end_row(db, row, why, now)
-        await append(db, audit, "leave", row, actor=None, now=now, why=why.value)
+        await append(db, audit, "walkin:leave", row, actor=None, now=now, why=why.value)
         return [Gone(asked.id, asked.client)]
     over = None if asked.state is State.WAITING else await _over(db, asked, now)
     if over is None:
@@ -150,7 +150,7 @@ async def _tidied(db: AsyncSession, audit: Audit, row: WalkinRow, now: datetime)
     else:
         walkins.release(row)
     await db.flush()
-    await append(db, audit, "lapse", row, actor=None, now=now, why=over.value)
+    await append(db, audit, "walkin:lapse", row, actor=None, now=now, why=over.value)
     return [Withdrawn(asked.id, asked.client, asked.offered_to, over)]
 
 
@@ -192,7 +192,7 @@ async def _given(db: AsyncSession, audit: Audit, rules: Rules, match: Match, now
     row.state = walkins.after(asked.state, Event.OFFER).value
     row.offered_to, row.offered_at = match.counselor, now
     await db.flush()
-    await append(db, audit, "offer", row, actor=None, now=now, counselor=match.counselor)
+    await append(db, audit, "walkin:offer", row, actor=None, now=now, counselor=match.counselor)
     return [Offered(asked.id, asked.client, match.counselor)]
 
 
@@ -212,7 +212,7 @@ def put_by(row: WalkinRow) -> None:
 async def append(
     db: AsyncSession,
     audit: Audit,
-    verb: str,
+    tag: str,
     row: WalkinRow,
     *,
     actor: UserId | None,
@@ -222,7 +222,7 @@ async def append(
     """Write down what happened in the line to a walk-in."""
     await audit.append(
         db,
-        tag=f"walkin:{verb}",
+        tag=tag,
         actor=actor,
         subject=UserId(row.client_id),
         object_id=row.id,

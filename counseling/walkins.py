@@ -178,7 +178,7 @@ async def ask(
     row = await _open_row(db, client.id)
     if row is None:
         made = await _insert(db, client.id, answers, triage, now)
-        await _append(db, audit, made, "ask", actor=client.id, now=now)
+        await _append(db, audit, made, "walkin:ask", actor=client.id, now=now)
         return made
     if row.state == State.TALKING.value:
         raise InvalidState("You are talking with somebody already.")
@@ -190,7 +190,7 @@ async def ask(
     changed = walkin_of(row)
     await db.flush()
     if replace(changed, seen_at=before.seen_at, ended_why=before.ended_why) != before:
-        await _append(db, audit, changed, "change", actor=client.id, now=now)
+        await _append(db, audit, changed, "walkin:change", actor=client.id, now=now)
     return changed
 
 
@@ -261,7 +261,7 @@ async def retriage(
         return before
     _put_triage(row, joined)
     await db.flush()
-    await _append(db, audit, walkin_of(row), "triage", actor=before.client, now=now)
+    await _append(db, audit, walkin_of(row), "walkin:triage", actor=before.client, now=now)
     return walkin_of(row)
 
 
@@ -275,7 +275,7 @@ async def wait_for(
         raise InvalidState("This walk-in has ended.")
     row.prefers_id, row.waits_for_preferred = counselor, waits and counselor is not None
     await db.flush()
-    await _append(db, audit, walkin_of(row), "change", actor=UserId(row.client_id), now=now)
+    await _append(db, audit, walkin_of(row), "walkin:change", actor=UserId(row.client_id), now=now)
     return walkin_of(row)
 
 
@@ -299,7 +299,7 @@ async def leave(db: AsyncSession, audit: Audit, *, walkin: str, why: Ended, now:
     else:
         await end_row(db, row, why, now)
     actor = None if why is Ended.ABSENT else UserId(row.client_id)
-    await _append(db, audit, walkin_of(row), "leave", actor=actor, now=now)
+    await _append(db, audit, walkin_of(row), "walkin:leave", actor=actor, now=now)
     return walkin_of(row)
 
 
@@ -399,13 +399,13 @@ def _put_triage(row: WalkinRow, triage: Triage) -> None:
 
 
 async def _append(
-    db: AsyncSession, audit: Audit, walkin: Walkin, verb: str, *, actor: UserId | None, now: datetime
+    db: AsyncSession, audit: Audit, walkin: Walkin, tag: str, *, actor: UserId | None, now: datetime
 ) -> None:
     """Write down what happened; of the answers only what the way itself needs."""
     detail: dict[str, str | int | bool] = {"state": walkin.state.value, "risk": walkin.triage.risk.value}
     if walkin.ended_why is not None:
         detail["why"] = walkin.ended_why.value
     await audit.append(
-        db, tag=f"walkin:{verb}", actor=actor, subject=walkin.client, object_id=walkin.id, detail=detail,
+        db, tag=tag, actor=actor, subject=walkin.client, object_id=walkin.id, detail=detail,
         now=now,
     )  # fmt: skip
