@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from counseling import desks, lineup, matching
-from counseling.line import Rules
+from counseling.lineup import Rules
 from counseling.roster import Roster
 from counseling.urgent import Around
 
@@ -29,7 +29,7 @@ async def around(db: AsyncSession, rules: Rules, *, walkin: str, roster: Roster,
         if candidate.counselor in free and matching.fits(one, candidate)
     }
     chosen = sorted(there)
-    await lineup.checked(db, rules.credentials, there, chosen, today=rules.today(now), now=now)
+    await lineup.checked(db, rules, there, chosen, now=now)
     barred = set(one.keeps)
     for user in () if duty is None else (duty.person, duty.deputy):
         if user is not None and one.groups:

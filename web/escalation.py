@@ -20,11 +20,12 @@ from accounts import contacts, people
 from accounts.people import Person
 from accounts.roles import Permission
 from core.clock import rfc3339
+from core.errors import InvalidState
 from counseling import alarm_sendings, alarms, roster, talks, urgent, walkins
 from counseling.alarm_sendings import Channel, Sending
 from counseling.alarms import Alarm
 from counseling.around import around
-from counseling.line import Rules
+from counseling.lineup import Rules
 from counseling.urgent import Around
 from counseling.walkins import State, Walkin
 from web.jobs import every
@@ -83,39 +84,42 @@ async def raise_alarm(services: Services, db: AsyncSession, walkin: Walkin) -> A
 
 async def look(services: Services, calls: Calls) -> None:
     """Have every open alarm take the steps that are due. Also to be called when something has changed."""
-    channels = _channels(services)
-    now, found = services.now(), []
-    async with services.database.sessions.begin() as db:
-        for alarm in await alarms.open_alarms(db):
-            walkin = await walkins.get(db, walkin=alarm.walkin)
-            if walkin.state is State.TALKING:
-                await _answered_elsewhere(services, db, alarm)
-            elif walkin.state is State.ENDED:
-                await alarms.leave(db, services.audit, alarm=alarm.id, now=now)
-            else:
-                found.append((alarm, walkin))
-    called = []
-    for alarm, walkin in found:
+    async with services.database.sessions() as db:
+        open_alarms = await alarms.open_alarms(db)
+    found = []
+    for alarm in open_alarms:
         try:
-            called.append(await _step(services, calls.rules, channels, alarm, walkin))
+            call = await _step(services, calls.rules, alarm)
+        except InvalidState:
+            continue  # somebody has answered between, or the client has left
         except Exception:  # whatever it was, the others are called, and this one again in a second
             logger.exception("alarm.failed", extra={"alarm": alarm.id})
-            called.append(Call(alarm, walkin, Around()))
-    calls.put(tuple(called))
+            call = next((one for one in calls.now if one.alarm.id == alarm.id), None)
+        if call is not None:
+            found.append(call)
+    calls.put(tuple(found))
 
 
-async def _step(
-    services: Services, rules: Rules, channels: frozenset[Channel], alarm: Alarm, walkin: Walkin
-) -> Call:
-    """Take one alarm's steps, each alarm in a transaction of its own. One that is held stands still."""
+async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
+    """Take one alarm's steps, each alarm in a transaction of its own; None when it has ended.
+
+    While the client's place is held after a quick exit it stands still.
+    """
     now = services.now()
     async with services.database.sessions.begin() as db:
+        walkin = await walkins.get(db, walkin=alarm.walkin)
+        if walkin.state is State.TALKING:
+            await _answered_elsewhere(services, db, alarm)
+            return None
+        if walkin.state is State.ENDED:
+            await alarms.leave(db, services.audit, alarm=alarm.id, now=now)
+            return None
         duties = await roster.load(db, zone=rules.zone, now=now)
         there = await around(db, rules, walkin=walkin.id, roster=duties, now=now)
         if walkin.is_held:
             return Call(alarm, walkin, there)
         steps = await alarms.advance(
-            db, services.audit, alarm=alarm, around=there, channels=channels, now=now
+            db, services.audit, alarm=alarm, around=there, channels=_channels(services), now=now
         )
         if steps:
             alarm = await alarms.get(db, alarm=alarm.id)

@@ -8,6 +8,9 @@ from typing import Final
 from aiohttp import web as http
 from markupsafe import Markup
 
+from accounts.people import Person
+from accounts.roles import Permission
+from web.escalation import CALLS
 from web.forms import new_once, token_for
 from web.gate import visitor_of
 from web.pages.assets import Assets
@@ -48,6 +51,7 @@ class Site:
             fresh=lambda: _fresh(request),
             done=self._done(request, language),
             unread=request.get(UNREAD, 0),
+            alarms=_alarms(request, person),
             when=lambda at: say_time(at, language=language, zone=zone),
             day=lambda on: say_day(on, language=language, zone=zone),
             **values,
@@ -71,6 +75,12 @@ class Site:
     def _done(self, request: http.Request, language: str) -> str:
         """Say what the form did that led here: its address ends in ``?done=word``."""
         return self.renderer.texts[language].get(f"done.{request.query.get('done', '')}", "")
+
+
+def _alarms(request: http.Request, person: Person | None) -> int | None:
+    """Count the urgent calls that sound on this page; None on pages of those who answer none."""
+    may = person is not None and person.may(Permission.DUTY)
+    return request.app[CALLS].count(person) if may and person is not None else None
 
 
 def _fresh(request: http.Request) -> Markup:

@@ -2,6 +2,7 @@
 /** @file The room page: puts its parts together. */
 
 import '../exit.js';
+import '../word.js';
 import { Call } from './call.js';
 import { Chat } from './chat.js';
 import { arrowKeys, showControls } from './controls.js';
