@@ -1,4 +1,7 @@
-"""`/me/erase`: to be erased. At once for others, after 72 hours for good, and taken back until then."""
+"""`/me/erase`: to be erased. At once for others, after 72 hours for good, and taken back until then.
+
+Whoever asks is out of the line at once, and a talk of theirs ends.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,12 @@ from wtforms.validators import InputRequired
 
 from accounts.roles import Permission
 from core.errors import InvalidState
+from counseling import line
+from counseling.talks import Talk
+from web import opening
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, login_of, person_of
+from web.line import BELL
 from web.pages.site import SITE
 from web.services import SERVICES
 
@@ -30,14 +37,22 @@ async def ask(request: http.Request) -> http.Response:
     """Answer `POST /me/erase`."""
     form = await sent(request, EraseForm)
     person, services = person_of(request), request.app[SERVICES]
+    ended: list[Talk] = []
 
     async def act(db: AsyncSession) -> str:
-        await services.erasure.ask(db, person=person, login=login_of(request).id, now=services.now())
+        now = services.now()
+        await services.erasure.ask(db, person=person, login=login_of(request).id, now=now)
+        talk = await line.depart(db, services.audit, user=person.id, now=now)
+        ended.extend([talk] if talk else [])
         return "/me/erase?done=erase_asked"
 
     if not form.validate():
         return _show(request, form, status=422)
-    return await do_once(request, form, act)
+    response = await do_once(request, form, act)
+    for talk in ended:
+        await opening.end_session(services, talk)
+    request.app[BELL].ring()
+    return response
 
 
 async def cancel(request: http.Request) -> http.Response:

@@ -6,11 +6,17 @@ With script `exit.js` leaves in the same tick and tells us by a POST; without it
 
 from __future__ import annotations
 
+import contextlib
+
 from aiohttp import web as http
 
 from accounts import logins
 from accounts.roles import Permission
+from core.errors import InvalidState
+from counseling import walkins
+from counseling.walkins import Ended, State
 from web.gate import add, visitor_of
+from web.line import BELL
 from web.pages.site import SITE
 from web.place import clients_places
 from web.services import SERVICES
@@ -45,7 +51,7 @@ async def about(request: http.Request) -> http.Response:
 
 
 async def _end(request: http.Request) -> None:
-    """Leave the call, so that the other side knows, and end the login."""
+    """Leave the call, so that the other side knows, and end the login. A place in the line is held."""
     services = request.app[SERVICES]
     for participant in clients_places(request):
         services.calls.leave_quickly(participant)
@@ -55,6 +61,14 @@ async def _end(request: http.Request) -> None:
         return
     async with services.database.sessions.begin() as db:
         await logins.end(db, user=person.id, login=visitor.login.id)
+        walkin = await walkins.find_open(db, client=person.id)
+        if walkin is not None and walkin.state is not State.TALKING:
+            with contextlib.suppress(InvalidState):  # a talk has begun in this moment
+                await walkins.leave(
+                    db, services.audit, walkin=walkin.id, why=Ended.QUICK_EXIT, now=services.now()
+                )
+    if walkin is not None:
+        request.app[BELL].ring()
 
 
 def _forgetting(request: http.Request, response: http.Response) -> http.Response:
