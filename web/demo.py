@@ -27,9 +27,8 @@ from core.config import Config
 from core.db import Database
 from core.errors import ConfigError
 from core.ids import UserId
-from counseling import desks, invented, register, talks, walkins
+from counseling import invented, line, register
 from counseling.topics import read_marks
-from counseling.walkins import Ended
 from media.codecs import Mode
 from signaling import directory
 from signaling.directory import NewParticipant, Recording
@@ -73,17 +72,8 @@ async def settle(services: Services, *, demo: bool) -> None:
 
 async def _leave_the_line(services: Services, db: AsyncSession, person: Person) -> None:
     """Leave nothing in the line, nor in the register, of somebody who is an invention."""
-    audit, now = services.audit, services.now()
-    for talk in (
-        await talks.open_of_client(db, client=person.id),
-        await talks.open_of_counselor(db, counselor=person.id),
-    ):
-        if talk is not None:
-            await talks.end(db, audit, talk=talk.id, now=now)
-    if (walkin := await walkins.find_open(db, client=person.id)) is not None:
-        await walkins.leave(db, audit, walkin=walkin.id, why=Ended.ABSENT, now=now)
-    await desks.close_desk(db, audit, counselor=person.id, now=now)
-    await register.erase(db, user=person.id, now=now)
+    await line.depart(db, services.audit, user=person.id, now=services.now())
+    await register.erase(db, user=person.id, now=services.now())
 
 
 async def make_people(services: Services) -> list[DemoPerson]:

@@ -26,6 +26,7 @@ from web.pages import (
     credentials,
     crisis,
     demo,
+    desk,
     devices,
     enrol,
     enter,
@@ -48,6 +49,9 @@ from web.pages import (
     supervisor,
     texts,
     urgent,
+    waiting,
+    walkin,
+    wishes,
 )
 from web.pages import exit as quick_exit
 from web.pages.assets import read_assets
@@ -103,5 +107,9 @@ def setup(app: http.Application) -> None:
         messages,
         counselor_messages,
         alternatives,
+        walkin,
+        waiting,
+        wishes,
+        desk,
     ):
         page.setup(app)

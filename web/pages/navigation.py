@@ -20,6 +20,8 @@ class Way:
 
 
 WAYS: Final = (
+    Way(Role.CLIENT, "/talk", "nav.talk", Permission.OWN_WAY),
+    Way(Role.CLIENT, "/me/counselor", "nav.wishes", Permission.OWN_WAY),
     Way(Role.CLIENT, "/messages", "nav.messages", Permission.OWN_WAY),
     Way(Role.CLIENT, "/me/consents", "nav.consents", Permission.OWN_CONSENTS),
     Way(Role.CLIENT, "/me/history", "nav.history", Permission.OWN_HISTORY),
@@ -29,6 +31,7 @@ WAYS: Final = (
     Way(Role.CLIENT, "/me/email", "nav.email", Permission.OWN_ACCOUNT),
     Way(Role.CLIENT, "/complaint", "nav.complaint", Permission.OPEN),
     Way(Role.CLIENT, "/me/erase", "nav.erase", Permission.OWN_ACCOUNT),
+    Way(Role.COUNSELOR, "/counselor/desk", "nav.desk", Permission.SERVE),
     Way(Role.COUNSELOR, "/counselor/messages", "nav.desk_messages", Permission.SERVE),
     Way(Role.COUNSELOR, "/duty", "nav.duty_desk", Permission.DUTY),
     Way(Role.COUNSELOR, "/counselor/register", "nav.register", Permission.OWN_REGISTER),

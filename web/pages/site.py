@@ -19,6 +19,8 @@ from web.render import Renderer, preferred, say_day, say_time
 from web.services import SERVICES
 
 LANGUAGE_COOKIE: Final = "teduh_lang"
+BESIDE: Final = ("/talk/intake", "/talk/ready", "/talk/else", "/me/counselor", "/me/recovery")
+"""What is read while waiting: there a bar says when the counselor is ready."""
 UNREAD: Final = http.RequestKey("unread", int)
 """How many notices the person has not read (`web/pages/notices.py`)."""
 
@@ -51,6 +53,7 @@ class Site:
             fresh=lambda: _fresh(request),
             done=self._done(request, language),
             unread=request.get(UNREAD, 0),
+            waits_beside=person is not None and person.is_client and request.path.startswith(BESIDE),
             alarms=_alarms(request, person),
             when=lambda at: say_time(at, language=language, zone=zone),
             day=lambda on: say_day(on, language=language, zone=zone),
