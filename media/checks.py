@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from media.events import MediaEvent, PathChanged
-from media.ice import Check, Credentials, peek_ufrag, read_check, takes_over, write_response
-from media.inbox import address_of
+from media.ice import Check, Credentials, read_check, takes_over, write_response
+from media.inbox import address_of, host_and_port, sockaddr
 from media.leg import Leg
 from media.paths import Path, TcpPath, UdpPath
+from media.stun import peek_ufrag
 
 if TYPE_CHECKING:
     from media.tcp import TcpConnection
@@ -82,7 +83,7 @@ class Checks:
             return
         leg, check = found
         address = address_of(source)
-        response = write_response(check, address[:2])
+        response = write_response(check, *host_and_port(source))
         try:
             local.raw.sendto(response, address)
         except OSError:
@@ -98,7 +99,7 @@ class Checks:
         if found is None:
             return
         leg, check = found
-        response = write_response(check, connection.address[:2])
+        response = write_response(check, *host_and_port(sockaddr(connection.address)))
         connection.send(response, video=False)
         path = self._path(leg, connection.path, lambda: TcpPath(connection, leg), now)
         if path is not None:

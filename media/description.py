@@ -6,6 +6,8 @@ The server always offers (signaling.md, "Media negotiation"); nobody's numbers a
 from __future__ import annotations
 
 import enum
+import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +17,8 @@ from media.events import Streams
 
 MAX_ANSWER_CHARS = 64 * 1024
 MAX_FINGERPRINTS = 8
+
+_KINDS = tuple(Kind)
 
 FEEDBACK_VIDEO = ("goog-remb", "ccm fir", "nack", "nack pli")
 MID_EXTENSION = 1
@@ -139,7 +143,7 @@ def write_offer(endpoint: Endpoint, request: OfferRequest) -> str:
         "a=extmap-allow-mixed",
         "a=msid-semantic: WMS *",
     ]
-    for mid, kind in enumerate(Kind):
+    for mid, kind in enumerate(_KINDS):
         lines += _media_lines(mid, kind, endpoint, request)
     return "\r\n".join(lines) + "\r\n"
 
@@ -149,7 +153,7 @@ def _media_lines(mid: int, kind: Kind, endpoint: Endpoint, request: OfferRequest
     active = (
         video_mode or (request.mode is Mode.VOICE and kind is Kind.AUDIO)
     ) and kind not in request.inactive
-    numbers = [number for number in request.payload_types if KIND_OF.get(number) is kind]
+    numbers = tuple(number for number in request.payload_types if KIND_OF.get(number) is kind)
     lines = [
         f"m={kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, numbers))}",
         "c=IN IP4 0.0.0.0",
@@ -175,8 +179,7 @@ def _media_lines(mid: int, kind: Kind, endpoint: Endpoint, request: OfferRequest
         lines.append(f"a=extmap:{AUDIO_LEVEL_EXTENSION} urn:ietf:params:rtp-hdrext:ssrc-audio-level")
     elif kind is Kind.VIDEO:
         lines.append(f"a=extmap:{ORIENTATION_EXTENSION} urn:3gpp:video-orientation")
-    for number in numbers:
-        lines += _codec_lines(BY_PAYLOAD_TYPE[number], number, request)
+    lines += _codec_lines(numbers, request.mode, request.voice)
     if kind is Kind.AUDIO and request.mode is Mode.VOICE:
         lines += [f"a=ptime:{request.voice.ptime_ms}", f"a=maxptime:{request.voice.ptime_ms}"]
     if active and request.peer is not None:
@@ -185,7 +188,8 @@ def _media_lines(mid: int, kind: Kind, endpoint: Endpoint, request: OfferRequest
     return lines
 
 
-def _candidates(addresses: Sequence[tuple[str, int]]) -> list[str]:
+@functools.lru_cache(maxsize=8)
+def _candidates(addresses: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     """One UDP host and one passive TCP candidate (RFC 6544) for each advertised address."""
     lines = []
     for index, (host, port) in enumerate(addresses):
@@ -197,31 +201,36 @@ def _candidates(addresses: Sequence[tuple[str, int]]) -> list[str]:
             f"a=candidate:{2 * index + 1} 1 udp {udp} {host} {port} typ host",
             f"a=candidate:{2 * index + 2} 1 tcp {tcp} {host} {port} typ host tcptype passive",
         ]
-    return [*lines, "a=end-of-candidates"]
+    return (*lines, "a=end-of-candidates")
 
 
-def _codec_lines(codec: Codec, number: int, request: OfferRequest) -> list[str]:
+@functools.lru_cache(maxsize=64)
+def _codec_lines(numbers: tuple[int, ...], mode: Mode, voice: VoiceProfile) -> tuple[str, ...]:
+    """What stands for each payload type of an m-line, in their order."""
+    return tuple(line for number in numbers for line in _codec(BY_PAYLOAD_TYPE[number], number, mode, voice))
+
+
+def _codec(codec: Codec, number: int, mode: Mode, voice: VoiceProfile) -> list[str]:
     if number == codec.rtx:
         return [f"a=rtpmap:{number} rtx/90000", f"a=fmtp:{number} apt={codec.payload_type}"]
     channels = f"/{codec.channels}" if codec.channels > 1 else ""
     lines = [f"a=rtpmap:{number} {codec.name}/{codec.clock_rate}{channels}"]
-    video_mode = request.mode is Mode.VIDEO
-    if video_mode:
+    if mode is Mode.VIDEO:
         lines.append(f"a=rtcp-fb:{number} transport-cc")
     if codec.kind is Kind.VIDEO:
         lines += [f"a=rtcp-fb:{number} {feedback}" for feedback in FEEDBACK_VIDEO]
-    fmtp = codec.fmtp or _opus_fmtp(request) if codec.kind is Kind.AUDIO else codec.fmtp
+    fmtp = codec.fmtp or _opus_fmtp(mode, voice) if codec.kind is Kind.AUDIO else codec.fmtp
     if fmtp:
         lines.append(f"a=fmtp:{number} {fmtp}")
     return lines
 
 
-def _opus_fmtp(request: OfferRequest) -> str:
+def _opus_fmtp(mode: Mode, voice: VoiceProfile) -> str:
     """RFC 7587, 6.1: both browsers obey these for what they send."""
     common = "minptime=10;useinbandfec=1;usedtx=1"
-    if request.mode is not Mode.VOICE:
+    if mode is not Mode.VOICE:
         return common
-    return f"{common};stereo=0;sprop-stereo=0;maxaveragebitrate={request.voice.bitrate_bps}"
+    return f"{common};stereo=0;sprop-stereo=0;maxaveragebitrate={voice.bitrate_bps}"
 
 
 def _stream_lines(kind: Kind, peer: str, ssrcs: Sequence[int]) -> list[str]:
@@ -235,6 +244,12 @@ def _stream_lines(kind: Kind, peer: str, ssrcs: Sequence[int]) -> list[str]:
 
 
 _DIRECTIONS = {direction.value: direction for direction in Direction}
+# The lines of an answer that say something to us; an answer has a hundred others.
+_LINE = re.compile(
+    rf"^(?:(m)=|a=(mid|ssrc|ssrc-group|setup|fingerprint|rtcp-mux|{'|'.join(_DIRECTIONS)})(?::|\s*$))(.*)",
+    re.MULTILINE,
+)
+_NUMBER = re.compile("[0-9]{1,10}")
 
 
 @dataclass(slots=True)
@@ -259,28 +274,31 @@ def read_answer(sdp: str) -> Answer:
     """
     if len(sdp) > MAX_ANSWER_CHARS:
         raise InvalidAnswer("The answer is longer than 64 KiB.")
-    lines = sdp.splitlines()
-    if not lines or lines[0].strip() != "v=0":
+    if sdp.partition("\n")[0].strip() != "v=0":
         raise InvalidAnswer("The answer does not begin with v=0.")
     sections: list[_Section] = []
-    for line in lines:
-        if line.startswith("m="):
-            if len(sections) == len(Kind):
+    setups: set[str] = set()
+    fingerprints: dict[str, None] = {}
+    for media, name, value in _LINE.findall(sdp):
+        if media:
+            if len(sections) == len(_KINDS):
                 raise InvalidAnswer("The answer has more m-lines than the offer.")
-            sections.append(_read_media_line(line, tuple(Kind)[len(sections)]))
-        elif sections and line.startswith("a="):
-            _read_attribute(sections[-1], line[2:])
-    if len(sections) != len(Kind):
+            sections.append(_read_media_line(value, _KINDS[len(sections)]))
+        elif name == "setup":
+            setups.add(value.strip())
+        elif name == "fingerprint":
+            fingerprints[value.strip()] = None
+        elif sections:
+            _read_attribute(sections[-1], name, value.strip())
+    if len(sections) != len(_KINDS):
         raise InvalidAnswer("The answer needs one audio and one video m-line, in this order.")
-    return Answer(_finish(sections[0]), _finish(sections[1]), _read_certificates(lines))
+    return Answer(_finish(sections[0]), _finish(sections[1]), _read_certificates(setups, [*fingerprints]))
 
 
-def _read_certificates(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Read the fingerprints, wherever they stand (RFC 8122), and see that the DTLS role fits."""
-    setups = {line[8:].strip() for line in lines if line.startswith("a=setup:")}
+def _read_certificates(setups: set[str], values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Read the fingerprints, wherever they stood (RFC 8122), and see that the DTLS role fits."""
     if not setups <= {"active"}:
         raise InvalidAnswer("The answer must say a=setup:active: the browser is the DTLS client.")
-    values = list(dict.fromkeys(line[14:] for line in lines if line.startswith("a=fingerprint:")))
     if not values:
         raise InvalidAnswer("The answer has no a=fingerprint line.")
     if len(values) > MAX_FINGERPRINTS:
@@ -288,8 +306,8 @@ def _read_certificates(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(_read_fingerprint(value) for value in values))
 
 
-def _read_media_line(line: str, kind: Kind) -> _Section:
-    fields = line[2:].split()
+def _read_media_line(value: str, kind: Kind) -> _Section:
+    fields = value.split()
     if len(fields) < 4 or fields[0] != kind or not fields[1].isascii() or not fields[1].isdigit():
         raise InvalidAnswer(f"The {kind} m-line of the answer is not one.")
     numbers = [int(field) for field in fields[3:64] if field.isascii() and field.isdigit() and len(field) < 4]
@@ -303,33 +321,31 @@ def _read_fingerprint(value: str) -> tuple[str, str]:
     return fields[0].lower(), fields[1].upper()
 
 
-def _read_attribute(section: _Section, attribute: str) -> None:
-    name, _, value = attribute.strip().partition(":")
-    if name in _DIRECTIONS:
-        section.direction = _DIRECTIONS[name]
+def _read_attribute(section: _Section, name: str, value: str) -> None:
+    if name == "ssrc":
+        ssrc = _read_ssrc(value.partition(" ")[0])
+        if ssrc is not None and ssrc not in section.ssrcs and len(section.ssrcs) < 8:
+            section.ssrcs.append(ssrc)
+    elif name == "ssrc-group":
+        semantics, _, rest = value.partition(" ")
+        pair = [_read_ssrc(text) for text in rest.split()[:2]] if semantics == "FID" else []
+        if len(pair) == 2 and pair[0] is not None and pair[1] is not None:
+            section.pairs.append((pair[0], pair[1]))
     elif name == "mid":
         section.mid = value
     elif name == "rtcp-mux":
         section.rtcp_mux = True
-    elif name == "ssrc":
-        ssrc = _read_ssrc(value.partition(" ")[0])
-        if ssrc is not None and ssrc not in section.ssrcs and len(section.ssrcs) < 8:
-            section.ssrcs.append(ssrc)
-    elif name == "ssrc-group" and value.startswith("FID "):
-        pair = [_read_ssrc(text) for text in value[4:].split()[:2]]
-        if len(pair) == 2 and pair[0] is not None and pair[1] is not None:
-            section.pairs.append((pair[0], pair[1]))
+    else:
+        section.direction = _DIRECTIONS[name]
 
 
 def _read_ssrc(text: str) -> int | None:
-    if not text.isascii() or not text.isdigit() or len(text) > 10:
-        return None
-    value = int(text)
+    value = int(text) if _NUMBER.fullmatch(text) else 0
     return value if 0 < value < 1 << 32 else None
 
 
 def _finish(section: _Section) -> AnsweredLine:
-    mid = str(tuple(Kind).index(section.kind))
+    mid = str(_KINDS.index(section.kind))
     rejected = section.port == 0
     if not rejected and section.mid != mid:
         raise InvalidAnswer(f"The {section.kind} line of the answer must have a=mid:{mid}.")

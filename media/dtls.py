@@ -1,8 +1,12 @@
 # ruff: noqa: SLF001  # the one file that may touch private names of aiortc and pylibsrtp
-"""DTLS-SRTP (RFC 5764): the handshake, the keys, and SRTP in place.
+"""DTLS-SRTP (RFC 5764): the handshake, the keys, and SRTP in place. Sans-IO: datagrams in, datagrams out.
 
-The only file that touches private names of aiortc and pylibsrtp; both are pinned to a compatible
-range and ``tests/media/test_dtls.py`` fails plainly when a release moves them.
+OpenSSL shakes hands, aiortc has the certificate, the settings of its contexts and the SRTP profiles,
+pylibsrtp the sessions. This is the only file that touches private names of aiortc and pylibsrtp; both are
+pinned to a compatible range and ``tests/media/test_dtls.py`` fails plainly when a release moves them.
+
+aiortc's own transport is not used: a task, a queue and several turns of the loop for each leg cost as
+much as the handshake itself.
 
 aiortc's package imports PyAV with its codecs, which the process that holds the media port must
 not load (a decoder is the largest attack surface there is). So its DTLS module is loaded here
@@ -13,17 +17,19 @@ afterwards: an ``import aiortc`` elsewhere is the whole, real package.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
+import hashlib
 import importlib
 import importlib.util
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pylibsrtp
 from OpenSSL import SSL
+from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 from pylibsrtp._binding import ffi, lib
 
 if TYPE_CHECKING:
@@ -56,13 +62,16 @@ else:
     aiortc_dtls = _load_aiortc_dtls()
 
 HANDSHAKE_TIMEOUT_S = 10.0
-QUEUED_DATAGRAMS = 64
 REPLAY_WINDOW = 1024
+DATAGRAM_BYTES = 1200
+RECORD_HEADER = 13  # RFC 6347, 4.1
+READ_BYTES = 1 << 14
 
 # What the server prefers of the profiles that the client offers (RFC 5764, 4.1.2). GCM costs the
 # least CPU, which counts where many packets flow. In voice mode each byte counts more: the tag of
 # SHA1_80, which every WebRTC endpoint must have (RFC 8827, 6.5), has 10 bytes, GCM's 16.
 _PROFILES = tuple(aiortc_dtls.SRTP_PROFILES)
+_BY_NAME = {profile.openssl_profile: profile for profile in _PROFILES}
 _PROFILES_SHORT_TAG = tuple(sorted(_PROFILES, key=lambda p: p is not aiortc_dtls.SRTP_AES128_CM_SHA1_80))
 
 # libsrtp's own functions, each (session, buffer, int* length) -> 0 when it worked; they change the
@@ -112,108 +121,134 @@ def generate_certificate() -> Certificate:
     return Certificate.generateCertificate()
 
 
-class _Transport(aiortc_dtls.RTCDtlsTransport):
-    """aiortc's transport, with sending sessions that never encrypt two payloads under one nonce."""
-
-    def _setup_srtp(self) -> None:
-        """Make the sessions as aiortc does, each once, and the sending one with ``allow_repeat_tx`` off."""
-        if self._ssl is None:
-            return
-        chosen = self._ssl.get_selected_srtp_profile()
-        profile = next((p for p in aiortc_dtls.SRTP_PROFILES if p.openssl_profile == chosen), None)
-        if profile is None:
-            self._set_state(aiortc_dtls.State.FAILED)
-            return
-        keys = self._ssl.export_keying_material(
-            b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length)
-        )
-        server = self._role == "server"
-
-        def session(whose: int, direction: int) -> pylibsrtp.Session:
-            policy = pylibsrtp.Policy(
-                key=profile.get_key_and_salt(keys, whose),
-                ssrc_type=direction,
-                srtp_profile=profile.libsrtp_profile,
-            )
-            policy.allow_repeat_tx = False
-            policy.window_size = REPLAY_WINDOW
-            return pylibsrtp.Session(policy)
-
-        self._rx_srtp = session(0 if server else 1, pylibsrtp.Policy.SSRC_ANY_INBOUND)
-        self._tx_srtp = session(1 if server else 0, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
-
-
-_OVER = (aiortc_dtls.State.CLOSED, aiortc_dtls.State.FAILED)
-
-
-class _Wire:
-    """What ``RTCDtlsTransport`` needs of an ICE transport: datagrams in and out."""
-
-    role = "controlled"
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_DATAGRAMS)
-        self.send = send
-
-    async def _recv(self) -> bytes:
-        data = await self.queue.get()
-        if data is None:
-            raise ConnectionError
-        return data
-
-    async def _send(self, data: bytes) -> None:
-        self.send(data)
-
-
 class DtlsSession:
-    """One DTLS association, server side. ``rx`` and ``tx`` are libsrtp sessions once it is up."""
+    """One DTLS association, server side; whoever has it calls ``look`` ten times a second.
+
+    ``rx`` and ``tx`` are libsrtp sessions once it is up, None before that and after the end.
+    """
 
     def __init__(self, certificate: Certificate, send: Callable[[bytes], None]) -> None:
-        self._wire = _Wire(send)
-        self._transport = _Transport(self._wire, [certificate])  # type: ignore[arg-type]  # duck-typed ICE transport
-        self._transport._set_role("server")
+        self._certificate = certificate
+        self._send = send
+        self._profiles = _PROFILES
+        self._fingerprints: tuple[tuple[str, str], ...] = ()
+        self._connection: SSL.Connection | None = None
+        self._began_at = 0.0
+        # The owners of ``rx`` and ``tx``: with them the libsrtp sessions go.
+        self._sessions: tuple[pylibsrtp.Session, ...] = ()
         self.rx: Any = None
         self.tx: Any = None
-
-    def feed(self, datagram: bytes) -> bool:
-        """Queue one DTLS datagram; False when the queue is full and it was dropped."""
-        try:
-            self._wire.queue.put_nowait(datagram)
-        except asyncio.QueueFull:
-            return False
-        return True
+        self.ended = False
 
     def prefer_short_tags(self, *, prefer: bool) -> None:
         """Say before the handshake whether bytes count more than CPU, as they do in voice mode."""
-        self._transport._srtp_profiles = list(_PROFILES_SHORT_TAG if prefer else _PROFILES)
+        self._profiles = _PROFILES_SHORT_TAG if prefer else _PROFILES
 
-    async def handshake(self, fingerprints: tuple[tuple[str, str], ...]) -> None:
-        """Shake hands with whoever shows one of the certificates that the answer named.
+    def start(self, fingerprints: tuple[tuple[str, str], ...], now: float) -> None:
+        """Wait for whoever shows one of the certificates that the answer named.
 
-        ``fingerprints`` are (hash name, digest) pairs. Raises ``HandshakeFailed``.
+        ``fingerprints`` are (hash name, digest) pairs; ``now`` is monotonic seconds.
         """
-        parameters = aiortc_dtls.RTCDtlsParameters(
-            fingerprints=[
-                aiortc_dtls.RTCDtlsFingerprint(algorithm=name, value=value) for name, value in fingerprints
-            ],
-            role="client",
-        )
+        self._fingerprints = fingerprints
+        self._began_at = now
+        self._connection = SSL.Connection(self._certificate._create_ssl_context([*self._profiles]))
+        self._connection.set_accept_state()
+
+    def feed(self, datagram: bytes) -> None:
+        """Take a DTLS datagram, and answer it. Raises ``HandshakeFailed``.
+
+        Afterwards ``rx`` may be there, or ``ended`` be true: the other side closed (close_notify).
+        """
+        if self._connection is None or self.ended:
+            return
+        self._connection.bio_write(datagram)
         try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-                await self._transport.start(parameters)
-        except TimeoutError:
-            raise HandshakeFailed("timeout") from None
-        if self._transport.state != "connected":
-            raise HandshakeFailed("handshake")
-        self.rx = self._transport._rx_srtp._srtp[0]
-        self.tx = self._transport._tx_srtp._srtp[0]
+            if self.rx is None:
+                self._connection.do_handshake()
+                self._set_up(self._connection)
+            # Alerts, and what is sent again because our last flight was lost. Data is for nobody.
+            while self._connection.recv(READ_BYTES):
+                pass
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            self.ended = True
+        except SSL.Error:
+            # Once the keys are there, media does without DTLS, and anybody may have sent this.
+            if self.rx is None:
+                raise HandshakeFailed("handshake") from None
+        finally:
+            self._flush(self._connection)
 
-    @property
-    def ended(self) -> bool:
-        """Whether the other side closed the association (close_notify)."""
-        return self._transport._state in _OVER
+    def look(self, now: float) -> None:
+        """Send again what was lost (RFC 6347, 4.2.4). Raises ``HandshakeFailed`` when it took too long."""
+        if self._connection is None or self.rx is not None:
+            return
+        if now - self._began_at >= HANDSHAKE_TIMEOUT_S:
+            raise HandshakeFailed("timeout")
+        with contextlib.suppress(SSL.Error):
+            self._connection.DTLSv1_handle_timeout()
+        self._flush(self._connection)
 
-    async def close(self) -> None:
-        """Say close_notify and end. Idempotent; the libsrtp sessions live on until this is dropped."""
+    def close(self) -> None:
+        """Say close_notify and end. Idempotent."""
+        connection, self._connection = self._connection, None
         self.rx = self.tx = None
-        await self._transport.stop()
+        if connection is not None:
+            with contextlib.suppress(SSL.Error):
+                connection.shutdown()
+            self._flush(connection)
+
+    def _flush(self, connection: SSL.Connection) -> None:
+        with contextlib.suppress(SSL.Error):
+            while written := connection.bio_read(READ_BYTES):
+                for datagram in _datagrams(written):
+                    self._send(datagram)
+
+    def _set_up(self, connection: SSL.Connection) -> None:
+        """Check the certificate and make the SRTP sessions. Raises ``HandshakeFailed``."""
+        shown = connection.get_peer_certificate()
+        if shown is None or not _fits(shown, self._fingerprints):
+            raise HandshakeFailed("fingerprint")
+        profile = _BY_NAME.get(connection.get_selected_srtp_profile())
+        if profile is None:
+            raise HandshakeFailed("no SRTP profile")
+        keys = connection.export_keying_material(
+            b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length)
+        )
+        self._sessions = (
+            _session(profile, keys, 0, pylibsrtp.Policy.SSRC_ANY_INBOUND),
+            _session(profile, keys, 1, pylibsrtp.Policy.SSRC_ANY_OUTBOUND),
+        )
+        self.rx, self.tx = (session._srtp[0] for session in self._sessions)
+
+
+def _fits(shown: X509, fingerprints: tuple[tuple[str, str], ...]) -> bool:
+    """Tell whether all fingerprints of a hash that we know are this certificate's, and there is one."""
+    known = [(name, value) for name, value in fingerprints if name in aiortc_dtls.X509_DIGEST_ALGORITHMS]
+    der = dump_certificate(FILETYPE_ASN1, shown)
+    return bool(known) and all(
+        hashlib.new(name.replace("-", ""), der).digest().hex(":").upper() == value for name, value in known
+    )
+
+
+def _session(profile: Any, keys: bytes, whose: int, direction: int) -> pylibsrtp.Session:  # noqa: ANN401  # aiortc's
+    """Make a libsrtp session that never encrypts two payloads under one nonce; ``whose`` 0: the client's."""
+    policy = pylibsrtp.Policy(
+        key=profile.get_key_and_salt(keys, whose), ssrc_type=direction, srtp_profile=profile.libsrtp_profile
+    )
+    policy.allow_repeat_tx = False
+    policy.window_size = REPLAY_WINDOW
+    return pylibsrtp.Session(policy)
+
+
+def _datagrams(written: bytes) -> Iterator[bytes]:
+    """Cut what OpenSSL wrote into datagrams of whole records (RFC 6347, 4.1.1)."""
+    start = at = 0
+    while at < len(written):
+        end = at + RECORD_HEADER + int.from_bytes(written[at + 11 : at + 13], "big")
+        if end - start > DATAGRAM_BYTES and at > start:
+            yield written[start:at]
+            start = at
+        at = end
+    yield written[start:]

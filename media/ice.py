@@ -7,17 +7,10 @@ and decides which of the addresses they come from media goes to.
 from __future__ import annotations
 
 import secrets
-import struct
 from dataclasses import dataclass
 
-from aioice import stun
-
 from media.events import Transport
-
-HEADER_BYTES = 20
-BINDING_REQUEST = b"\x00\x01"
-COOKIE = b"\x21\x12\xa4\x42"
-USERNAME = 0x0006
+from media.stun import nominates, write_success
 
 ALIVE_S = 1.0
 
@@ -46,42 +39,15 @@ class Check:
     nominates: bool
 
 
-def peek_ufrag(data: bytes) -> str | None:
-    """Return the server's half of USERNAME without parsing the rest, None for anything but a request.
-
-    Cheap, so that junk costs little: nothing is hashed before the ufrag is known to be ours.
-    """
-    if len(data) < HEADER_BYTES or data[:2] != BINDING_REQUEST or data[4:8] != COOKIE:
-        return None
-    if int.from_bytes(data[2:4], "big") != len(data) - HEADER_BYTES:
-        return None
-    at = HEADER_BYTES
-    while at + 4 <= len(data):
-        kind, length = int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at + 2 : at + 4], "big")
-        if kind == USERNAME:
-            return data[at + 4 : at + 4 + length].partition(b":")[0].decode("ascii", "replace")
-        at += 4 + length + (-length % 4)
-    return None
-
-
 def read_check(data: bytes, credentials: Credentials) -> Check | None:
-    """Return the request if its MESSAGE-INTEGRITY fits these credentials, otherwise None."""
-    try:
-        message = stun.parse_message(data)
-        if not message.check_message_integrity(credentials.pwd.encode()):
-            return None
-    except (ValueError, KeyError, IndexError, struct.error):
-        # aioice raises all of these on attributes whose length does not fit their kind.
-        return None
-    return Check(message.transaction_id, credentials, "USE-CANDIDATE" in message.attributes)
+    """Return a Binding request as a check if it is authentic by these credentials, otherwise None."""
+    chosen = nominates(data, credentials.pwd.encode())
+    return None if chosen is None else Check(data[8:20], credentials, chosen)
 
 
-def write_response(check: Check, address: tuple[str, int]) -> bytes:
+def write_response(check: Check, host: bytes, port: int) -> bytes:
     """Return the success response with the address the request was seen to come from."""
-    response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, check.transaction_id)
-    response.attributes["XOR-MAPPED-ADDRESS"] = address
-    response.add_message_integrity(check.credentials.pwd.encode())
-    return bytes(response)
+    return write_success(check.transaction_id, host=host, port=port, key=check.credentials.pwd.encode())
 
 
 class PathRecord:

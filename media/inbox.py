@@ -42,6 +42,12 @@ def address_of(source: bytes) -> tuple[Any, ...]:
     return socket.inet_ntoa(host), int.from_bytes(port, "big")
 
 
+def host_and_port(source: bytes) -> tuple[bytes, int]:
+    """Return the 4 or 16 bytes of a ``sockaddr``'s address, and its port."""
+    host = source[8:24] if len(source) == _INET6.size else source[4:8]
+    return host, int.from_bytes(source[2:4], "big")
+
+
 class _Part(ctypes.Structure):
     """``struct iovec``."""
 

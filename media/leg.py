@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from typing import Any
 
@@ -62,7 +61,6 @@ class Leg:
         "spent",
         "ssrc",
         "streams",
-        "task",
         "tx",
         "window",
     )
@@ -75,7 +73,6 @@ class Leg:
         self.rx: Any = None
         self.tx: Any = None
         self.connected = False
-        self.task: asyncio.Task[None] | None = None
         self.fingerprints: tuple[tuple[str, str], ...] = ()
         self.held: list[bytes] = []
         self.credentials: list[Credentials] = [make_credentials(0, now)]

@@ -66,7 +66,6 @@ class Relay:
         self._listener: TcpListener | None = None
         self._advertised = config.advertise
         self._timer: asyncio.TimerHandle | None = None
-        self._closing: set[asyncio.Task[None]] = set()
         self.port = config.port
 
     # --- the port --------------------------------------------------------------------------
@@ -116,8 +115,6 @@ class Relay:
             self._timer.cancel()
         for leg in [*self._legs]:
             self.close_leg(leg)
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=1)
         if self._listener is not None:
             self._listener.close()
         for udp in self._sockets.values():
@@ -137,7 +134,7 @@ class Relay:
         found = self._leg(leg)
         if request.restart:
             self._checks.renew(found, time.monotonic())
-        if found.task is None:
+        if not found.fingerprints:
             found.dtls.prefer_short_tags(prefer=request.mode is Mode.VOICE)
         credentials = found.newest
         addresses = tuple((host, port or self.port) for host, port in self._advertised)
@@ -153,15 +150,15 @@ class Relay:
         """
         found = self._leg(leg)
         answer = read_answer(sdp)
-        if found.task is None:
-            found.fingerprints = answer.fingerprints
-            found.task = asyncio.get_running_loop().create_task(self._handshake(found))
-            for datagram in found.held:
-                found.dtls.feed(datagram)
-            found.held.clear()
-        elif answer.fingerprints != found.fingerprints:
+        if found.fingerprints and answer.fingerprints != found.fingerprints:
             raise InvalidAnswer("The certificate of a leg cannot change: ask for a fresh leg by restart.")
         found.answered = answer.streams
+        if not found.fingerprints:
+            found.fingerprints = answer.fingerprints
+            found.dtls.start(answer.fingerprints, time.monotonic())
+            held, found.held = found.held, []
+            for datagram in held:
+                self._feed(found, datagram)
         return answer
 
     def pair(self, a: LegId, b: LegId) -> None:
@@ -212,18 +209,8 @@ class Relay:
             return
         self._unpair(found)
         found.rx = found.tx = None
-        task = asyncio.get_running_loop().create_task(self._end(found))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    async def _end(self, leg: Leg) -> None:
-        if leg.task is not None:
-            leg.task.cancel()
-        try:
-            await leg.dtls.close()
-        except Exception:
-            logger.exception("media.close_failed", extra={"leg": leg.id})
-        self._checks.remove(leg)
+        found.dtls.close()
+        self._checks.remove(found)
 
     def counters(self) -> dict[str, int]:
         """Return what was counted since the start, and how many legs and sockets there are."""
@@ -244,21 +231,21 @@ class Relay:
 
     # --- doing -----------------------------------------------------------------------------
 
-    async def _handshake(self, leg: Leg) -> None:
+    def _feed(self, leg: Leg, datagram: bytes) -> None:
+        """Let DTLS take a datagram, and do what follows: the leg is up, or it is over."""
         try:
-            await leg.dtls.handshake(leg.fingerprints)
+            leg.dtls.feed(datagram)
         except HandshakeFailed as error:
             self._fail(leg, str(error))
-            return
         except Exception:
             logger.exception("media.handshake_failed", extra={"leg": leg.id})
             self._fail(leg, "internal")
-            return
-        if leg.id not in self._legs:
-            return
-        leg.rx, leg.tx, leg.connected = leg.dtls.rx, leg.dtls.tx, True
-        leg.heard_at = time.monotonic()
-        self._tell(LegConnected(leg.id))
+        if leg.dtls.ended:
+            self._fail(leg, "closed by the other side")
+        elif not leg.connected and leg.dtls.rx is not None:
+            leg.rx, leg.tx, leg.connected = leg.dtls.rx, leg.dtls.tx, True
+            leg.heard_at = time.monotonic()
+            self._tell(LegConnected(leg.id))
 
     def _fail(self, leg: Leg, reason: str) -> None:
         """Close a leg that cannot go on, and tell what it has carried."""
@@ -273,10 +260,10 @@ class Relay:
         for leg in [leg for leg in self._legs.values() if leg.look_at <= now]:
             try:
                 self._checks.expire(leg, now)
-                if leg.connected and leg.dtls.ended:
-                    self._fail(leg, "closed by the other side")
-                else:
-                    self._watch.look(leg, now)
+                leg.dtls.look(now)
+                self._watch.look(leg, now)
+            except HandshakeFailed as error:
+                self._fail(leg, str(error))
             except Exception:
                 self._counts["internal_errors"] += 1
                 logger.exception("media.tick_failed", extra={"leg": leg.id})
@@ -298,8 +285,9 @@ class Relay:
         """Take a DTLS datagram from a path with a valid check; hold it until the answer came."""
         leg = path.leg
         leg.bytes_up += len(data) + path.overhead
-        kept = leg.dtls.feed(data) if leg.task is not None else leg.hold(data)
-        if not kept:
+        if leg.fingerprints:
+            self._feed(leg, data)
+        elif not leg.hold(data):
             self._counts["dtls_dropped"] += 1
 
     def tcp_frame(self, connection: TcpConnection, data: memoryview) -> None:

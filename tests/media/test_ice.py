@@ -8,7 +8,8 @@ import pytest
 from aioice import stun
 
 from media.events import Transport
-from media.ice import Check, PathRecord, make_credentials, peek_ufrag, read_check, takes_over, write_response
+from media.ice import Check, PathRecord, make_credentials, read_check, takes_over, write_response
+from media.stun import peek_ufrag
 
 NOW = 100.0
 
@@ -81,7 +82,7 @@ def test_a_request_is_read_and_answered() -> None:
     found = read_check(data, ours)
     assert found is not None
     assert found.nominates
-    answer = stun.parse_message(write_response(found, ("2001:db8::1", 4242)))
+    answer = stun.parse_message(write_response(found, bytes.fromhex("20010db8" + "00" * 11 + "01"), 4242))
     assert answer.check_message_integrity(ours.pwd.encode())
     assert answer.attributes["XOR-MAPPED-ADDRESS"] == ("2001:db8::1", 4242)
 
