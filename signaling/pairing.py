@@ -8,6 +8,7 @@ SSRCs; it outlives later negotiations, and a successor leg replaces it when that
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 from media.codecs import FIRST_OFFER, KIND_OF, OPUS, RTX_TYPES, Kind, Mode, common
@@ -91,17 +92,19 @@ class Pairing:
         """Return the numbers for both: what both can receive, without what one left out."""
         a, b = legs
         ids = (a.id, b.id)
-        wanted = _without(
-            common((self.a.codecs, self.b.codecs), turned_on=self.turned_on), a.left_out | b.left_out
-        )
         agreement = self._agreement
         if agreement is None or agreement.legs != ids:
-            self._agreement = agreement = Agreement(ids, wanted)
+            self._agreement = agreement = Agreement(ids, self._wanted(a, b))
             self._complained = False
-        elif wanted != agreement.numbers and not agreement.narrowed and _at_rest(a) and _at_rest(b):
+        elif not agreement.narrowed and _at_rest(a) and _at_rest(b):
+            wanted = self._wanted(a, b)
+            agreement.narrowed = wanted != agreement.numbers
             agreement.numbers = wanted
-            agreement.narrowed = True
         return agreement.numbers
+
+    def _wanted(self, a: Leg, b: Leg) -> tuple[int, ...]:
+        able = common((self.a.codecs, self.b.codecs), turned_on=self.turned_on)
+        return _without(able, a.left_out | b.left_out)
 
     # --- what flows
 
@@ -248,12 +251,14 @@ def _without(numbers: tuple[int, ...], left_out: frozenset[int]) -> tuple[int, .
     return tuple(kept)
 
 
+@functools.lru_cache(maxsize=64)
 def _listable(numbers: tuple[int, ...]) -> tuple[int, ...]:
     """Return numbers for both m-lines: an inactive line lists its kind's first ones (RFC 8866, 5.14)."""
     missing = {KIND_OF[number] for number in FIRST_OFFER} - {KIND_OF[number] for number in numbers}
     return numbers + tuple(number for number in FIRST_OFFER if KIND_OF[number] in missing)
 
 
+@functools.lru_cache(maxsize=64)
 def _playable(numbers: tuple[int, ...]) -> frozenset[Kind]:
     """The kinds for which a codec is left; RED alone carries nothing without Opus."""
     kinds = {KIND_OF[number] for number in numbers if KIND_OF[number] is Kind.VIDEO}

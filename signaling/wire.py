@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,7 +85,8 @@ class Wire:
         self._missed = 0
         self._socket = socket
         self._cut = cut
-        self._queue: asyncio.Queue[_Item] = asyncio.Queue()
+        self._waiting: deque[_Item] = deque()
+        self._news = asyncio.Event()
         self._queued_bytes = 0
         self._cutting: asyncio.TimerHandle | None = None
 
@@ -97,13 +99,17 @@ class Wire:
         """Queue a message; cuts the connection when too much waits."""
         if not self.is_open:
             return
-        if self._queue.qsize() >= MAX_QUEUED or self._queued_bytes + len(text) > MAX_QUEUED_BYTES:
+        if len(self._waiting) >= MAX_QUEUED or self._queued_bytes + len(text) > MAX_QUEUED_BYTES:
             logger.warning("signal.slow_reader", extra={"connection": self.id})
             self.machine.apply(Event.CLOSE)
             self._cut()
             return
         self._queued_bytes += len(text)
-        self._queue.put_nowait(text)
+        self._put(text)
+
+    def _put(self, item: _Item) -> None:
+        self._waiting.append(item)
+        self._news.set()
 
     def send_unnumbered(self, message: ServerMessage) -> None:
         """Queue a message that stands outside the participant's numbering (``seq`` 0)."""
@@ -121,20 +127,20 @@ class Wire:
         if self._missed >= MISSED_BEATS:
             return False
         self._missed += 1
-        self._queue.put_nowait(_Ping())
+        self._put(_Ping())
         return True
 
     def pong(self, data: bytes) -> None:
         """Answer a ping frame of the client."""
-        if self.is_open and self._queue.qsize() < MAX_QUEUED:
-            self._queue.put_nowait(_Pong(data))
+        if self.is_open and len(self._waiting) < MAX_QUEUED:
+            self._put(_Pong(data))
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Close after what is queued; if that does not go through, cut."""
         if not self.is_open:
             return
         self.machine.apply(Event.CLOSE)
-        self._queue.put_nowait(_Close(code, reason))
+        self._put(_Close(code, reason))
         self._cutting = asyncio.get_running_loop().call_later(CUT_AFTER_S, self._cut)
 
     def closed(self) -> None:
@@ -147,18 +153,26 @@ class Wire:
         """Send what is queued until the connection closes. Runs as a task of the endpoint."""
         try:
             while True:
-                item = await self._queue.get()
-                match item:
-                    case str():
-                        self._queued_bytes -= len(item)
-                        await self._socket.send_str(item)
-                    case _Ping():
-                        await self._socket.ping()
-                    case _Pong():
-                        await self._socket.pong(item.data)
-                    case _Close():
-                        await self._socket.close(code=item.code, message=item.reason.encode()[:120])
+                await self._news.wait()
+                self._news.clear()
+                while self._waiting:
+                    if not await self._write(self._waiting.popleft()):
                         return
         except (ConnectionError, ClientConnectionResetError, RuntimeError):
             # The reader sees the same end and tells the hub.
             self._cut()
+
+    async def _write(self, item: _Item) -> bool:
+        """Send one item; False after the last one."""
+        match item:
+            case str():
+                self._queued_bytes -= len(item)
+                await self._socket.send_str(item)
+            case _Ping():
+                await self._socket.ping()
+            case _Pong():
+                await self._socket.pong(item.data)
+            case _Close():
+                await self._socket.close(code=item.code, message=item.reason.encode()[:120])
+                return False
+        return True
