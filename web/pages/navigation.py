@@ -47,6 +47,7 @@ WAYS: Final = (
     Way(Role.ADMIN, "/admin/crisis", "nav.crisis_lines", Permission.EDIT_CRISIS_LINES),
     Way(Role.ADMIN, "/admin/texts", "nav.texts", Permission.EDIT_TEXTS),
     Way(Role.ADMIN, "/admin/consents", "nav.consent_proof", Permission.SEE_CONSENT_PROOF),
+    Way(Role.ADMIN, "/admin/instruments", "nav.instruments", Permission.EDIT_INSTRUMENTS),
     Way(Role.ADMIN, "/admin/minors", "nav.minors", Permission.DECIDE_MINORS),
     Way(Role.ADMIN, "/admin/incidents", "nav.incidents", Permission.HANDLE_INCIDENTS),
     Way(Role.ADMIN, "/admin/audit", "nav.audit", Permission.SEE_AUDIT),
