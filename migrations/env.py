@@ -13,6 +13,7 @@ import counseling.appointment_tables
 import counseling.duty_tables
 import counseling.intake_tables
 import counseling.message_tables
+import counseling.preparation_tables
 import counseling.register_tables
 import counseling.urgent_tables
 import counseling.way_tables
@@ -29,6 +30,7 @@ TABLES = (
     counseling.duty_tables,
     counseling.intake_tables,
     counseling.message_tables,
+    counseling.preparation_tables,
     counseling.register_tables,
     counseling.urgent_tables,
     counseling.way_tables,

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from accounts import grants, people
+from accounts.people import Person
+from accounts.roles import Permission, Role
+from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
+from core.ids import UserId, new_id
+from counseling import preparation, walkins
+from counseling.entry import Medium
+from counseling.preparation import (
+    Asking,
+    Contact,
+    Occasion,
+    OnDrop,
+    Preparation,
+    asks_recording,
+    gone_at,
+    is_number,
+)
+from counseling.preparation_tables import PreparationRow
+from counseling.triage import Answers, Risk, triage
+from counseling.walkins import Alone, Ended
+from counseling.way_tables import TalkRow, WalkinRow
+from tests.counseling.conftest import Desk
+
+HOUR = timedelta(hours=1)
+TOLD = Contact("Kos Melati, Jl. Kaliurang km 5, Sleman", "Ibu", "0812 3456 789", "+62 811-222-333")
+
+
+async def client_of(desk: Desk, name: str = "Embun", *, adult: bool = True) -> Person:
+    async with desk.database.sessions.begin() as db:
+        return await people.create_client(db, name=name, language="id", adult=adult, now=desk.clock.now())
+
+
+async def walk_in(desk: Desk, client: Person, *, alone: Alone = Alone.YES, danger: bool = False) -> Occasion:
+    async with desk.database.sessions.begin() as db:
+        await walkins.ask(
+            db,
+            desk.audit,
+            client=client,
+            language="id",
+            topic="family",
+            medium=Medium.VIDEO,
+            alone=alone,
+            triage=triage(Answers(danger=danger)),
+            now=desk.clock.now(),
+        )
+        occasion = await preparation.occasion_of(db, client=client.id)
+    assert occasion is not None
+    return occasion
+
+
+async def prepare(desk: Desk, occasion: Occasion, contact: Contact = TOLD) -> Preparation:
+    async with desk.database.sessions.begin() as db:
+        await preparation.keep_contact(
+            db, desk.audit, occasion=occasion, contact=contact, now=desk.clock.now()
+        )
+        found = await preparation.find(db, occasion=occasion)
+    assert found is not None
+    return found
+
+
+async def talk_of(desk: Desk, occasion: Occasion, counselor: Person) -> str:
+    number = new_id("t")
+    async with desk.database.sessions.begin() as db:
+        await db.execute(
+            insert(TalkRow).values(
+                id=number,
+                walkin_id=occasion.walkin,
+                client_id=occasion.client,
+                counselor_id=counselor.id,
+                medium="video",
+                reasons=[],
+                shares_history=False,
+                begun_at=desk.clock.now(),
+            )
+        )
+    return number
+
+
+OCCASION = Occasion(UserId("u_x"), Medium.VIDEO, Risk.NONE, Alone.YES, None, walkin="w_x")
+
+
+@pytest.mark.parametrize(
+    ("changed", "adult", "expected"),
+    [
+        ({}, True, Asking.YES),
+        ({}, False, Asking.NO),
+        ({}, None, Asking.NO),
+        ({"alone": Alone.NO}, True, Asking.NO),
+        ({"alone": Alone.UNSURE}, True, Asking.NO),
+        ({"alone": None}, True, Asking.FIRST_ALONE),
+        ({"alone": None}, False, Asking.NO),
+        ({"risk": Risk.WATCH}, True, Asking.NO),
+        ({"risk": Risk.URGENT}, True, Asking.NO),
+        ({"medium": Medium.IN_PERSON}, True, Asking.NO),
+    ],
+)
+def test_who_is_asked_about_recording(
+    *, changed: dict[str, object], adult: bool | None, expected: Asking
+) -> None:
+    assert asks_recording(replace(OCCASION, **changed), adult=adult) is expected  # type: ignore[arg-type]  # by name
+
+
+def test_it_is_gone_with_the_session_and_three_days_after_a_risk() -> None:
+    end = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
+    for risk in Risk:
+        assert gone_at(risk, None) is None, "what is still to come or goes on is kept"
+    assert gone_at(Risk.NONE, end) == end
+    assert gone_at(Risk.WATCH, end) == gone_at(Risk.URGENT, end) == end + 72 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("0812 3456 789", True), ("+62 (811) 222-333", True), ("112", False), ("ibu", False), ("+", False)],
+)
+def test_a_number_can_be_dialled(*, text: str, fits: bool) -> None:
+    assert is_number(text) is fits
+
+
+async def test_what_was_said_is_sealed_and_opens_to_the_client(desk: Desk) -> None:
+    occasion = await walk_in(desk, await client_of(desk))
+    await prepare(desk, occasion)
+    async with desk.database.sessions() as db:
+        (row,) = await db.scalars(select(PreparationRow))
+        assert row.contact is not None
+        assert b"Melati" not in row.contact
+        assert await preparation.own(db, desk.audit, occasion=occasion) == TOLD
+    again = await prepare(desk, occasion, Contact())
+    assert not again.has_contact, "what is emptied is gone"
+
+
+@pytest.mark.parametrize(
+    "contact", [Contact(number="ibu"), Contact(person_number="1"), Contact(place="a" * 301)]
+)
+async def test_what_does_not_fit_is_not_kept(desk: Desk, contact: Contact) -> None:
+    occasion = await walk_in(desk, await client_of(desk))
+    with pytest.raises(InvalidInput):
+        await prepare(desk, occasion, contact)
+
+
+async def test_a_drop_does_nothing_unless_the_client_says_so(desk: Desk) -> None:
+    occasion = await walk_in(desk, await client_of(desk))
+    talk = await talk_of(desk, occasion, await desk.make(Role.COUNSELOR))
+
+    async def choose(on_drop: OnDrop) -> OnDrop:
+        async with desk.database.sessions.begin() as db:
+            await preparation.keep_on_drop(
+                db, desk.audit, occasion=occasion, on_drop=on_drop, now=desk.clock.now()
+            )
+        async with desk.database.sessions() as db:
+            return await preparation.on_drop(db, talk=talk)
+
+    async with desk.database.sessions() as db:
+        assert await preparation.on_drop(db, talk=talk) is OnDrop.NOTHING
+    with pytest.raises(InvalidState):
+        await choose(OnDrop.CALL)
+    assert await choose(OnDrop.WRITE) is OnDrop.WRITE
+    await prepare(desk, occasion)
+    assert await choose(OnDrop.CALL) is OnDrop.CALL
+
+
+async def test_the_number_opens_to_a_counselor_who_was_asked_to_call(desk: Desk) -> None:
+    embun, ratna = await client_of(desk), await desk.make(Role.COUNSELOR)
+    occasion = await walk_in(desk, embun)
+    found = await prepare(desk, occasion)
+    talk = await talk_of(desk, occasion, ratna)
+    async with desk.database.sessions.begin() as db:
+        grant = await grants.give(
+            db,
+            desk.audit,
+            person=ratna,
+            permission=Permission.CALL_BACK,
+            subject=embun.id,
+            object_id=found.id,
+            purpose="the line dropped",
+            now=desk.clock.now(),
+        )
+        with pytest.raises(NotFound):
+            await preparation.number_to_call(db, grant, desk.audit, talk=talk, now=desk.clock.now())
+        await preparation.keep_on_drop(
+            db, desk.audit, occasion=occasion, on_drop=OnDrop.CALL, now=desk.clock.now()
+        )
+        number = await preparation.number_to_call(db, grant, desk.audit, talk=talk, now=desk.clock.now())
+        assert number == TOLD.number
+        with pytest.raises(Forbidden):
+            await preparation.opened(db, grant, desk.audit, preparation=found.id, now=desk.clock.now())
+
+
+async def test_the_recording_answer_holds_while_it_would_be_asked(desk: Desk) -> None:
+    embun = await client_of(desk)
+    occasion = await walk_in(desk, embun)
+    talk = await talk_of(desk, occasion, await desk.make(Role.COUNSELOR))
+
+    async def answer_of() -> bool | None:
+        async with desk.database.sessions() as db:
+            return await preparation.recording_answer(db, talk=talk)
+
+    async def keep(person: Person, at: Occasion, *, answer: bool | None) -> None:
+        async with desk.database.sessions.begin() as db:
+            await preparation.keep_recording(
+                db, desk.audit, occasion=at, client=person, answer=answer, now=desk.clock.now()
+            )
+
+    assert await answer_of() is None
+    for answer in (False, None, True):
+        await keep(embun, occasion, answer=answer)
+        assert await answer_of() is answer
+    async with desk.database.sessions.begin() as db:
+        await db.execute(update(WalkinRow).values(risk="watch"))
+    assert await answer_of() is None, "a risk was seen since"
+    minor = await client_of(desk, "Awan", adult=False)
+    with pytest.raises(InvalidState):
+        await keep(minor, await walk_in(desk, minor), answer=True)
+    listened = await client_of(desk, "Hujan")
+    with pytest.raises(InvalidState):
+        await keep(listened, await walk_in(desk, listened, alone=Alone.UNSURE), answer=True)
+
+
+@pytest.mark.parametrize(("danger", "hours"), [(False, 0), (True, 72)])
+async def test_it_goes_with_what_it_was_for(desk: Desk, *, danger: bool, hours: int) -> None:
+    occasion = await walk_in(desk, await client_of(desk), danger=danger)
+    await prepare(desk, occasion)
+
+    async def prune() -> int:
+        async with desk.database.sessions.begin() as db:
+            return await preparation.prune(db, now=desk.clock.now())
+
+    assert await prune() == 0
+    assert occasion.walkin is not None
+    async with desk.database.sessions.begin() as db:
+        await walkins.leave(db, desk.audit, walkin=occasion.walkin, why=Ended.LEFT, now=desk.clock.now())
+    if hours:
+        desk.clock.advance(hours * 3600 - 1)
+        assert await prune() == 0
+        desk.clock.advance(1)
+    assert await prune() == 1
+    async with desk.database.sessions() as db:
+        assert (await db.scalars(select(PreparationRow))).all() == []
+
+
+async def test_a_counselor_closes_what_is_not_needed_any_more(desk: Desk) -> None:
+    embun, ratna = await client_of(desk), await desk.make(Role.COUNSELOR)
+    found = await prepare(desk, await walk_in(desk, embun))
+    async with desk.database.sessions.begin() as db:
+        await preparation.close(db, desk.audit, preparation=found.id, person=ratna, now=desk.clock.now())
+    async with desk.database.sessions() as db:
+        assert (await db.scalars(select(PreparationRow))).all() == []
+        tags = [row.tag for row in await desk.audit.own(db, person=embun.id)]
+    assert tags[:2] == ["preparation:close", "preparation:keep"]
