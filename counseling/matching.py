@@ -178,7 +178,7 @@ def _waits(one: Waiting, preferred: Candidate | None, now: datetime) -> bool:
         return False
     if preferred is None or not fits(one, preferred):
         return one.waits_for_preferred
-    if preferred.free and preferred.counselor not in one.passed:
+    if preferred.free:
         return False
     return one.waits_for_preferred or now - one.asked_at < PREFERRED_FOR
 
