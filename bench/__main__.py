@@ -18,6 +18,7 @@ BENCHES = (
     "voice_data",
     "coming_back",
     "audit_verify",
+    "append",
     "enumeration",
     "logins",
     "campus",

@@ -2,20 +2,26 @@
 
 Functions that touch tables take ``db: AsyncSession`` first and the rest by keyword; the caller
 commits: ``async with database.sessions.begin() as db: ...``.
+
+SQLite has one writer at a time. Those of one process wait in a line, the first come first (``WriteLine``);
+left to themselves they would ask again and again, and who is unlucky waits for seconds while others pass.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, MetaData, event, text
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
+from sqlalchemy.util import await_only
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -25,8 +31,11 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-# SQLite has one writer at a time; on a busy machine the journal of many calls may hold the lock for seconds.
+# For writers of other processes: on a busy machine the journal of many calls may hold the lock for seconds.
 BUSY_TIMEOUT_MS = 20_000
+
+# What Python's sqlite3 begins a transaction for (its documentation, "legacy transaction control").
+WRITING: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
 class Base(DeclarativeBase):
@@ -76,6 +85,39 @@ def _on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # th
     cursor.close()
 
 
+class WriteLine:
+    """The line of those who write to one SQLite file from one process.
+
+    A connection enters before its first change and leaves when it goes back to its pool, which it does
+    with each commit, rollback and error. Who stood in line for ``BUSY_TIMEOUT_MS`` goes on without: then
+    somebody waits for themselves, and SQLite says so.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._turn = asyncio.Lock()
+        event.listen(engine.sync_engine, "before_cursor_execute", self._before)
+        event.listen(engine.sync_engine, "checkin", self._back)
+
+    def _before(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        kept = connection.connection.record_info
+        if kept is None or "writes" in kept or not statement.lstrip().upper().startswith(WRITING):
+            return
+        if await_only(self._enter()):
+            kept["writes"] = True
+
+    async def _enter(self) -> bool:
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
+                return await self._turn.acquire()
+        except TimeoutError:
+            return False
+
+    def _back(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        kept = record.record_info
+        if kept is not None and kept.pop("writes", False):
+            self._turn.release()
+
+
 def insert_into(db: AsyncSession, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
     """Begin an INSERT that may go on with ``on_conflict_do_update``, in the dialect of this database."""
     if db.get_bind().dialect.name == "postgresql":
@@ -93,6 +135,7 @@ class Database:
         )
         if target.get_backend_name() == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _on_connect)
+            WriteLine(self.engine)
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False
         )
