@@ -276,6 +276,11 @@ async def open_of_counselors(
     return found
 
 
+async def booked(db: AsyncSession) -> list[Appointment]:
+    """List all that has not begun, the soonest first."""
+    return await _listed(db, AppointmentRow.state == State.BOOKED.value)
+
+
 async def due(db: AsyncSession, *, now: datetime) -> list[Appointment]:
     """List what should begin by now and has not, the oldest first."""
     booked = AppointmentRow.state == State.BOOKED.value

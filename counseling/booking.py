@@ -137,9 +137,7 @@ def _holds(helper: Helper, asker: Asker, slot: Slot, zone: ZoneInfo) -> bool:
     return not any(slot.touches(other) for other in asker.busy)
 
 
-async def asker_of(
-    db: AsyncSession, *, client: Person, language: str, moving: str | None = None
-) -> Asker:
+async def asker_of(db: AsyncSession, *, client: Person, language: str, moving: str | None = None) -> Asker:
     """Read what the rule asks of a client; the appointment that is being moved does not count as busy."""
     apart = await exclusions.apart(db, clients=[client.id])
     last = await talks.last_of_client(db, client=client.id)

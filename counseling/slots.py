@@ -8,6 +8,7 @@ nor reaches into another one; where it is put back, what it shows twice is offer
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,8 +123,10 @@ def _days(since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[date]:
         day += _DAY
 
 
-def _cut(day: date, span: Span, terms: Terms, zone: ZoneInfo) -> Iterator[Slot]:
-    """Cut a span of a day into slots."""
+@functools.lru_cache(maxsize=8192)
+def _cut(day: date, span: Span, terms: Terms, zone: ZoneInfo) -> tuple[Slot, ...]:
+    """Cut a span of a day into slots; many counselors have the same hours."""
+    found: list[Slot] = []
     free_from: datetime | None = None
     first = -(-span.from_minute // STEP_MINUTES) * STEP_MINUTES
     step = (terms.length + terms.gap) // timedelta(minutes=1)
@@ -133,8 +136,9 @@ def _cut(day: date, span: Span, terms: Terms, zone: ZoneInfo) -> Iterator[Slot]:
             continue
         slot = Slot(since, since + terms.length)
         if _ends(day, span, slot, zone):
-            yield slot
+            found.append(slot)
             free_from = slot.until + terms.gap
+    return tuple(found)
 
 
 def moment(wall: datetime, zone: ZoneInfo) -> datetime | None:

@@ -31,6 +31,7 @@ from counseling.minors import read_policy
 from migrations.run import upgrade
 from web import (
     api,
+    appointments,
     duties,
     health,
     jobs,
@@ -100,7 +101,7 @@ def make_app(
     security.setup(app, config)
     uploads.setup(app)
     duties.setup(app, master=master)
-    for part in (api, place, health, metrics, pages, upkeep, sitting, line, line_socket):
+    for part in (api, place, health, metrics, pages, upkeep, sitting, line, line_socket, appointments):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
     if open_doors := unguarded(app):

@@ -81,6 +81,17 @@ def say_day(day: date | datetime, *, language: str, zone: str) -> str:
     return format_date(day, "d MMMM y", locale=language)
 
 
+def say_weekday(day: date, *, language: str) -> str:
+    """Write a date with its day of the week: `Senin, 2 Maret`."""
+    return format_date(day, "EEEE, d MMMM", locale=language)
+
+
+def say_clock(at: datetime, *, language: str, zone: ZoneInfo) -> str:
+    """Write an aware time as a clock in a zone shows it: `09.00`."""
+    pattern = "HH.mm" if language == "id" else "HH:mm"
+    return format_datetime(at, pattern, tzinfo=zone, locale=language)
+
+
 def data_json(value: object) -> Markup:
     """Return JSON that may stand inside a `<script type="application/json">` element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -145,7 +144,7 @@ class Diary:
 
 
 @pytest.fixture
-async def diary(database: Database, clock: FakeClock) -> AsyncIterator[Diary]:
+async def diary(database: Database, clock: FakeClock) -> Diary:
     return Diary(database, clock)
 
 

@@ -9,6 +9,7 @@ from signaling import directory
 from signaling.directory import ParticipantRecord
 from web.gate import add, person_of
 from web.pages.devices import newcomers_of
+from web.pages.local_time import next_of
 from web.pages.navigation import STAFF_ALSO, home_of, ways_of
 from web.pages.site import SITE
 from web.services import SERVICES
@@ -23,6 +24,7 @@ async def home(request: http.Request) -> http.Response:
     return request.app[SITE].show(
         request,
         "home/client.html",
+        next=await next_of(request),
         ways=ways,
         sessions=await _sessions(request),
         newcomers=await newcomers_of(request),
@@ -36,6 +38,7 @@ async def counselor(request: http.Request) -> http.Response:
         request,
         "home/staff.html",
         place="counselor",
+        next=await next_of(request),
         ways=ways,
         also=STAFF_ALSO,
         sessions=sessions,
