@@ -106,6 +106,8 @@ async def _announce(app: http.Application, config: Config, *, demo: bool, say: C
         return
     say(f"Be one of the demo people with one tap: {config.public_url}/demo")
     _tell(invented, say)
+    say("From the front page to a talk: be Bima there and open his desk; then, in a private window,")
+    say(f"  press Talk now at {config.public_url}")
     say("A demo session. Open both links, in two windows of one browser if you like:")
     for role, link in links.items():
         say(f"  {role.value:<10} {link}")

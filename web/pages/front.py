@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiohttp import web as http
 
 from accounts.roles import Permission
-from counseling import talks, walkins
 from counseling.hours import DAYS, write_day
 from web import reception
 from web.gate import add, visitor_of
 from web.pages.demo import may_choose
 from web.pages.site import SITE
+from web.pages.waiting import is_in_line
 from web.reception import BOARD
 from web.register import REGISTER
 from web.services import SERVICES
@@ -20,20 +20,13 @@ async def front(request: http.Request) -> http.Response:
     """Answer `GET /`."""
     services, person = request.app[SERVICES], visitor_of(request).person
     shown = await request.app[BOARD].read(services, request.app[REGISTER])
-    waits = False
-    if person is not None and person.is_client:
-        async with services.database.sessions() as db:
-            waits = (
-                await walkins.find_open(db, client=person.id) is not None
-                or await talks.open_of_client(db, client=person.id) is not None
-            )
     return request.app[SITE].show(
         request,
         "front.html",
         is_open=shown.is_open,
         hours=[(day, write_day(shown.week, day)) for day in DAYS] if shown.week else [],
         zone=services.config.time_zone.rpartition("/")[2].replace("_", " "),
-        waits=waits,
+        waits=person is not None and person.is_client and await is_in_line(request),
         demo=may_choose(request),
     )
 

@@ -12,6 +12,7 @@ from web.pages.devices import newcomers_of
 from web.pages.local_time import next_of
 from web.pages.navigation import STAFF_ALSO, home_of, ways_of
 from web.pages.site import SITE
+from web.pages.waiting import is_in_line
 from web.services import SERVICES
 
 
@@ -26,6 +27,7 @@ async def home(request: http.Request) -> http.Response:
         "home/client.html",
         next=await next_of(request),
         ways=ways,
+        waits=await is_in_line(request),
         sessions=await _sessions(request),
         newcomers=await newcomers_of(request),
     )

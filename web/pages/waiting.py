@@ -70,6 +70,16 @@ async def who(db: AsyncSession, counselor: UserId, reasons: tuple[str, ...] = ()
     return Who(counselor, entry.licence.shown_name, region)
 
 
+async def is_in_line(request: http.Request) -> bool:
+    """Whether this client waits, or talks with somebody."""
+    async with request.app[SERVICES].database.sessions() as db:
+        client = person_of(request).id
+        return (
+            await walkins.find_open(db, client=client) is not None
+            or await talks.open_of_client(db, client=client) is not None
+        )
+
+
 async def show(request: http.Request) -> http.Response:
     """Answer `GET /talk/waiting`; a sign of life."""
     services, person = request.app[SERVICES], person_of(request)

@@ -34,6 +34,7 @@ from web.line import BELL
 from web.pages.navigation import home_of
 from web.pages.site import SITE, language_of
 from web.pages.texts import number_of, shown
+from web.pages.waiting import is_in_line
 from web.register import REGISTER
 from web.services import SERVICES
 
@@ -267,10 +268,7 @@ async def _elsewhere(request: http.Request) -> http.Response | None:
         return None
     if not person.is_client or person.is_leaving:
         return _to(home_of(person))
-    async with request.app[SERVICES].database.sessions() as db:
-        waits = await walkins.find_open(db, client=person.id) is not None
-        talks_now = await talks.open_of_client(db, client=person.id) is not None
-    return _to(WAITING) if waits or talks_now else None
+    return _to(WAITING) if await is_in_line(request) else None
 
 
 def _later(request: http.Request) -> http.Response:
