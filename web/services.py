@@ -29,6 +29,8 @@ from core.ids import ParticipantId, SessionId
 from core.mail import Mail
 from counseling.crowd import CrowdReader
 from counseling.minors import Policy
+from media.description import Answer, OfferRequest
+from media.events import LegId
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -65,7 +67,7 @@ class Calls(Protocol):
 
 
 class Media(Protocol):
-    """What the API asks of the media port (``media.relay.Relay``)."""
+    """What the API and the probe ask of the media port (``media.relay.Relay``)."""
 
     @property
     def ready(self) -> bool:
@@ -74,6 +76,30 @@ class Media(Protocol):
 
     def counters(self) -> dict[str, int]:
         """Count packets and legs, for /metrics."""
+        ...
+
+    def open_leg(self, leg: LegId) -> None:
+        """Make a leg."""
+        ...
+
+    def offer(self, leg: LegId, request: OfferRequest) -> str:
+        """Return the SDP of an offer. Raises ``NotFound``."""
+        ...
+
+    def answer(self, leg: LegId, sdp: str) -> Answer:
+        """Take the answer. Raises ``InvalidAnswer``, ``NotFound``."""
+        ...
+
+    def pair(self, a: LegId, b: LegId) -> None:
+        """Let packets flow between two legs."""
+        ...
+
+    def forward(self, leg: LegId, *, audio: bool, video: bool) -> None:
+        """Say which kinds are passed on."""
+        ...
+
+    def close_leg(self, leg: LegId) -> None:
+        """End a leg. Idempotent."""
         ...
 
 

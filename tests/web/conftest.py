@@ -20,6 +20,8 @@ from core.config import Config
 from core.db import Database
 from core.errors import InvalidState
 from core.ids import ApiKeyId, ParticipantId, SessionId
+from media.description import Answer, AnsweredLine, Direction, InvalidAnswer, OfferRequest
+from media.events import LegId
 from signaling import directory, records
 from signaling.directory import SessionState
 from tests.fakes import FakeClock
@@ -68,12 +70,36 @@ class FakeCalls:
 
 @dataclass
 class FakeMedia:
-    """A media port that is open or not."""
+    """A media port that is open or not, and what was asked of it, in order."""
 
     ready: bool = True
+    asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def counters(self) -> dict[str, int]:
         return {"legs": 1, "packets_total": 7}
+
+    def open_leg(self, leg: LegId) -> None:
+        self.asked.append(("open", leg))
+
+    def offer(self, leg: LegId, request: OfferRequest) -> str:
+        self.asked.append(("offer", leg, request.peer or ""))
+        return f"offer for {leg}"
+
+    def answer(self, leg: LegId, sdp: str) -> Answer:
+        if not sdp:
+            raise InvalidAnswer("There is nothing in it.")
+        self.asked.append(("answer", leg))
+        line = AnsweredLine(Direction.SENDRECV, (111,), (1,), rejected=False)
+        return Answer(line, line, (("sha-256", "00"),))
+
+    def pair(self, a: LegId, b: LegId) -> None:
+        self.asked.append(("pair", a, b))
+
+    def forward(self, leg: LegId, *, audio: bool, video: bool) -> None:
+        self.asked.append(("forward", leg, f"{audio:d}{video:d}"))
+
+    def close_leg(self, leg: LegId) -> None:
+        self.asked.append(("close", leg))
 
 
 class FakeEngine:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import texts
+from accounts.audit import Audit
 from accounts.people import Person
 from accounts.roles import Role
 from accounts.texts import Kind
@@ -17,7 +19,6 @@ from counseling.register_tables import CounselorRow
 from tests.counseling.conftest import LICENCE
 from tests.web.conftest import Client
 from tests.web.people import make
-from web.register import REGISTER
 from web.services import SERVICES
 
 PRACTICE = Practice(
@@ -33,25 +34,29 @@ PRACTICE = Practice(
 async def verified(client: Client, name: str = "Ratna Puspita", **practice: object) -> Person:
     """Make a counselor who may be matched today, with changes to their practice."""
     services = client.app[SERVICES]
-    person, now = await make(client, Role.COUNSELOR, name=name.split(maxsplit=1)[0].lower()), services.now()
-    licence = replace(
-        LICENCE, shown_name=name, valid_until=client.app[REGISTER].today(now) + timedelta(days=365)
-    )
+    person = await make(client, Role.COUNSELOR, name=name.split(maxsplit=1)[0].lower())
     async with services.database.sessions.begin() as db:
-        await register.change_licence(db, services.audit, user=person.id, licence=licence, now=now)
-        changed = replace(PRACTICE, **practice)  # type: ignore[arg-type]  # fields by name
-        await register.change_practice(db, services.audit, user=person.id, practice=changed, now=now)
-        await db.execute(
-            update(CounselorRow).where(CounselorRow.user_id == person.id).values(state="verified")
-        )
-        code = await texts.current(db, kind=Kind.ETHICS)
-        await ethics.sign(
-            db,
-            services.audit,
-            user=person.id,
-            version=code.number,
-            digest=code.text("id").sha256,
-            language="id",
-            now=now,
-        )
+        await verify(db, services.audit, person=person, name=name, now=services.now(), **practice)
     return person
+
+
+async def verify(
+    db: AsyncSession, audit: Audit, *, person: Person, name: str, now: datetime, **practice: object
+) -> None:
+    """Fill a counselor's entry, verify it, and sign the code of ethics."""
+    valid_until = (now + timedelta(days=365)).date()
+    licence = replace(LICENCE, shown_name=name, valid_until=valid_until)
+    changed = replace(PRACTICE, **practice)  # type: ignore[arg-type]  # fields by name
+    await register.change_licence(db, audit, user=person.id, licence=licence, now=now)
+    await register.change_practice(db, audit, user=person.id, practice=changed, now=now)
+    await db.execute(update(CounselorRow).where(CounselorRow.user_id == person.id).values(state="verified"))
+    code = await texts.current(db, kind=Kind.ETHICS)
+    await ethics.sign(
+        db,
+        audit,
+        user=person.id,
+        version=code.number,
+        digest=code.text("id").sha256,
+        language="id",
+        now=now,
+    )
