@@ -116,18 +116,16 @@ def offers(
 ) -> tuple[Offer, ...]:
     """List what can be booked and begins in a time, each start once, in order."""
     since, until = max(since, now + NOTICE), min(until, now + AHEAD)
-    found: dict[datetime, tuple[tuple[bool, int, str], Offer]] = {}
-    for helper in helpers:
-        if not fits(asker, helper, wishes):
-            continue
-        order = (helper.counselor != asker.last, len(helper.taken), str(helper.counselor))
+    able = [helper for helper in helpers if fits(asker, helper, wishes)]
+    able.sort(key=lambda one: (one.counselor != asker.last, len(one.taken), one.counselor))
+    found: dict[datetime, Offer] = {}
+    for helper in able:
         for slot in slots.free(
             helper.hours, terms=terms, zone=zone, since=since, until=until, taken=helper.taken
         ):
-            before = found.get(slot.since)
-            if (before is None or order < before[0]) and _holds(helper, asker, slot, zone):
-                found[slot.since] = (order, Offer(slot, helper.counselor))
-    return tuple(found[at][1] for at in sorted(found))
+            if slot.since not in found and _holds(helper, asker, slot, zone):
+                found[slot.since] = Offer(slot, helper.counselor)
+    return tuple(found[at] for at in sorted(found))
 
 
 def _holds(helper: Helper, asker: Asker, slot: Slot, zone: ZoneInfo) -> bool:

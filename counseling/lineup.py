@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import UserId
-from counseling import desks, exclusions, matching, walkins
+from counseling import appointments, desks, exclusions, matching, walkins
 from counseling.credentials import Credentials
 from counseling.matching import Candidate, Match, Waiting
 from counseling.register_tables import CounselorRow
@@ -50,6 +50,9 @@ class Rules:
 
 IN_ONE_TURN: Final = 20
 """How many are paired at once: the rest a moment later, so that calls on this machine never wait."""
+
+KEPT_FOR: Final = timedelta(minutes=15)
+"""Whose next appointment begins sooner is offered nobody new."""
 
 _WAITING: Final = (
     WalkinRow.id,
@@ -164,14 +167,23 @@ async def checked(
     *,
     now: datetime,
 ) -> None:
-    """Take out those to whom nobody may be sent today, and note who takes nobody new."""
+    """Take out those to whom nobody may be sent today, and note who takes nobody new.
+
+    Whoever has an appointment in a moment is kept for it, but for somebody in danger.
+    """
+    soon = await appointments.soon(db, now=now, within=KEPT_FOR)
     able = await desks.able(db, rules.credentials, counselors=chosen, today=rules.today(now), now=now)
     for counselor in chosen:
         one = able.get(counselor)
         if one is None:
             del there[counselor]
         else:
-            there[counselor] = replace(there[counselor], full=not one.places, clients=one.caseload)
+            kept = counselor in soon
+            there[counselor] = replace(
+                there[counselor],
+                full=kept or not one.places,
+                clients=frozenset[UserId]() if kept else one.caseload,
+            )
 
 
 async def _waiting(db: AsyncSession, *which: ColumnElement[bool]) -> list[Waiting]:

@@ -9,7 +9,6 @@ nor reaches into another one; where it is put back, what it shows twice is offer
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -70,6 +69,10 @@ class Hours:
             return tuple(sorted(self.days[day]))
         return tuple(sorted(span for span in self.week if span.day == day.weekday()))
 
+    def differs(self, day: date) -> bool:
+        """Whether a day is not as it is every week."""
+        return day in self.days or self._away(day)
+
     def _away(self, day: date) -> bool:
         if self.away_from is None and self.away_until is None:
             return False
@@ -91,12 +94,12 @@ def free(
     """
     busy = sorted(taken)
     found: list[Slot] = []
-    for slot in itertools.chain.from_iterable(
-        _cut(day, span, terms, zone) for day in _days(since, until, zone) for span in hours.on(day)
-    ):
+    for slot in _cuts(hours, terms, zone, since, until):
         if not since <= slot.since < until or (found and slot.since < found[-1].until):
             continue
-        if not any(slot.touches(other, gap=terms.gap) for other in busy):
+        while busy and busy[0].until + terms.gap <= slot.since:
+            del busy[0]
+        if not busy or not slot.touches(busy[0], gap=terms.gap):
             found.append(slot)
     return tuple(found)
 
@@ -121,6 +124,17 @@ def _days(since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[date]:
     while day <= last:
         yield day
         day += _DAY
+
+
+def _cuts(hours: Hours, terms: Terms, zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[Slot]:
+    """Cut all days that a time touches, in order."""
+    usual: dict[int, list[Span]] = {}
+    for span in sorted(hours.week):
+        usual.setdefault(span.day, []).append(span)
+    for day in _days(since, until, zone):
+        spans = hours.on(day) if hours.differs(day) else usual.get(day.weekday(), ())
+        for span in spans:
+            yield from _cut(day, span, terms, zone)
 
 
 @functools.lru_cache(maxsize=8192)

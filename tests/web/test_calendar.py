@@ -10,11 +10,13 @@ import pytest
 from accounts import notices
 from accounts.people import Person
 from core.ids import UserId
-from counseling import appointments, talks
+from counseling import appointments, desks, lineup, talks, walkins
 from counseling.appointment_states import By, State
 from counseling.appointments import Appointment, Wish
 from counseling.entry import Medium
 from counseling.slots import Slot
+from counseling.triage import Answers, triage
+from counseling.walkins import Alone
 from signaling import directory, records
 from signaling.directory import SessionState
 from signaling.records import PlaceRecord, StateRecord
@@ -24,6 +26,7 @@ from tests.web.conftest import Client
 from tests.web.people import log_in, make
 from tests.web.test_booking import working
 from web.appointments import PRACTICE, begin_due, end_begun, forget, remind
+from web.line import RULES
 from web.services import SERVICES
 
 CALENDAR = "/counselor/calendar"
@@ -304,3 +307,31 @@ async def test_the_jobs_remind_and_forget(client: Client, clock: FakeClock) -> N
     await forget(services)
     await log_in(client, embun)
     assert (await get(client, f"/book/{booked.id}")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("minutes", "urgent", "offered"), [(20, False, True), (10, False, False), (10, True, True)]
+)
+async def test_who_has_an_appointment_in_a_moment_is_kept_for_it(
+    client: Client, clock: FakeClock, *, minutes: int, urgent: bool, offered: bool
+) -> None:
+    ratna, services = await working(client), client.app[SERVICES]
+    await book(client, await make(client), ratna)
+    other = await make(client)
+    until(clock, AT - timedelta(minutes=minutes))
+    async with services.database.sessions.begin() as db:
+        now = services.now()
+        await desks.open_desk(db, services.audit, counselor=ratna.id, now=now)
+        await walkins.ask(
+            db,
+            services.audit,
+            client=other,
+            language="id",
+            topic="study",
+            medium=Medium.CHAT,
+            alone=Alone.YES,
+            triage=triage(Answers(danger=urgent)),
+            now=now,
+        )
+        found = await lineup.paired(db, client.app[RULES], now=now)
+    assert bool(found) is offered

@@ -6,7 +6,7 @@ loses nothing. Times are shown in the client's own zone; the service's stands be
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from aiohttp import web as http
@@ -163,28 +163,46 @@ async def times(request: http.Request) -> http.Response:
 def _times(
     request: http.Request, chosen: Chosen, can: Can, *, wrong: str = "", status: int = 200
 ) -> http.Response:
-    now = request.app[SERVICES].now()
-    found = offers(request, chosen.wishes, can, now, now + AHEAD)
+    first = _day(request.query.get("from"))
+    found = _from_day(request, chosen, can, first)
     by_day = slots.by_day([one.slot for one in found], chosen.zone)
     with_whom = {one.slot: one.counselor for one in found}
-    days, first = sorted(by_day), _day(request.query.get("from"))
-    begin = next((number for number, day in enumerate(days) if day >= first), 0)
-    listed = days[begin : begin + DAYS_SHOWN]
+    days = sorted(day for day in by_day if day >= first)
     return request.app[SITE].show(
         request,
         "booking/times.html",
         status=status,
         wrong=wrong,
         chosen=chosen,
-        days=[(day, [(slot, with_whom[slot]) for slot in by_day[day]]) for day in listed],
-        earlier=days[max(0, begin - DAYS_SHOWN)] if begin else None,
-        later=days[begin + DAYS_SHOWN] if len(days) > begin + DAYS_SHOWN else None,
+        days=[(day, [(slot, with_whom[slot]) for slot in by_day[day]]) for day in days[:DAYS_SHOWN]],
+        earlier=_before(request, first),
+        later=days[DAYS_SHOWN] if len(days) > DAYS_SHOWN else None,
         counselor=next((name for user, name in can.names() if user == chosen.wishes.counselor), ""),
         names=dict(can.names()),
         topic=topic_of(request, chosen.wishes.topic),
         at=lambda slot: slot.since.isoformat().replace("+00:00", "Z"),
         **in_zone(request, chosen.zone),
     )
+
+
+def _from_day(request: http.Request, chosen: Chosen, can: Can, first: date) -> list[Offer]:
+    """List what there is from a day on, a week at a time, until there is more than a page shows."""
+    now = request.app[SERVICES].now()
+    end, found = now + AHEAD, list[Offer]()
+    since = now if first == date.min else max(now, datetime.combine(first, time(), tzinfo=chosen.zone))
+    while since < end:
+        until = min(since + timedelta(days=7), end + timedelta(seconds=1))
+        found += offers(request, chosen.wishes, can, since, until)
+        since = until
+        if len(slots.by_day([one.slot for one in found], chosen.zone)) > DAYS_SHOWN:
+            break
+    return found
+
+
+def _before(request: http.Request, first: date) -> date | None:
+    """Name the day that a week of earlier days begins with; None where these are the first."""
+    today = request.app[SERVICES].now().date()
+    return max(first - timedelta(days=7), today) if first > today + timedelta(days=1) else None
 
 
 async def confirm(request: http.Request) -> http.Response:
@@ -362,10 +380,12 @@ async def _terms(request: http.Request, form: BookForm) -> Terms | None:
 
 
 def _day(text: str | None) -> date:
+    """Read from which day on to list; the first one there is for nothing that makes sense."""
     try:
-        return date.min if text is None else date.fromisoformat(text)
+        day = date.min if text is None else date.fromisoformat(text)
     except ValueError:
         return date.min
+    return day if 2000 < day.year < 3000 else date.min
 
 
 def _to(path: str) -> http.Response:
