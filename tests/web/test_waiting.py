@@ -309,3 +309,29 @@ async def test_an_unfinished_counselor_is_told_why_nobody_is_sent(client: Client
     await two.be(new)
     page = await get(client, DESK)
     assert "Clients cannot be sent to you yet" in page.text
+
+
+async def links_of(client: Client, *paths: str) -> set[str]:
+    """The addresses of our own that these pages link to."""
+    found: set[str] = set()
+    for path in paths:
+        page = await get(client, path)
+        assert page.status == 200, (path, page.location)
+        found |= set(re.findall(r'<a [^>]*href="(/[^"#]*)', page.text))
+    return found
+
+
+async def test_no_link_on_the_way_leads_nowhere(client: Client) -> None:
+    stranger = await links_of(client, "/", "/talk")
+    two = await waiting(client)
+    ways = stranger | await links_of(client, "/", "/talk/waiting", "/me/counselor", "/home")
+    counselor = await verified(client, topics=TOPICS)
+    for link in sorted(ways - {"/exit"}):
+        page = await get(client, link)
+        assert page.status in {200, 303}, (link, page.status)
+    await two.open_desk(counselor)
+    await two.turn()
+    await two.accept(counselor)
+    for link in sorted(await links_of(client, DESK)):
+        page = await get(client, link)
+        assert page.status in {200, 303}, (link, page.status)
