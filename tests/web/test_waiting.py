@@ -112,6 +112,25 @@ async def test_who_passes_is_asked_nothing_and_the_client_waits_on(client: Clien
     assert (await two.walkin()).state is State.WAITING
 
 
+async def test_who_recuses_is_never_shown_them_again(client: Client, clock: FakeClock) -> None:
+    two = await waiting(client)
+    counselor = await verified(client, topics=TOPICS)
+    await two.open_desk(counselor)
+    await two.turn()
+    assert (await send(client, f"{DESK}/recuse", _page=DESK)).location == f"{DESK}?done=passed"
+    for _ in range(5):
+        clock.advance(40)
+        await two.be(two.client)
+        await get(client, "/talk/waiting")
+        await two.be(counselor)
+        assert two.client.name not in (await get(client, DESK)).text
+        await two.turn()
+    await two.be(two.client)
+    assert (
+        "Ratna" not in (await get(client, "/me/counselor")).text.split('id="not-with"')[1].split("<form")[0]
+    )
+
+
 async def test_a_second_click_on_accept_finds_them_taken(client: Client) -> None:
     two = await waiting(client)
     first, second = (

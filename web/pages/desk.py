@@ -183,12 +183,26 @@ async def accept(request: http.Request) -> http.Response:
 
 async def pass_on(request: http.Request) -> http.Response:
     """Answer `POST /counselor/desk/pass`: nobody asks why."""
+    return await _pass(request, recuse=False)
+
+
+async def recuse(request: http.Request) -> http.Response:
+    """Answer `POST /counselor/desk/recuse`: never this client; they learn neither that nor why."""
+    return await _pass(request, recuse=True)
+
+
+async def _pass(request: http.Request, *, recuse: bool) -> http.Response:
     services, person = request.app[SERVICES], person_of(request)
     form = await sent(request, WalkinForm)
 
     async def act(db: AsyncSession) -> str:
         await queue.pass_on(
-            db, services.audit, counselor=person.id, walkin=str(form.walkin.data), now=services.now()
+            db,
+            services.audit,
+            counselor=person.id,
+            walkin=str(form.walkin.data),
+            recuse=recuse,
+            now=services.now(),
         )
         return f"{PAGE}?done=passed"
 
@@ -307,4 +321,5 @@ def setup(app: http.Application) -> None:
     add(app, "POST", PAGE + "/close", close_desk, Permission.SERVE)
     add(app, "POST", PAGE + "/accept", accept, Permission.SERVE)
     add(app, "POST", PAGE + "/pass", pass_on, Permission.SERVE)
+    add(app, "POST", PAGE + "/recuse", recuse, Permission.SERVE)
     add(app, "POST", PAGE + "/end", end, Permission.SERVE)

@@ -1,4 +1,4 @@
-"""The room page, the same for everybody: no person and no session stands in its HTML.
+"""The room page: no person and no session stands in its HTML, only where one goes on to afterwards.
 
 `/join#CODE` is what a link opens; the code stays in the fragment, which no server and no log sees.
 The page's modules exchange it for a cookie and go on as `/room/{participant}` (web/place.py).
