@@ -22,6 +22,7 @@ BENCHES = (
     "enumeration",
     "logins",
     "campus",
+    "way",
 )
 
 
