@@ -17,6 +17,7 @@ from signaling.directory import Role as PlaceRole
 from tests.fakes import FakeClock
 from tests.web.conftest import Client
 from tests.web.people import log_in, make, send
+from tests.web.test_calendar import book
 from web.app import make_app
 from web.services import SERVICES
 from web.upkeep import erase_due
@@ -67,6 +68,8 @@ async def live(client: Client, me: Person) -> None:
     message = {"topic": "family", "tongue": "id", "text": f"Nama saya {NAME}."}
     assert (await send(client, "/messages/new", message))[0] == 303
     services = client.app[SERVICES]
+    ratna = await make(client, Role.COUNSELOR, name="Ratna")
+    await book(client, me, ratna)
     async with services.database.sessions.begin() as db:
         await notices.post(db, user=me.id, kind="complaint_answered", now=services.now())
         await directory.create(
@@ -89,7 +92,16 @@ async def test_after_erasing_only_an_opaque_id_is_left(client: Client, clock: Fa
     await make(client, Role.OFFICER, name="Wayan")
     await live(client, me)
     before = await found(client, me.id, NAME)
-    assert set(before) > OPAQUE | {"users", "notices", "contacts", "participants", "complaints", "threads"}
+    assert set(before) > OPAQUE | {
+        "users",
+        "notices",
+        "contacts",
+        "participants",
+        "complaints",
+        "appointments",
+        "appointment_times",
+        "threads",
+    }
     assert (await send(client, "/me/erase", {"sure": "y"}))[0] == 303
     clock.advance(timedelta(hours=72).total_seconds())
     services = client.app[SERVICES]
