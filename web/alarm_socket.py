@@ -19,6 +19,8 @@ from web.gate import add, check_origin, person_of
 
 LIFE_S: Final = 600.0
 HEARTBEAT_S: Final = 30.0
+CLOSE_S: Final = 1.0
+"""How long a browser may take to say goodbye."""
 MAX_BYTES: Final = 256
 SOCKETS: Final = http.AppKey("alarm_sockets", set[http.WebSocketResponse])
 
@@ -27,7 +29,9 @@ async def listen(request: http.Request) -> http.WebSocketResponse:
     """Answer the upgrade; browsers name the page that asks, and another site's hears nothing."""
     check_origin(request)
     calls, person = request.app[CALLS], person_of(request)
-    socket = http.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MAX_BYTES)
+    socket = http.WebSocketResponse(
+        heartbeat=HEARTBEAT_S, timeout=CLOSE_S, compress=False, max_msg_size=MAX_BYTES
+    )
     await socket.prepare(request)
     changed = asyncio.Event()
     calls.listeners.add(changed.set)
@@ -67,8 +71,7 @@ def setup(app: http.Application) -> None:
     app[SOCKETS] = sockets
 
     async def close_all(_app: http.Application) -> None:
-        for socket in tuple(sockets):
-            await socket.close(code=WSCloseCode.GOING_AWAY)
+        await asyncio.gather(*(one.close(code=WSCloseCode.GOING_AWAY) for one in tuple(sockets)))
 
     app.on_shutdown.append(close_all)
     add(app, "GET", "/api/v1/alarms", listen, Permission.DUTY)

@@ -124,7 +124,8 @@ async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
         if steps:
             alarm = await alarms.get(db, alarm=alarm.id)
     for step in steps:
-        logger.info("alarm.step", extra={"alarm": alarm.id, "kind": step.kind.value, "turn": step.turn})
+        level = logging.WARNING if step.kind in urgent.TELLS else logging.INFO
+        logger.log(level, "alarm.step", extra={"alarm": alarm.id, "kind": step.kind.value, "turn": step.turn})
     return Call(alarm, walkin, there)
 
 

@@ -75,9 +75,9 @@ async def show(request: http.Request) -> http.Response:
         version=called.version,
         safe=called.alarm.safe,
         since=clock(began.hour * 60 + began.minute, language),
-        quiet=called.walkin.alone is not Alone.YES,
+        quiet=(quiet := called.walkin.alone is not Alone.YES),
         signed=signed,
-        **_said(lines),
+        **_said(lines, violence_first=quiet),
     )
 
 
@@ -182,11 +182,12 @@ async def helping(request: http.Request) -> tuple[list[Line], Signoff | None]:
     return [line for line, is_open in found if is_open], signed
 
 
-def _said(lines: list[Line]) -> dict[str, Any]:
-    """Give what the templates of the lines ask for. Where all help is closed the page says so."""
+def _said(lines: list[Line], *, violence_first: bool = False) -> dict[str, Any]:
+    """Give what the templates of the lines ask for; each line once. Where all are closed the page says so."""
+    violence = [line for line in lines if line.violence]
     return {
-        "lines": lines,
-        "violence": [line for line in lines if line.violence],
+        "lines": [line for line in lines if line not in violence] or lines if violence_first else lines,
+        "violence": violence,
         "numbers": crisis.spoken,
         "dial": crisis.dial,
     }
