@@ -54,7 +54,7 @@ def on_duty(duty: Duty | None, user: UserId) -> bool:
 
 
 async def may_open(
-    db: AsyncSession, *, person: Person, preparation: Preparation, duty: Duty | None, now: datetime
+    db: AsyncSession, *, person: Person, client: UserId, duty: Duty | None, now: datetime
 ) -> bool:
     """Whether somebody may: the counselor of a talk with this client of now or lately, or who is on duty."""
     if person.is_leaving or not person.may(Permission.BREAK_GLASS):
@@ -64,7 +64,7 @@ async def may_open(
     talked = await db.scalar(
         select(TalkRow.id)
         .where(
-            TalkRow.client_id == preparation.client,
+            TalkRow.client_id == client,
             TalkRow.counselor_id == person.id,
             or_(TalkRow.ended_at.is_(None), TalkRow.ended_at > now - KEPT_AT_RISK),
         )
@@ -103,7 +103,7 @@ async def open_glass(
 
     Raises ``Forbidden`` for who may not, ``InvalidInput`` without a reason or a fitting second person.
     """
-    if not await may_open(db, person=person, preparation=preparation, duty=duty, now=now):
+    if not await may_open(db, person=person, client=preparation.client, duty=duty, now=now):
         raise Forbidden("This is for the counselor of the talk and whoever is on duty.")
     if second not in {one.id for one in await seconds(db, person=person, duty=duty)}:
         raise InvalidInput("The second person is somebody else of the counseling line.")

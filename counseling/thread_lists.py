@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import notices, people
 from accounts.people import Person
-from accounts.roles import Role
+from accounts.roles import Permission, Role
 from core.ids import UserId
 from counseling import replies
 from counseling.message_tables import MessageRow, ThreadRow
@@ -96,11 +96,12 @@ async def measure(db: AsyncSession, *, counselor: UserId | None = None, now: dat
     )
     if counselor is not None:
         wanted = wanted.where(ThreadRow.counselor_id == counselor)
-    return replies.measure(Answered(*one) for one in await db.execute(wanted))
+    found = await db.execute(wanted)
+    return replies.measure(Answered(since, due, at) for since, due, at in found if since is not None)
 
 
 async def tell_late(db: AsyncSession, *, now: datetime) -> int:
-    """Tell once of each thread whose promise has passed: its counselor, or the admins where it waits."""
+    """Tell once of each late thread: its counselor, or the admins where none is at work to answer."""
     late = await db.execute(
         update(ThreadRow)
         .where(
@@ -113,9 +114,10 @@ async def tell_late(db: AsyncSession, *, now: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     told = [None if counselor is None else UserId(counselor) for _, counselor in late]
-    counselors = sorted({one for one in told if one is not None})
-    await notices.post_all(db, users=counselors, kind="message_late", once=True, now=now)
-    if None in told:
+    there = await people.find_all(db, users=sorted({one for one in told if one is not None}))
+    at_work = {one.id for one in there if one.may(Permission.READ_MESSAGES) and not one.is_leaving}
+    await notices.post_all(db, users=sorted(at_work), kind="message_late", once=True, now=now)
+    if not at_work.issuperset(told):
         admins = [one.id for one in await people.with_role(db, role=Role.ADMIN)]
         await notices.post_all(db, users=admins, kind="messages_untaken", once=True, now=now)
     return len(told)

@@ -292,6 +292,18 @@ async def test_a_late_answer_is_told_once_and_measured(desk: Desk) -> None:
     assert (await own(desk, embun, hers.id)).messages[-1].kept is False
 
 
+async def test_a_late_answer_of_who_works_here_no_more_is_told_to_the_admins(desk: Desk) -> None:
+    ratna, dewi = await desk.make(Role.COUNSELOR), await desk.make(Role.ADMIN, name="Dewi")
+    left = await leave(desk, await client_of(desk))
+    await take(desk, ratna, left.id)
+    desk.clock.advance(24 * 3600 + 1)
+    async with desk.database.sessions.begin() as db:
+        await people.disable(db, user=ratna.id, at=desk.clock.now())
+        assert await thread_lists.tell_late(db, now=desk.clock.now()) == 1
+    assert await kinds(desk, ratna.id) == []
+    assert await kinds(desk, dewi.id) == ["messages_untaken"]
+
+
 async def test_a_thread_whose_counselor_has_gone_is_read_and_not_written(desk: Desk) -> None:
     embun, ratna = await client_of(desk), await desk.make(Role.COUNSELOR)
     left = await leave(desk, embun)

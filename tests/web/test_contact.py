@@ -157,4 +157,7 @@ async def test_what_is_closed_is_gone(client: Client) -> None:
     await as_person(client, ratna)
     path = f"/contact/{talk}"
     assert await send(client, f"{path}/close", {}, page=path) == (303, "/contact?done=contact_closed")
-    assert (await get(client, path)).status == 404
+    page = await get(client, path)
+    assert page.status == 200
+    assert f'action="{path}/' not in page.text, "there is nothing to open"
+    assert f"/counselor/messages/to/{talk}" in page.text

@@ -7,6 +7,7 @@ moment; `/contact` lists the openings somebody made or was told of.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,9 @@ from accounts import grants, people
 from accounts.grants import MAX_PURPOSE_CHARS, MIN_PURPOSE_CHARS
 from accounts.people import Person
 from accounts.roles import Permission
-from core.errors import Forbidden, NotFound
+from core.errors import NotFound
 from core.ids import UserId, is_id
-from counseling import breakglass, preparation, roster, talks
+from counseling import breakglass, preparation, roster, talks, walkins
 from counseling.preparation import Contact, OnDrop, Preparation
 from counseling.roster import Duty
 from web.fields import pick
@@ -56,11 +57,15 @@ class OpenForm(PageForm):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one page is about. ``seconds`` are who may be told; ``talk`` is None before there is one."""
+    """What one page is about. ``found`` is None where nothing was prepared, or it is gone.
+
+    ``talk`` is the reader's own, None for anybody else and before there is one; ``seconds`` are who may be
+    the second person.
+    """
 
     about: str
     talk: str | None
-    found: Preparation
+    found: Preparation | None
     client: Person
     duty: Duty | None
     seconds: list[Person]
@@ -87,7 +92,7 @@ async def open_one(request: http.Request) -> http.Response:
             db,
             services.audit,
             person=me,
-            preparation=case.found,
+            preparation=_prepared(case),
             duty=case.duty,
             reason=str(form.reason.data),
             second=UserId(str(form.second.data)),
@@ -111,17 +116,16 @@ async def call(request: http.Request) -> http.Response:
 
     async def act(db: AsyncSession) -> str:
         case = await _case(request, db)
-        if case.talk is None or case.found.on_drop is not OnDrop.CALL:
+        found = _prepared(case)
+        if case.talk is None or found.on_drop is not OnDrop.CALL:
             raise NotFound("There is no number to call.")
-        if (await talks.get(db, talk=case.talk)).counselor != me.id:
-            raise Forbidden("This is for the counselor of the talk.")
         await grants.give(
             db,
             services.audit,
             person=me,
             permission=Permission.CALL_BACK,
             subject=case.client.id,
-            object_id=case.found.id,
+            object_id=found.id,
             purpose=request.app[SITE].renderer.text(case.client.language, "contact.call_purpose"),
             now=services.now(),
         )
@@ -137,21 +141,18 @@ async def close(request: http.Request) -> http.Response:
 
     async def act(db: AsyncSession) -> str:
         case = await _case(request, db)
-        await preparation.close(db, services.audit, preparation=case.found.id, person=me, now=services.now())
+        await preparation.close(
+            db, services.audit, preparation=_prepared(case).id, person=me, now=services.now()
+        )
         return f"{PAGE}?done=contact_closed"
 
     return await do_once(request, form, act)
 
 
 async def _show(request: http.Request, form: OpenForm, *, status: int = 200) -> http.Response:
-    me, services = person_of(request), request.app[SERVICES]
-    now = services.now()
-    async with services.database.sessions() as db:
+    async with request.app[SERVICES].database.sessions() as db:
         case = await _case(request, db)
-        grant = await breakglass.current(db, services.audit, person=me, preparation=case.found, now=now)
-        opened: Contact | None = None
-        if grant is not None:
-            opened = await preparation.opened(db, grant, services.audit, preparation=case.found.id, now=now)
+        opened, until = await _opened(request, db, case)
         number = await _number_to_call(request, db, case)
     form.second.choices = _choices(case)
     return request.app[SITE].show(
@@ -161,14 +162,29 @@ async def _show(request: http.Request, form: OpenForm, *, status: int = 200) -> 
         form=form,
         case=case,
         opened=opened,
-        until=None if grant is None else grant.expires_at,
+        until=until,
         number=number,
-        may_call=case.talk is not None and case.found.on_drop is OnDrop.CALL,
+        on_drop=OnDrop.NOTHING if case.found is None else case.found.on_drop,
+        has_contact=case.found is not None and case.found.has_contact,
     )
 
 
+async def _opened(
+    request: http.Request, db: AsyncSession, case: Case
+) -> tuple[Contact | None, datetime | None]:
+    """Give the contact while an opening of this person holds, and until when."""
+    services, me, now = request.app[SERVICES], person_of(request), request.app[SERVICES].now()
+    if case.found is None:
+        return None, None
+    grant = await breakglass.current(db, services.audit, person=me, preparation=case.found, now=now)
+    if grant is None:
+        return None, None
+    told = await preparation.opened(db, grant, services.audit, preparation=case.found.id, now=now)
+    return told, grant.expires_at
+
+
 async def _number_to_call(request: http.Request, db: AsyncSession, case: Case) -> str | None:
-    if case.talk is None:
+    if case.talk is None or case.found is None or case.found.on_drop is not OnDrop.CALL:
         return None
     services, now = request.app[SERVICES], request.app[SERVICES].now()
     grant = await grants.current(
@@ -232,25 +248,27 @@ async def _case(request: http.Request, db: AsyncSession) -> Case:
     services, me, about = request.app[SERVICES], person_of(request), request.match_info["about"]
     if not is_id(about):
         raise NotFound("There is nothing here.")
-    found = await preparation.of_talk(db, talk=about)
-    talk = None if found is None else about
-    if found is None:
-        found = await preparation.of_walkin(db, walkin=about)
-    if found is None:
-        raise NotFound("There is nothing here.")
-    zone = ZoneInfo(services.config.time_zone)
     now = services.now()
-    duty = (await roster.load(db, zone=zone, now=now)).on_duty(now)
-    if not await breakglass.may_open(db, person=me, preparation=found, duty=duty, now=now):
+    duty = (await roster.load(db, zone=ZoneInfo(services.config.time_zone), now=now)).on_duty(now)
+    talk = None
+    if about.startswith("t_"):
+        met = await talks.get(db, talk=about)
+        client, talk = met.client, about if met.counselor == me.id else None
+        found = await preparation.of_talk(db, talk=about)
+    else:
+        client = (await walkins.get(db, walkin=about)).client
+        found = await preparation.of_walkin(db, walkin=about)
+    if not await breakglass.may_open(db, person=me, client=client, duty=duty, now=now):
         raise NotFound("There is nothing here.")
-    return Case(
-        about,
-        talk,
-        found,
-        await people.get(db, user=found.client),
-        duty,
-        await breakglass.seconds(db, person=me, duty=duty),
-    )
+    person = await people.get(db, user=client)
+    return Case(about, talk, found, person, duty, await breakglass.seconds(db, person=me, duty=duty))
+
+
+def _prepared(case: Case) -> Preparation:
+    """Give what was prepared. Raises ``NotFound`` where nothing was, or it is gone."""
+    if case.found is None:
+        raise NotFound("There is nothing prepared.")
+    return case.found
 
 
 def _choices(case: Case) -> list[tuple[str, str]]:
