@@ -110,19 +110,24 @@ async def keep(
     client: UserId,
     step: str,
     content: Content,
+    item: int | None = None,
     done: bool = True,
 ) -> bool:
     """Keep a step, and take it into the walk-in's triage. Says whether "are you safe now?" is to be asked.
 
-    It is asked anew whenever the item about harming oneself is answered with a point or more.
+    It is asked anew whenever the ``item`` just answered is about harming oneself, with a point or more.
     """
     now = services.now()
     await intake.save(db, services.audit, client=client, step=step, content=content, done=done, now=now)
-    flagged = isinstance(content, Items) and screening.score(ours.instruments[step], content).flagged
-    if flagged:
+    asks = (
+        isinstance(content, Items)
+        and item == ours.instruments[step].flag_item
+        and screening.score(ours.instruments[step], content).flagged
+    )
+    if asks:
         await intake.forget_step(db, client=client, step=SAFETY)
     await _retriage(services, ours, db, client)
-    return flagged
+    return asks
 
 
 async def keep_safety(

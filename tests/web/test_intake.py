@@ -259,6 +259,29 @@ async def test_the_question_left_out_is_told_to_the_counselor_only(client: Clien
     assert "safety" not in await saved(client, embun), "asked anew with each such answer"
 
 
+async def test_another_question_does_not_ask_about_safety_again(client: Client, embun: Person) -> None:
+    await send(client, f"{PAGE}/q/phq9/9", choice="2")
+    await send(client, f"{PAGE}/safety", choice="safe")
+    done = await send(client, f"{PAGE}/q/phq9/3", choice="1")
+    assert done.location == f"{PAGE}/q/phq9/4"
+    assert (await saved(client, embun))["safety"] == Safety(Safe.SAFE)
+
+
+async def test_what_was_answered_stays_when_the_rest_is_left_out(client: Client, embun: Person) -> None:
+    await send(client, f"{PAGE}/q/gad7/1", choice="2")
+    assert "Leave the rest out" in (await get(client, f"{PAGE}/q/gad7/2")).text
+    await send(client, f"{PAGE}/q/gad7/2", skip="yes")
+    kept = (await saved(client, embun))["gad7"]
+    assert isinstance(kept, Items)
+    assert kept.answers == (2, *(None,) * 6)
+    done = await send(client, f"{PAGE}/q/gad7/7", choice="1")
+    assert done.location == f"{PAGE}/concerns"
+    await send(client, f"{PAGE}/q/gad7/3", skip="yes")
+    again = (await saved(client, embun))["gad7"]
+    assert isinstance(again, Items)
+    assert again.answers == (2, *(None,) * 5, 1)
+
+
 async def test_who_is_not_safe_and_not_in_the_line_is_put_into_it(client: Client, embun: Person) -> None:
     done = await send(client, f"{PAGE}/safety", choice="not_safe")
     assert done.location == "/talk/urgent"

@@ -6,7 +6,7 @@ No score is shown. Each page is a sign of life in the line, and says when a coun
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -108,7 +108,8 @@ async def tell_concerns(request: http.Request) -> http.Response:
     form = _choose(request, await sent(request, ConcernsForm))
     if not form.is_skipped and not form.validate():
         return _show(request, "intake/concerns.html", await _standing(request), form=form, status=422)
-    return await _keep(request, form, CONCERNS, Concerns(tuple(form.marked.data or ())))
+    told = Skipped() if form.is_skipped else Concerns(tuple(form.marked.data or ()))
+    return await _keep(request, form, CONCERNS, told)
 
 
 async def ask_history(request: http.Request) -> http.Response:
@@ -129,7 +130,7 @@ async def tell_history(request: http.Request) -> http.Response:
         Before(one) if one in list(Before) else None for one in (form.talked.data, form.treated.data)
     )
     told = History(talked, treated, str(form.words.data or "").strip())
-    return await _keep(request, form, HISTORY, told)
+    return await _keep(request, form, HISTORY, Skipped() if form.is_skipped else told)
 
 
 async def ask_item(request: http.Request) -> http.Response:
@@ -147,6 +148,7 @@ async def ask_item(request: http.Request) -> http.Response:
         instrument=instrument,
         words=words,
         number=number,
+        begun=any(one is not None for one in items.answers),
         answered=None if before is None else instrument.points.index(before),
     )
 
@@ -157,7 +159,7 @@ async def tell_item(request: http.Request) -> http.Response:
     stands = await _standing(request)
     instrument, number = _item(request, stands)
     if form.is_skipped:
-        return await _keep(request, form, instrument.id, Skipped())
+        return await _keep(request, form, instrument.id, _without_rest(request, stands, instrument))
     choice = str(form.choice.data or "")
     if choice and choice not in map(str, range(len(instrument.points))):
         raise NotFound("There is no such answer.")
@@ -168,10 +170,9 @@ async def tell_item(request: http.Request) -> http.Response:
         now = await standing(services, ours, db, client=person, language=language_of(request))
         items = with_item(_items(request, now, instrument), number, given)
         is_last = number == instrument.length
-        asks = await keep(
-            services, ours, db, client=person.id, step=instrument.id, content=items, done=is_last
-        )
-        if asks and number == instrument.flag_item:
+        if await keep(
+            services, ours, db, client=person.id, step=instrument.id, content=items, item=number, done=is_last
+        ):
             return f"{PAGE}/{SAFETY}"
         if not is_last:
             return f"{ITEMS}/{instrument.id}/{number + 1}"
@@ -219,13 +220,12 @@ async def remove(request: http.Request) -> http.Response:
     return await do_once(request, form, act)
 
 
-async def _keep(request: http.Request, form: StepForm, step: str, content: Content) -> http.Response:
-    """Keep a step, or that it was left out, and lead to the next."""
+async def _keep(request: http.Request, form: PageForm, step: str, content: Content) -> http.Response:
+    """Keep a step as a whole, and lead to the next."""
     services, ours, person = request.app[SERVICES], request.app[SCREENING], person_of(request)
-    kept = Skipped() if form.is_skipped else content
 
     async def act(db: AsyncSession) -> str:
-        await keep(services, ours, db, client=person.id, step=step, content=kept)
+        await keep(services, ours, db, client=person.id, step=step, content=content)
         after = await standing(services, ours, db, client=person, language=language_of(request))
         return _following(after)
 
@@ -251,7 +251,12 @@ async def _standing(request: http.Request) -> Standing:
 
 
 def _show(
-    request: http.Request, template: str, stands: Standing, *, status: int = 200, **values: object
+    request: http.Request,
+    template: str,
+    stands: Standing,
+    *,
+    status: int = 200,
+    **values: Any,  # noqa: ANN401  # what the template names
 ) -> http.Response:
     ours, language = request.app[SCREENING], language_of(request)
     say = request.app[SITE].renderer.text
@@ -314,6 +319,15 @@ def _items(request: http.Request, stands: Standing, instrument: Instrument) -> I
     ):
         return saved.content
     return Items(words.digest)
+
+
+def _without_rest(request: http.Request, stands: Standing, instrument: Instrument) -> Content:
+    """Leave out what is still to come; what was answered stays."""
+    items = _items(request, stands, instrument)
+    if all(one is None for one in items.answers):
+        return Skipped()
+    last = items.answers[-1] if len(items.answers) == instrument.length else None
+    return with_item(items, instrument.length, last)
 
 
 def _choose(request: http.Request, form: ConcernsForm) -> ConcernsForm:

@@ -24,6 +24,7 @@ WAYS: Final = (
     Way(Role.CLIENT, "/me/counselor", "nav.wishes", Permission.OWN_WAY),
     Way(Role.CLIENT, "/messages", "nav.messages", Permission.OWN_WAY),
     Way(Role.CLIENT, "/book", "nav.booking", Permission.OWN_WAY),
+    Way(Role.CLIENT, "/talk/intake", "nav.intake", Permission.OWN_WAY),
     Way(Role.CLIENT, "/me/consents", "nav.consents", Permission.OWN_CONSENTS),
     Way(Role.CLIENT, "/me/history", "nav.history", Permission.OWN_HISTORY),
     Way(Role.CLIENT, "/me/devices", "nav.devices", Permission.OWN_LOGIN),
