@@ -256,7 +256,7 @@ def _show(
     stands: Standing,
     *,
     status: int = 200,
-    **values: Any,  # noqa: ANN401  # what the template names
+    **values: Any,
 ) -> http.Response:
     ours, language = request.app[SCREENING], language_of(request)
     say = request.app[SITE].renderer.text
