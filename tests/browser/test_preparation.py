@@ -21,7 +21,7 @@ from counseling.walkins import Alone, Walkin
 from counseling.way_tables import TalkRow
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.paper import look, press
-from tests.browser.rooms import Shape, room
+from tests.browser.rooms import PHONE, Shape, room
 from tests.browser.test_duties import SHAPES, Service
 from tests.e2e.server import Server
 
@@ -112,6 +112,43 @@ async def test_a_client_gets_ready(red_browser: Browser, service: Service, shape
         assert await said.get_attribute("data-state") in {"video", "voice"}
         await expect(one.page.locator("#line-facts dd")).to_have_count(4)
         await look(one, "ready-tried")
+
+
+ADVICE = [
+    ({"rttMs": 40, "lossPct": 0, "kbps": 500, "tcp": False}, "video"),
+    ({"rttMs": 40, "lossPct": 0, "kbps": 250, "tcp": True}, "video"),
+    ({"rttMs": 40, "lossPct": 0, "kbps": 249, "tcp": False}, "voice"),
+    ({"rttMs": 40, "lossPct": 6, "kbps": 500, "tcp": False}, "voice"),
+    ({"rttMs": 501, "lossPct": 0, "kbps": 500, "tcp": False}, "voice"),
+    ({"rttMs": 40, "lossPct": 0, "kbps": 39, "tcp": False}, "chat"),
+    ({"rttMs": 40, "lossPct": 16, "kbps": 500, "tcp": False}, "chat"),
+    ({"rttMs": 1001, "lossPct": 0, "kbps": 500, "tcp": False}, "chat"),
+    ({"rttMs": 40, "lossPct": 0, "kbps": 0, "tcp": False}, "none"),
+    (None, "none"),
+]
+
+
+async def test_what_a_line_is_good_for_and_what_is_said_without_one(
+    red_browser: Browser, service: Service
+) -> None:
+    me = await service.person(name="Kabut Senja", language="en")
+    await walk_in(service, me)
+    async with room(red_browser, Shape(PHONE, "light", "en-GB")) as one:
+        await service.enter(one, me)
+        await one.page.goto(f"{service.url}/talk/ready/devices")
+        advised = await one.page.evaluate(
+            """async (lines) => {
+              const main = document.querySelector('script[src$="prepare/main.js"]');
+              const { advise } = await import(main.src.replace('main.js', 'advice.js'));
+              return lines.map(advise);
+            }""",
+            [line for line, _ in ADVICE],
+        )
+        assert advised == [advice for _, advice in ADVICE]
+        await one.page.route("**/talk/ready/probe", lambda route: route.abort())
+        await one.page.click("#line")
+        await expect(one.page.locator("#line-said")).to_have_attribute("data-state", "none")
+        await expect(one.page.locator("#line-facts")).to_be_hidden()
 
 
 @pytest.mark.parametrize("shape", SHAPES[:2])

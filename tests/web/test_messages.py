@@ -10,8 +10,9 @@ from accounts import notices, people
 from accounts.people import Person
 from accounts.roles import Role
 from core.ids import UserId, new_id
-from counseling import exclusions, thread_lists, threads, walkins
+from counseling import exclusions, register, thread_lists, threads, walkins
 from counseling.entry import Medium
+from counseling.hours import Span
 from counseling.triage import Answers, triage
 from counseling.walkins import Alone, State
 from counseling.way_tables import TalkRow
@@ -309,6 +310,27 @@ async def test_nobody_is_asked_to_log_in_to_write(client: Client) -> None:
     assert (page.status, page.location) == (303, "/messages/new")
     await text_of(client, "/messages/new")
     await text_of(client, "/talk/else")
+
+
+async def test_when_somebody_is_here_again_is_said(client: Client) -> None:
+    ratna = await verified(client)
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await register.change_hours(
+            db,
+            services.audit,
+            user=ratna.id,
+            week=(Span(6, 13 * 60, 15 * 60),),
+            away_from=None,
+            away_until=None,
+            now=services.now(),
+        )
+    shown = await text_of(client, "/talk/else")
+    assert "13.00\u201315.00" in shown
+    assert re.search(r"13:00 WIB|13:00 GMT\+7", shown), "the next Sunday, in the service's zone"
+    assert "/messages/new" in shown
+    assert "/book?medium=in_person" in shown
+    assert "/crisis" in shown
 
 
 async def test_late_answers_are_told_and_old_threads_go(client: Client, clock: FakeClock) -> None:

@@ -49,6 +49,7 @@ class NewForm(PageForm):
     """A first message. What is known already is taken out."""
 
     to = RadioField("messages.to", [InputRequired("form.choice")])
+    text = text_field()
     topic = SelectField("messages.topic", [DataRequired("form.choice")])
     tongue = SelectField("messages.tongue", [DataRequired("form.choice")])
     age = RadioField(
@@ -56,7 +57,6 @@ class NewForm(PageForm):
         [InputRequired("form.choice")],
         choices=pick(("adult", "start.age.adult"), ("minor", "start.age.minor")),
     )
-    text = text_field()
     stop = BooleanField("messages.stop")
     consent = BooleanField("messages.consent", [InputRequired("messages.consent_needed")])
     version = HiddenField()
