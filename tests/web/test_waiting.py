@@ -75,10 +75,12 @@ async def test_the_wait_is_a_range_or_nothing_is_said(client: Client) -> None:
     two = await waiting(client)
     page = await get(client, "/talk/waiting")
     assert "We cannot say yet" in page.text
+    assert "No counselor is here just now" in page.text
     await two.open_desk(await verified(client, topics=TOPICS))
     await two.be(two.client)
     page = await get(client, "/talk/waiting")
     assert "less than 2 minutes" in page.text
+    assert "No counselor is here just now" not in page.text
     assert not re.search(r"\b(number|place|position) \d", page.text)
     assert '<noscript><meta http-equiv="refresh"' in page.text
 

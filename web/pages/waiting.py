@@ -28,6 +28,8 @@ from web.gate import add, cookie_name, login_of, person_of
 from web.line import BELL
 from web.pages.site import SITE
 from web.pages.urgent import helping
+from web.reception import BOARD
+from web.register import REGISTER
 from web.services import SERVICES
 
 PAGE: Final = "/talk/waiting"
@@ -102,6 +104,7 @@ async def show(request: http.Request) -> http.Response:
     login = login_of(request)
     discreet = walkin is not None and walkin.alone is not Alone.YES
     lines = (await helping(request))[0] if discreet else []
+    is_open = (await request.app[BOARD].read(services, request.app[REGISTER])).is_open
     return request.app[SITE].show(
         request,
         "waiting/waiting.html",
@@ -110,6 +113,7 @@ async def show(request: http.Request) -> http.Response:
         told=told_json(told.as_json()),
         go=told.go,
         wait=_minutes(told.wait),
+        nobody=told.wait is None and not is_open,
         asked=walkin is not None and walkin.state is State.OFFERED,
         counselor=counselor,
         preferred=preferred,
