@@ -73,6 +73,8 @@ class Facts:
     """Hours without anybody on duty, in the next days."""
     thin: int
     """How many times there is no deputy in them."""
+    unreached: Sequence[str]
+    """Who is on the roster and can be called on an open page only."""
     lines: int
     stale_lines: Sequence[str]
     texts_signed: bool
@@ -242,6 +244,12 @@ def duty(facts: Facts) -> Iterator[Finding]:
         yield _fine("roster", "Somebody is on duty in each hour of the next 7 days.")
     if facts.thin:
         yield _note("roster", f"{facts.thin} times in the next 7 days there is no deputy.")
+    if facts.unreached:
+        yield _wrong(
+            "roster",
+            f"An urgent call reaches {', '.join(facts.unreached)} on an open page only: have them confirm an "
+            "e-mail address in their inbox, with TEDUH_SMTP_URL set, or set TEDUH_ALERT_WEBHOOK.",
+        )
 
 
 def crisis(facts: Facts) -> Iterator[Finding]:

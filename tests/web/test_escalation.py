@@ -21,13 +21,15 @@ from accounts import contacts
 from accounts.people import Person
 from accounts.roles import Role
 from core.settings import Smtp, Webhook
-from counseling import alarms
+from counseling import alarms, roster
 from tests.core.test_mail import Post, serve
 from tests.fakes import FakeClock
 from tests.web.conftest import FakeEngine, make_config
 from tests.web.danger import Danger
 from tests.web.people import make
 from web.app import make_app
+from web.commands.doctor import unreached
+from web.duties import DUTIES
 from web.escalation import CALLS, Outside
 from web.jobs import JOBS
 from web.pages.site import SITE
@@ -222,6 +224,19 @@ async def test_the_services_own_jobs_do_it_all(outward: Outward) -> None:
             danger.clock.advance(1)
             await asyncio.sleep(0.3)
     assert len(danger.client.app[CALLS].now) == 1
+
+
+async def test_the_doctor_names_who_can_be_called_on_an_open_page_only(outward: Outward) -> None:
+    danger = outward.danger
+    budi = await with_address(
+        outward, await make(danger.client, Role.COUNSELOR, name="Budi"), "b@example.org"
+    )
+    tari = await make(danger.client, Role.SUPERVISOR, name="Tari")
+    await danger.on_duty(budi, tari)
+    async with danger.services.database.sessions() as db:
+        held = await roster.load(db, zone=danger.client.app[DUTIES].zone, now=danger.clock.now())
+        assert await unreached(db, held, mailed=True) == ["Tari"]
+        assert sorted(await unreached(db, held, mailed=False)) == ["Budi", "Tari"]
 
 
 def test_a_signature_is_as_it_was_said() -> None:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts import checkpoints, erasure, passkeys, people, totp
+from accounts import checkpoints, contacts, erasure, passkeys, people, totp
 from accounts.codes import Codes
 from accounts.passwords import Passwords
 from accounts.people import Person
@@ -34,7 +34,7 @@ from core.settings import is_loopback
 from counseling import complaint_lists, crisis, incidents, roster
 from counseling.complaints import outside_the_line
 from counseling.minors import read_policy
-from counseling.roster import LOOK_AHEAD, Lack
+from counseling.roster import LOOK_AHEAD, Lack, Roster
 from web import demo, tls
 from web.commands.stores import Stores, say
 from web.doctor import Facts, Finding, Level, examine
@@ -141,6 +141,9 @@ async def _about_people(db: AsyncSession, config: Config, now: datetime) -> dict
             if gap.lack is Lack.NOBODY
         ],
         "thin": sum(gap.lack is Lack.NO_DEPUTY for gap in gaps),
+        "unreached": []
+        if config.alert_webhook
+        else await unreached(db, held, mailed=config.smtp is not None),
         "lines": len(lines),
         "stale_lines": [line.name for line in lines if crisis.is_stale(line, now)],
         "texts_signed": await crisis.signoff(db, digest=clinical_digest(make_renderer())) is not None,
@@ -153,6 +156,13 @@ async def _about_people(db: AsyncSession, config: Config, now: datetime) -> dict
             (one.title, one.left(now)) for one in await incidents.every(db) if one.closed_at is None
         ],
     }
+
+
+async def unreached(db: AsyncSession, held: Roster, *, mailed: bool) -> list[str]:
+    """Name those on duty in some hour of the week to whom no letter can go."""
+    users = {one for duty in held.week.values() for one in (duty.person, duty.deputy) if one is not None}
+    found = await people.find_all(db, users=sorted(users))
+    return [one.name for one in found if not mailed or not await contacts.is_confirmed(db, user=one.id)]
 
 
 async def _demo_open(db: AsyncSession, master: bytes) -> list[str]:
