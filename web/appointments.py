@@ -7,6 +7,7 @@ or did not come. Neither is told off.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from counseling.appointment_states import WAIT, By, who_missed
 from counseling.appointments import Appointment
 from counseling.entry import Medium
 from counseling.slots import Terms
-from counseling.talks import Busy, Talk
+from counseling.talks import Talk
 from signaling import directory
 from signaling.directory import ParticipantRecord, Role
 from web import opening
@@ -54,23 +55,34 @@ PRACTICE: Final = http.AppKey("practice", Practice)
 
 
 async def begin_due(services: Services) -> int:
-    """Begin what is due; gives how many appointments changed."""
-    now = services.now()
+    """Begin what is due, and give up what waited too long; gives how many appointments changed."""
+    now, changed = services.now(), 0
     async with services.database.sessions() as db:
         due = await appointments.due(db, now=now)
-    changed = 0
     for one in due:
-        try:
+        with contextlib.suppress(InvalidState):  # one of the two is in another talk: again in a moment
             async with services.database.sessions.begin() as db:
-                await _begin(services, db, one, now)
-            changed += 1
-        except InvalidState as error:
-            if now >= one.slot.since + WAIT:
-                by = By.COUNSELOR if isinstance(error, Busy) else By.CLIENT
-                async with services.database.sessions.begin() as db:
+                by = await _given_up(db, one, now)
+                if by is None:
+                    await _begin(services, db, one, now)
+                else:
                     await appointments.miss(db, services.audit, appointment=one.id, by=by, now=now)
-                changed += 1
+            changed += 1
     return changed
+
+
+async def _given_up(db: AsyncSession, one: Appointment, now: datetime) -> By | None:
+    """Say by whom an appointment is missed that has not begun; None while it may begin.
+
+    Where nobody is in the way it was the server that was away; what was a visit took place without it.
+    """
+    if now < one.slot.since + WAIT:
+        return None
+    if await talks.open_of_counselor(db, counselor=one.counselor) is not None:
+        return By.COUNSELOR
+    if await talks.open_of_client(db, client=one.client) is not None:
+        return By.CLIENT
+    return None if one.medium is Medium.IN_PERSON else By.BOTH
 
 
 async def _begin(services: Services, db: AsyncSession, one: Appointment, now: datetime) -> None:

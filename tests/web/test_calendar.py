@@ -140,12 +140,13 @@ async def test_the_session_opens_for_both_at_its_time(client: Client, clock: Fak
     ratna, embun = await working(client), await make(client)
     booked, services = await book(client, embun, ratna), client.app[SERVICES]
     until(clock, AT - timedelta(seconds=1))
-    assert await begin_due(services) == 0
+    await begin_due(services)
+    assert (await now_is(client, booked)).state is State.BOOKED
     await log_in(client, embun)
     assert "/room/" not in (await get(client, f"/book/{booked.id}")).text
     clock.advance(1)
-    assert await begin_due(services) == 1
-    assert await begin_due(services) == 0
+    await begin_due(services)
+    await begin_due(services)
     begun = await now_is(client, booked)
     assert begun.state is State.BEGUN
     async with services.database.sessions() as db:
@@ -199,9 +200,10 @@ async def test_after_fifteen_minutes_alone_it_is_missed_and_both_are_told(
     await begin_due(services)
     await met(client, embun, seats=seats)
     clock.advance(15 * 60 - 1)
-    assert await end_begun(services) == 0
+    await end_begun(services)
+    assert (await now_is(client, booked)).state is State.BEGUN
     clock.advance(1)
-    assert await end_begun(services) == 1
+    await end_begun(services)
     missed = await now_is(client, booked)
     assert (missed.state, missed.ended_by) == (State.MISSED, by)
     assert kind in await told(client, embun.id)
@@ -226,12 +228,13 @@ async def test_who_met_is_done_when_the_talk_is_over_and_not_before(client: Clie
     await begin_due(services)
     await met(client, embun, seats=("client", "counselor"), active=True)
     clock.advance(3_600)
-    assert await end_begun(services) == 0, "longer than planned is nobody's fault"
+    await end_begun(services)
     begun = await now_is(client, booked)
+    assert begun.state is State.BEGUN, "longer than planned is nobody's fault"
     assert begun.talk is not None
     async with services.database.sessions.begin() as db:
         await talks.end(db, services.audit, talk=begun.talk, now=services.now())
-    assert await end_begun(services) == 1
+    await end_begun(services)
     assert (await now_is(client, booked)).state is State.DONE
 
 
@@ -241,7 +244,7 @@ async def test_who_is_in_another_talk_comes_when_it_ends_or_is_excused(
     ratna, embun, other = await working(client), await make(client), await make(client)
     booked, services = await book(client, embun, ratna), client.app[SERVICES]
     later = await book(client, other, ratna, at=AT + timedelta(hours=1))
-    until(clock, AT)
+    until(clock, AT - timedelta(seconds=10))
     async with services.database.sessions.begin() as db:
         talk = await talks.begin(
             db,
@@ -252,14 +255,31 @@ async def test_who_is_in_another_talk_comes_when_it_ends_or_is_excused(
             reasons=[],
             now=services.now(),
         )
-    assert await begin_due(services) == 0
+    clock.advance(10)
+    await begin_due(services)
+    assert (await now_is(client, booked)).state is State.BOOKED
     clock.advance(15 * 60)
-    assert await begin_due(services) == 1
+    await begin_due(services)
     missed = await now_is(client, booked)
     assert (missed.state, missed.ended_by) == (State.MISSED, By.COUNSELOR)
     until(clock, AT + timedelta(hours=1))
-    assert await begin_due(services) == 1, "the two are together already"
-    assert (await now_is(client, later)).talk == talk.id
+    await begin_due(services)
+    assert (await now_is(client, later)).talk == talk.id, "the two are together already"
+
+
+@pytest.mark.parametrize(("medium", "state"), [(Medium.VIDEO, State.MISSED), (Medium.IN_PERSON, State.DONE)])
+async def test_nothing_begins_long_after_its_time_when_the_server_was_away(
+    client: Client, clock: FakeClock, medium: Medium, state: State
+) -> None:
+    ratna, embun = await working(client), await make(client)
+    booked, services = await book(client, embun, ratna, medium), client.app[SERVICES]
+    until(clock, AT + timedelta(hours=2))
+    await begin_due(services)
+    await end_begun(services)
+    assert (await now_is(client, booked)).state is state
+    assert "appointment_open" not in await told(client, embun.id)
+    async with services.database.sessions() as db:
+        assert await talks.open_of_client(db, client=embun.id) is None
 
 
 async def test_a_visit_begins_without_a_session_and_the_counselor_says_how_it_was(
@@ -275,7 +295,7 @@ async def test_a_visit_begins_without_a_session_and_the_counselor_says_how_it_wa
         until(clock, AT + timedelta(hours=number))
         await as_counselor(client, ratna)
         assert "/came" not in (await get(client, page)).text
-        assert await begin_due(services) == 1
+        await begin_due(services)
         assert "appointment_open" not in await told(client, ratna.id)
         shown = await get(client, page)
         assert "Gedung A" in shown.text
@@ -286,9 +306,10 @@ async def test_a_visit_begins_without_a_session_and_the_counselor_says_how_it_wa
             assert await talks.open_of_counselor(db, counselor=ratna.id) is None
     until(clock, visits[2].slot.since)
     await begin_due(services)
-    assert await end_begun(services) == 0
+    await end_begun(services)
+    assert (await now_is(client, visits[2])).state is State.BEGUN
     until(clock, visits[2].slot.until)
-    assert await end_begun(services) == 1
+    await end_begun(services)
     assert (await now_is(client, visits[2])).state is State.DONE
 
 
