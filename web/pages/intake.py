@@ -41,6 +41,7 @@ from web.intake import SCREENING, Standing, keep, keep_safety, standing
 from web.intake import setup as read_data
 from web.line import BELL
 from web.pages.site import SITE, language_of
+from web.pages.urgent import helping
 from web.services import SERVICES
 
 PAGE: Final = "/talk/intake"
@@ -184,7 +185,8 @@ async def tell_item(request: http.Request) -> http.Response:
 
 async def ask_safety(request: http.Request) -> http.Response:
     """Answer `GET /talk/intake/safety`: whether the client is safe now."""
-    return _show(request, "intake/safety.html", await _standing(request), form=blank(request, AnswerForm))
+    stands, (_, signed) = await _standing(request), await helping(request)
+    return _show(request, "intake/safety.html", stands, form=blank(request, AnswerForm), signed=signed)
 
 
 async def tell_safety(request: http.Request) -> http.Response:
