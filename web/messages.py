@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -90,6 +90,13 @@ async def reachable(
             promised = promised_by(entries[user], now=now, zone=ours.zone)
             reached[user] = Counselor(entries[user], Why.AWAY in why, promised)
     return reached
+
+
+async def names_of(db: AsyncSession, users: Iterable[UserId | None]) -> dict[UserId, str]:
+    """Name counselors as their public card did, also those who have none any more."""
+    named = list({user for user in users if user is not None})
+    entries = await register.find_all(db, users=named)
+    return {user: entry.licence.shown_name for user, entry in entries.items() if entry.licence.shown_name}
 
 
 async def addressees(

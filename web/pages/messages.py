@@ -5,7 +5,6 @@ The first one is written at `/messages/new` (`web/pages/new_message.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -15,12 +14,11 @@ from wtforms import TextAreaField
 from wtforms.fields import Field
 from wtforms.validators import DataRequired, Length
 
-from accounts import people, recovery
+from accounts import recovery
 from accounts.roles import Permission
 from core.errors import InvalidState, NotFound
 from core.ids import UserId, is_id
 from counseling import thread_lists, threads
-from counseling.thread_lists import Listed
 from counseling.threads import MAX_TEXT_CHARS, Thread
 from web import messages
 from web.forms import PageForm, Wrong, blank, do_once, sent
@@ -62,7 +60,7 @@ async def listed(request: http.Request) -> http.Response:
     now = services.now()
     async with services.database.sessions() as db:
         found = await thread_lists.of_client(db, client=person.id)
-        names = await _names(db, request, found)
+        names = await messages.names_of(db, [one.thread.counselor for one in found])
     if not found:
         return _to(NEW)
     return request.app[SITE].show(
@@ -73,15 +71,6 @@ async def listed(request: http.Request) -> http.Response:
         days=services.config.message_days,
         now=now,
     )
-
-
-async def _names(db: AsyncSession, request: http.Request, found: list[Listed]) -> Mapping[UserId, str]:
-    users = [one.thread.counselor for one in found if one.thread.counselor is not None]
-    reached = await messages.reachable(
-        db, request.app[REGISTER], list(dict.fromkeys(users)), now=request.app[SERVICES].now()
-    )
-    names = {person.id: person.name for person in await people.find_all(db, users=users)}
-    return names | {user: one.name for user, one in reached.items()}
 
 
 async def one(request: http.Request) -> http.Response:
@@ -132,9 +121,7 @@ async def _show_one(request: http.Request, form: TextForm, *, status: int = 200)
         if request.method == "GET" and leaf.messages and before is None:
             await threads.mark_read(db, person=person, thread=number, number=leaf.messages[-1].number)
             await messages.seen(db, person, kinds=NOTICES, now=now)
-        name = None if counselor is None else counselor.name
-        if thread.counselor is not None and name is None:
-            name = (await people.get(db, user=thread.counselor)).name
+        names = await messages.names_of(db, [thread.counselor])
         has_code = await recovery.made_at(db, user=person.id) is not None
     return request.app[SITE].show(
         request,
@@ -144,7 +131,7 @@ async def _show_one(request: http.Request, form: TextForm, *, status: int = 200)
         thread=thread,
         leaf=leaf,
         counselor=counselor,
-        name=name,
+        name=names.get(thread.counselor or UserId("")),
         late=thread.due_at is not None and thread.due_at < now,
         topic=request.app[REGISTER].topics([thread.topic], language_of(request)),
         has_code=has_code,
