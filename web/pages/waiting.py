@@ -144,7 +144,7 @@ async def phone(request: http.Request) -> http.Response:
         token = request.cookies[cookie_name(secure=secure)]
         entering.keep_cookie(request, response, token, own_phone=True)
     else:
-        response.set_cookie(PHONE_COOKIE, "shared", path=ASK, httponly=True, samesite="Strict", secure=secure)
+        response.set_cookie(PHONE_COOKIE, "shared", path="/", httponly=True, samesite="Strict", secure=secure)
     return response
 
 
