@@ -1,6 +1,6 @@
 """Every page's queries in a service of 100,000 clients and 500 counselors, on SQLite and PostgreSQL.
 
-    python -m bench.pages [--clients 100000] [--times 200] [--only sqlite]
+    python -m bench.pages [--clients 100000] [--times 100] [--only sqlite]
 
 The whole application answers over HTTP; of each request the time of all its SQL statements is added up,
 waiting for the driver included. Pages without a parameter are taken from the table of routes, so new ones
@@ -185,7 +185,7 @@ async def on(url: str, name: str, args: argparse.Namespace) -> list[Figure]:
 
 def main() -> int:
     """Run on both databases; the exit status is 1 when a page was too slow."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
