@@ -86,11 +86,13 @@ async function renew() {
   const here = line();
   if (!now || !here) return;
   const inside = here.contains(document.activeElement);
+  const talked = here.querySelector("[data-talk]") !== null;
   here.replaceChildren(...now.childNodes);
   for (const name of ["line", "go"]) here.dataset[name] = now.dataset[name] ?? "";
   around(here, now);
   if (inside) /** @type {HTMLElement|null} */ (here.querySelector("h1, h2[tabindex]"))?.focus({ preventScroll: true });
   look();
+  if (!talked && here.querySelector("[data-talk]")) ring();
 }
 
 /** What somebody may just be using is left as it is. @param {Element} one */
@@ -116,7 +118,8 @@ function look() {
   const here = line();
   const go = here?.dataset.go ?? "";
   const offer = here?.querySelector("[data-offer]") ?? null;
-  if (here?.dataset.quiet === undefined) document.title = offer ? `\u25CF ${title}` : title;
+  const news = offer ?? here?.querySelector("[data-talk]");
+  if (here?.dataset.quiet === undefined) document.title = news ? `\u25CF ${title}` : title;
   if (go.startsWith("/")) {
     over = true;
     ring();
