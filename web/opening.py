@@ -15,7 +15,7 @@ from accounts import people
 from accounts.people import Person
 from core.errors import InvalidState
 from core.ids import UserId
-from counseling import line, register, talks
+from counseling import line, preparation, register, talks
 from counseling.entry import Medium
 from counseling.talks import Talk
 from media.codecs import Mode
@@ -45,7 +45,7 @@ async def open_talk(services: Services, db: AsyncSession, talk: Talk) -> Session
     made = await directory.create(
         db,
         mode=mode,
-        recording=Recording.OFF,
+        recording=await _recording(db, talk, client),
         participants=[
             NewParticipant(Role.COUNSELOR, await _shown_name(db, talk.counselor), talk.counselor),
             NewParticipant(Role.CLIENT, client.name, client.id),
@@ -57,6 +57,12 @@ async def open_talk(services: Services, db: AsyncSession, talk: Talk) -> Session
     )
     await talks.set_session(db, talk=talk.id, session=made.session.id)
     return made.session
+
+
+async def _recording(db: AsyncSession, talk: Talk, client: Person) -> Recording:
+    """Say whether the two may be asked: where an adult client, alone and at no risk, has said yes before."""
+    agreed = client.adult and await preparation.recording_answer(db, talk=talk.id)
+    return Recording.ASK if agreed else Recording.OFF
 
 
 async def place_path(db: AsyncSession, talk: Talk, user: UserId) -> str | None:

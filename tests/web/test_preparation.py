@@ -7,16 +7,19 @@ import asyncio
 import pytest
 
 from accounts.people import Person
+from accounts.roles import Role
 from core.ids import UserId
-from counseling import preparation, walkins
+from counseling import preparation, talks, walkins
 from counseling.entry import Medium
 from counseling.preparation import Contact, OnDrop
 from counseling.triage import Answers, triage
 from counseling.walkins import Alone, Ended
+from signaling.directory import Recording
 from tests.fakes import FakeClock
 from tests.web.browsing import get
 from tests.web.conftest import Client, FakeMedia
 from tests.web.people import log_in, log_out, make, send
+from web import opening
 from web.pages.preparation import forget
 from web.probing import LASTS_S, MOST, PROBER, Prober
 from web.services import SERVICES
@@ -75,6 +78,9 @@ async def test_each_part_is_kept_by_itself_and_shown_again(client: Client) -> No
     assert (await send(client, f"{page}/recording", {"recording": "no"}, page=page))[0] == 303
     told = Contact("Kos Melati, Sleman", "Ibu", "0812 3456 789", "0811 222 333")
     assert await kept(client, me) == (told, OnDrop.CALL, False)
+    for said, answer in (("yes", True), ("later", None)):
+        assert (await send(client, f"{page}/recording", {"recording": said}, page=page))[0] == 303
+        assert await kept(client, me) == (told, OnDrop.CALL, answer)
     shown = (await get(client, page)).text
     assert "Kos Melati, Sleman" in shown
     assert 'checked id="on_drop-0"' in shown
@@ -194,3 +200,29 @@ async def test_a_probe_that_nobody_ends_ends_by_itself(client: Client) -> None:
         prober.close()
     assert media.asked[-2:] == [("close", probe.out), ("close", probe.back)]
     assert probe.timer.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [("yes", Recording.ASK), ("no", Recording.OFF), ("later", Recording.OFF)]
+)
+async def test_recording_may_be_asked_for_in_the_session_where_the_client_said_yes(
+    client: Client, said: str, expected: Recording
+) -> None:
+    me, walkin = await waiting(client)
+    page = "/talk/ready"
+    assert (await send(client, f"{page}/recording", {"recording": said}, page=page))[0] == 303
+    ratna = await make(client, Role.COUNSELOR, name="ratna")
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        talk = await talks.begin(
+            db,
+            services.audit,
+            client=me.id,
+            counselor=ratna.id,
+            medium=Medium.VIDEO,
+            walkin=walkin,
+            reasons=[],
+            now=services.now(),
+        )
+        session = await opening.open_talk(services, db, talk)
+    assert session.recording is expected

@@ -92,7 +92,7 @@ class RecordingForm(PageForm):
         "ready.recording",
         [InputRequired("form.choice")],
         choices=pick(
-            ("no", "ready.recording_no"), ("yes", "ready.recording_yes"), ("", "ready.recording_later")
+            ("no", "ready.recording_no"), ("yes", "ready.recording_yes"), ("later", "ready.recording_later")
         ),
     )
 
