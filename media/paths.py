@@ -71,6 +71,8 @@ class UdpPath(Path):
 
     def send_all(self, packets: list[memoryview]) -> int:
         """Send datagrams in order, those of one size in one system call; returns how many went out."""
+        if len(packets) == 1:
+            return int(self.send(packets[0]))
         sent = start = 0
         while start < len(packets):
             size, end = len(packets[start]), start + 1

@@ -1,9 +1,9 @@
 """Writes to the database behind the call: in order, in one task, never in the call's way.
 
 A failing database loses records, not calls: the failure is logged and the others are tried again. The
-queue is bounded; when it is full, the newest record is dropped and counted. What comes within a tenth
+queue is bounded; when it is full, the newest record is dropped and counted. What comes within a quarter
 of a second goes into one transaction, with one statement for each kind of record: a join would cost
-half a dozen transactions otherwise.
+half a dozen transactions otherwise. A process that is killed outright loses that much.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
 MAX_BATCH = 200
-GATHER_S = 0.1
+GATHER_S = 0.25
 
 
 class Journal:
