@@ -164,6 +164,8 @@ async def test_the_glass_is_broken_with_a_second_person(
         await service.enter(one, me)
         await one.page.goto(f"{service.url}/talk/ready")
         await one.page.fill("#place", "Kos Melati, Sleman")
+        await one.page.fill("#person_number", "0812 3456 7890")
+        await one.page.fill("#number", "0811 222 333")
         await press(one.page, "/talk/ready/contact")
         await service.enter(one, ratna)
         await one.page.goto(f"{service.url}/contact/{talk}")
