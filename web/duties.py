@@ -17,6 +17,7 @@ from accounts.throttle import Throttle
 from core.errors import TooMany
 from counseling import complaint_lists, crisis
 from counseling.complaints import Complaints
+from counseling.crisis import Line
 from web.jobs import every
 from web.render import Renderer
 from web.services import SERVICES, Services
@@ -54,6 +55,14 @@ DUTIES: Final = http.AppKey("duties", Duties)
 def clock(minute: int, language: str) -> str:
     """Write a minute of the day: `08.00` in Indonesian, `08:00` in English."""
     return f"{minute // 60:02}{'.' if language == 'id' else ':'}{minute % 60:02}"
+
+
+def hours_of(line: Line, language: str) -> tuple[list[int], str]:
+    """Give the days and hours of a crisis line; no days where it is open around the clock."""
+    if line.always:
+        return [], ""
+    days = [day for day in range(7) if line.days[day] == "1"]
+    return days, f"{clock(line.opens_minute, language)}\u2013{clock(line.closes_minute, language)}"
 
 
 def clinical_texts(renderer: Renderer) -> list[tuple[str, str, str]]:

@@ -95,11 +95,18 @@ def login_of(request: http.Request) -> Login:
     return login
 
 
+LEFT: Final = "teduh_left"
+"""The cookie by which a page tells that its person left quickly while there was no network: the first request
+that comes through leaves for them. Until then nobody is logged in, and help is open."""
+
+
 @http.middleware
 async def gate(request: http.Request, handler: Handler) -> http.StreamResponse:
     """Let in who may come in. Nobody at a page for somebody is shown the way to log in."""
     if request.match_info.http_exception is not None:
         return await handler(request)
+    if LEFT in request.cookies and _is_page(request) and request.path not in {"/exit", "/crisis"}:
+        raise http.HTTPSeeOther("/exit")
     permission = request.app[PERMISSIONS].get((request.method, route_of(request)))
     if permission is None:
         raise NotFound("There is nothing here.")
@@ -132,7 +139,7 @@ def check_origin(request: http.Request) -> None:
 async def _visitor(request: http.Request) -> Visitor:
     services = request.app[SERVICES]
     token = request.cookies.get(cookie_name(secure=services.config.secure), "")
-    if not token:
+    if not token or (LEFT in request.cookies and request.path != "/exit"):
         return NOBODY
     async with services.database.sessions.begin() as db:
         found = await logins.find(db, token=token, now=services.now())

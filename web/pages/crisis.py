@@ -16,7 +16,7 @@ from accounts.roles import Permission
 from core.errors import InvalidState
 from counseling import crisis
 from counseling.crisis import MAX_NUMBERS, NUMBER, Line
-from web.duties import DUTIES, clinical_digest, clinical_texts, clock
+from web.duties import DUTIES, clinical_digest, clinical_texts, clock, hours_of
 from web.fields import Checks, pick
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of
@@ -72,7 +72,7 @@ async def show(request: http.Request) -> http.Response:
         lines=[(line, is_open, crisis.is_stale(line, now)) for line, is_open in lines],
         numbers=crisis.spoken,
         dial=crisis.dial,
-        hours=lambda line: _hours(line, language),
+        hours=lambda line: hours_of(line, language),
         signed=signed,
         zone=services.config.time_zone.rpartition("/")[2].replace("_", " "),
     )
@@ -97,7 +97,7 @@ async def _list(request: http.Request, form: SignForm, *, status: int = 200) -> 
         lines=[(line, crisis.is_stale(line, now)) for line in shown],
         own=bool(lines),
         numbers=crisis.spoken,
-        hours=lambda line: _hours(line, language),
+        hours=lambda line: hours_of(line, language),
         signed=signed,
         texts=clinical_texts(site.renderer),
         form=form,
@@ -274,14 +274,6 @@ def _minute(form: LineForm, name: str) -> int:
     if match is None:
         raise Wrong(name, "lines.time_wrong")
     return int(match[1]) * 60 + int(match[2])
-
-
-def _hours(line: Line, language: str) -> tuple[list[int], str]:
-    """Give the days and hours of a line; no days where it is open around the clock."""
-    if line.always:
-        return [], ""
-    days = [day for day in range(7) if line.days[day] == "1"]
-    return days, f"{clock(line.opens_minute, language)}\u2013{clock(line.closes_minute, language)}"
 
 
 def setup(app: http.Application) -> None:

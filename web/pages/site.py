@@ -37,7 +37,7 @@ class Site:
     ) -> http.Response:
         """Return `template` as a page in the reader's language."""
         language = language_of(request)
-        person = visitor_of(request).person
+        person, login = visitor_of(request).person, visitor_of(request).login
         zone = request.app[SERVICES].config.time_zone
         html = self.renderer.page(
             template,
@@ -49,6 +49,7 @@ class Site:
             places=() if person is None else places_of(person),
             home="/" if person is None else home_of(person),
             leaves_quickly=person is None or person.is_client,
+            keeps=login is not None and login.own_phone,
             leave_to=request.app[SERVICES].config.quick_exit_url,
             fresh=lambda: _fresh(request),
             done=self._done(request, language),

@@ -20,6 +20,8 @@ export function leave() {
   } catch {
     // A browser that keeps nothing has nothing to clear.
   }
+  document.cookie = "teduh_left=1; path=/; SameSite=Strict"; // Without a network /exit hears of it later.
+  navigator.serviceWorker?.controller?.postMessage("leave");
   navigator.sendBeacon("/exit");
   location.replace(buttons[0]?.dataset.to ?? "/exit");
 }

@@ -1,0 +1,67 @@
+"""The page of crisis help that a phone keeps: `/offline`, and the service worker that shows it.
+
+Only a phone that is its owner's alone keeps it: its owner said so, or pressed the button on the crisis page.
+It is fetched without cookies, holds nothing of a person, and says from which day it is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from aiohttp import web as http
+
+from accounts.roles import Permission
+from counseling import crisis
+from web.duties import hours_of
+from web.gate import add
+from web.pages.site import SITE, language_of
+from web.render import LANGUAGES
+from web.services import SERVICES
+
+FILES: Final = ("css/base.css", "css/people.css", "icon.svg", "js/exit.js")
+
+
+async def page(request: http.Request) -> http.Response:
+    """Answer `GET /offline`: the lines with their hours, as of now."""
+    services, language = request.app[SERVICES], language_of(request)
+    now = services.now()
+    async with services.database.sessions() as db:
+        lines = await crisis.shown(db)
+    return request.app[SITE].show(
+        request,
+        "crisis/offline.html",
+        lines=[(line, crisis.is_stale(line, now)) for line in lines],
+        numbers=crisis.spoken,
+        dial=crisis.dial,
+        hours=lambda line: hours_of(line, language),
+        zone=services.config.time_zone.rpartition("/")[2].replace("_", " "),
+        now=now,
+    )
+
+
+async def worker(request: http.Request) -> http.Response:
+    """Answer `GET /worker.js`: the worker, and before it what this release keeps."""
+    assets, language = request.app[SITE].assets, request.query.get("language", "")
+    if language not in LANGUAGES:
+        language = LANGUAGES[0]
+    kept = {
+        "cache": f"teduh-{assets.digest}-{language}",
+        "language": language,
+        "help": "/offline",
+        "files": [assets.url(path) for path in FILES],
+        "away": request.app[SERVICES].config.quick_exit_url,
+    }
+    script = assets.files["js/worker.js"].plain.decode()
+    return http.Response(
+        text=f"self.KEPT = {json.dumps(kept)};\n{script}",
+        content_type="text/javascript",
+        charset="utf-8",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+def setup(app: http.Application) -> None:
+    """Add the page and the worker."""
+    add(app, "GET", "/offline", page, Permission.OPEN)
+    add(app, "GET", "/worker.js", worker, Permission.OPEN)
