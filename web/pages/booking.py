@@ -166,7 +166,6 @@ def _times(
     first = _day(request.query.get("from"))
     found = _from_day(request, chosen, can, first)
     by_day = slots.by_day([one.slot for one in found], chosen.zone)
-    with_whom = {one.slot: one.counselor for one in found}
     days = sorted(day for day in by_day if day >= first)
     return request.app[SITE].show(
         request,
@@ -174,11 +173,10 @@ def _times(
         status=status,
         wrong=wrong,
         chosen=chosen,
-        days=[(day, [(slot, with_whom[slot]) for slot in by_day[day]]) for day in days[:DAYS_SHOWN]],
+        days=[(day, by_day[day]) for day in days[:DAYS_SHOWN]],
         earlier=_before(request, first),
         later=days[DAYS_SHOWN] if len(days) > DAYS_SHOWN else None,
         counselor=next((name for user, name in can.names() if user == chosen.wishes.counselor), ""),
-        names=dict(can.names()),
         topic=topic_of(request, chosen.wishes.topic),
         at=lambda slot: slot.since.isoformat().replace("+00:00", "Z"),
         **in_zone(request, chosen.zone),
