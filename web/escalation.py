@@ -26,6 +26,7 @@ from counseling.alarm_sendings import Channel, Sending
 from counseling.alarms import Alarm
 from counseling.around import around
 from counseling.lineup import Rules
+from counseling.roster import Roster
 from counseling.urgent import Around
 from counseling.walkins import State, Walkin
 from web.jobs import every
@@ -115,9 +116,10 @@ async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
             await alarms.leave(db, services.audit, alarm=alarm.id, now=now)
             return None
         duties = await roster.load(db, zone=rules.zone, now=now)
-        there = await around(db, rules, walkin=walkin.id, roster=duties, now=now)
-        if walkin.is_held:
-            return Call(alarm, walkin, there)
+    there = await _around(services, rules, walkin, duties)
+    if walkin.is_held:
+        return Call(alarm, walkin, there)
+    async with services.database.sessions.begin() as db:
         steps = await alarms.advance(
             db, services.audit, alarm=alarm, around=there, channels=_channels(services), now=now
         )
@@ -127,6 +129,17 @@ async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
         level = logging.WARNING if step.kind in urgent.TELLS else logging.INFO
         logger.log(level, "alarm.step", extra={"alarm": alarm.id, "kind": step.kind.value, "turn": step.turn})
     return Call(alarm, walkin, there)
+
+
+async def _around(services: Services, rules: Rules, walkin: Walkin, duties: Roster) -> Around:
+    """Say who could answer; whatever breaks in finding out who fits, those on duty are called."""
+    now = services.now()
+    try:
+        async with services.database.sessions() as db:
+            return await around(db, rules, walkin=walkin.id, roster=duties, now=now)
+    except Exception:  # as it says
+        logger.exception("alarm.around_failed", extra={"walkin": walkin.id})
+        return Around(duty=duties.on_duty(now))
 
 
 async def _answered_elsewhere(services: Services, db: AsyncSession, alarm: Alarm) -> None:

@@ -38,6 +38,7 @@ class Shown:
     """One alarm as the desk shows it: what helps to answer, and nothing more of the client."""
 
     id: str
+    walkin: str
     name: str
     raised_at: datetime
     minutes: int
@@ -128,6 +129,7 @@ def _shown(request: http.Request, call: Call, name: str, now: datetime) -> Shown
     topic, spoken = marks.topics.get(walkin.topic), marks.languages.get(walkin.language)
     return Shown(
         id=call.alarm.id,
+        walkin=walkin.id,
         name=name,
         raised_at=raised_at,
         minutes=int((now - raised_at).total_seconds()) // 60,
