@@ -34,6 +34,8 @@ RECOVERY: Final = Limit(10, timedelta(days=1), timedelta(hours=1))
 PASSWORD: Final = Limit(10, timedelta(hours=1), timedelta(minutes=5))
 ADDRESS: Final = Limit(1, timedelta(hours=1), timedelta(hours=1))
 FACTOR: Final = Limit(10, timedelta(days=1), timedelta(hours=1))
+FACTOR_USED_UP: Final = "factor:used-up"
+"""In the audit: somebody who knew a password tried the second factor too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,11 @@ def next_try(before: Tries, limit: Limit, now: datetime) -> Tries:
     return Tries(before.count + 1, before.began_at, now)
 
 
-async def take(db: AsyncSession, *, subject: str, limit: Limit, now: datetime) -> None:
-    """Take one try of a subject (a keyed hash of 64 digits). Raises ``TooMany``. The caller commits."""
+async def take(db: AsyncSession, *, subject: str, limit: Limit, now: datetime) -> int:
+    """Take one try of a subject (a keyed hash of 64 digits) and say which it is, counted from 1.
+
+    Raises ``TooMany``. The caller commits.
+    """
     first = insert_into(db, TryRow).values(id=subject, count=0, began_at=now, last_at=now)
     # It writes in any case, so of two at once the second waits here and reads what the first left.
     await db.execute(first.on_conflict_do_update(index_elements=["id"], set_={"id": first.excluded.id}))
@@ -70,6 +75,7 @@ async def take(db: AsyncSession, *, subject: str, limit: Limit, now: datetime) -
         .where(TryRow.id == subject)
         .values(count=after.count, began_at=after.began_at, last_at=after.last_at)
     )
+    return after.count
 
 
 async def clear(db: AsyncSession, *, subject: str) -> None:

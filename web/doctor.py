@@ -16,6 +16,7 @@ from core.addresses import Reach
 
 BACKUP_WITHIN: Final = timedelta(hours=26)
 CHECKPOINT_WITHIN: Final = timedelta(hours=2)
+TRIED_OUT_WITHIN: Final = timedelta(hours=72)
 CERTIFICATE_LEFT: Final = timedelta(days=14)
 MIN_FREE_BYTES: Final = 1_000_000_000
 OTHERS: Final = 0o077
@@ -84,6 +85,8 @@ class Facts:
     late_erasures: int
     """How many people should have been erased an hour ago."""
     staff_without_factor: Sequence[str]
+    tried_out: Sequence[str]
+    """At whose second factor all tries of a day were used up, in the last days."""
     demo_open: Sequence[str]
     """Whom the demo made and who can log in, on a server that others reach."""
     minors_policy: bool
@@ -291,6 +294,12 @@ def staff(facts: Facts) -> Iterator[Finding]:
         yield _wrong("staff", f"No second factor yet: {', '.join(facts.staff_without_factor)}.")
     else:
         yield _fine("staff", "All staff have a second factor.")
+    if facts.tried_out:
+        yield _wrong(
+            "staff",
+            f"Somebody who knows the password tried the second factor too often in the last "
+            f"{_ago(TRIED_OUT_WITHIN)}: {', '.join(facts.tried_out)}. If it was not they, close the account.",
+        )
 
 
 def demo(facts: Facts) -> Iterator[Finding]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
 
-from accounts import invitations, login_names, logins, people, totp
+from accounts import login_names, logins, notices, people, totp
 from accounts.audit import Filter
 from accounts.passwords import Cost, Passwords
 from accounts.people import Person
 from accounts.roles import Role
+from accounts.tries import FACTOR_USED_UP
 from tests.fakes import FakeClock
 from tests.web.browsing import Page, get, post, send
 from tests.web.conftest import MASTER, Client
 from tests.web.people import log_in, log_out, make
+from web.commands.doctor import tried_out
 from web.services import SERVICES
 
 PASSWORD = "kopi susu hangat di teras"
@@ -198,6 +201,45 @@ async def test_ten_wrong_codes_close_the_second_factor_for_an_hour(client: Clien
     assert "Too many tries" in refused.text
 
 
+async def test_wrong_codes_to_the_last_try_are_told(client: Client, clock: FakeClock) -> None:
+    """Whoever came so far knew the password."""
+    staff = await enrolled(client, clock)
+    services = client.app[SERVICES]
+    admin, other = await make(client, Role.ADMIN), await make(client, Role.COUNSELOR)
+
+    async def told() -> list[list[str]]:
+        async with services.database.sessions() as db:
+            inboxes = [await notices.inbox(db, user=one.id) for one in (staff.person, admin, other)]
+        return [[notice.kind for notice in inbox] for inbox in inboxes]
+
+    async def written() -> int:
+        async with services.database.sessions() as db:
+            return len(await services.audit.matching(db, wanted=Filter(tag=FACTOR_USED_UP)))
+
+    await first_step(client)
+    page = await get(client, "/staff/factor")
+    before = await told()
+    for _ in range(9):
+        await post(client, "/staff/factor", page.form("/staff/factor") | {"code": "000000"})
+    assert (await told(), await written()) == (before, 0)
+    for _ in range(3):
+        await post(client, "/staff/factor", page.form("/staff/factor") | {"code": "000000"})
+    after = await told()
+    assert [new[: len(new) - len(old)] for new, old in zip(after, before, strict=True)] == [
+        ["factor_tried_own"],
+        ["factor_tried"],
+        [],
+    ]
+    assert await written() == 1
+    clock.advance(3601)
+    await first_step(client)
+    assert (await send(client, "/staff/factor", code="000000")).status == 422
+    assert (await told(), await written()) == (after, 2), "written each time, told once"
+    async with services.database.sessions() as db:
+        assert await tried_out(db, services.audit, services.now()) == ["Sri Wahyuni"]
+        assert await tried_out(db, services.audit, services.now() + timedelta(days=4)) == []
+
+
 async def test_who_was_disabled_gets_the_answer_of_a_wrong_password(client: Client, clock: FakeClock) -> None:
     staff = await enrolled(client, clock)
     services = client.app[SERVICES]
@@ -223,86 +265,6 @@ async def test_a_half_done_login_can_be_given_up(client: Client, clock: FakeCloc
     await first_step(client)
     assert (await send(client, "/staff/leave", "/staff/factor")).location == "/staff/login"
     assert (await get(client, "/staff/factor")).location == "/staff/login"
-
-
-async def invite(client: Client, *roles: Role) -> str:
-    services = client.app[SERVICES]
-    by = await make(client, Role.ADMIN)
-    async with services.database.sessions.begin() as db:
-        _, code = await invitations.create(
-            db, services.codes, roles=roles, note="Bima", by=by.id, once="x", now=services.now()
-        )
-    return code
-
-
-def joining(code: str, **changed: str) -> dict[str, str]:
-    fields = {"name": "Bima Sakti", "login": "bima", "password": PASSWORD, "again": PASSWORD}
-    return {"code": code} | fields | changed
-
-
-async def test_an_invitation_leads_to_an_account_with_its_roles(client: Client, clock: FakeClock) -> None:
-    code = await invite(client, Role.COUNSELOR, Role.SUPERVISOR)
-    opened = await send(client, "/invitation", code=code.upper())
-    assert opened.status == 200
-    assert "Supervisor" in opened.text
-    fields = opened.form("/invitation/join")
-    page = await post(client, "/invitation/join", fields | joining(code))
-    assert page.location == "/staff/enrol"
-    await enrol(client, clock)
-    assert (await get(client, "/counselor")).status == 200
-    assert (await get(client, "/admin")).status == 403
-    await log_out(client)
-    used = await send(client, "/invitation", code=code)
-    assert used.status == 422
-    assert "does not hold" in used.text
-
-
-async def test_sent_twice_an_invitation_makes_one_account(client: Client) -> None:
-    code = await invite(client, Role.COUNSELOR)
-    opened = await send(client, "/invitation", code=code)
-    fields = opened.form("/invitation/join") | joining(code)
-    first = await post(client, "/invitation/join", fields)
-    await log_out(client)
-    second = await post(client, "/invitation/join", fields)
-    assert [first.location, second.location] == ["/staff/enrol"] * 2
-    assert (await get(client, "/staff/enrol")).status == 200
-    async with client.app[SERVICES].database.sessions() as db:
-        assert len(await people.with_role(db, role=Role.COUNSELOR)) == 1
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [
-        ("password", "pendek", "Too short"),
-        ("password", "password123", "too common"),
-        ("password", "bima.sakti", "too much like"),
-        ("again", "lain sama sekali", "differ"),
-        ("login", "b", "login name has"),
-        ("login", "bima sakti", "login name has"),
-        ("login", "SRI", "is taken"),
-        ("name", "", "not been filled|missing|empty|Fill"),
-    ],
-)
-async def test_what_does_not_fit_is_said_and_the_invitation_still_holds(
-    client: Client, field: str, value: str, said: str
-) -> None:
-    await with_password(client, "sri")
-    code = await invite(client, Role.COUNSELOR)
-    opened = await send(client, "/invitation", code=code)
-    fields = opened.form("/invitation/join")
-    page = await post(client, "/invitation/join", fields | joining(code, **{field: value}))
-    assert page.status == 422
-    assert f'id="{field}-wrong"' in page.text
-    assert re.search(said, page.text)
-    assert PASSWORD not in page.text
-    async with client.app[SERVICES].database.sessions() as db:
-        assert await people.with_role(db, role=Role.COUNSELOR) == []
-    assert (await post(client, "/invitation/join", fields | joining(code))).location == "/staff/enrol"
-
-
-async def test_a_wrong_invitation_says_no_more(client: Client) -> None:
-    for code in ("", "abc", "0" * 20, "x" * 80):
-        assert (await send(client, "/invitation", code=code)).status == 422
 
 
 async def test_a_changed_password_ends_all_other_logins(client: Client, clock: FakeClock) -> None:

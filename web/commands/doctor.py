@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts import checkpoints, contacts, erasure, passkeys, people, totp
+from accounts import checkpoints, contacts, erasure, passkeys, people, totp, tries
+from accounts.audit import Audit, Filter
 from accounts.codes import Codes
 from accounts.passwords import Passwords
 from accounts.people import Person
@@ -37,7 +38,7 @@ from counseling.minors import read_policy
 from counseling.roster import LOOK_AHEAD, Lack, Roster
 from web import demo, tls
 from web.commands.stores import Stores, say
-from web.doctor import Facts, Finding, Level, examine
+from web.doctor import TRIED_OUT_WITHIN, Facts, Finding, Level, examine
 from web.duties import clinical_digest
 from web.render import make_renderer
 
@@ -90,6 +91,7 @@ async def gather(config: Config, *, now: datetime, offline: bool) -> Facts:
         known["metrics_status"] = await _metrics_asked(config)
     async with Stores(config) as stores, stores.database.sessions() as db:
         people_facts = await _about_people(db, config, now)
+        people_facts["tried_out"] = await tried_out(db, Audit(stores.master), now)
         demo_open = [] if config.loopback_only else await _demo_open(db, stores.master)
     return Facts(
         now=now,
@@ -163,6 +165,14 @@ async def unreached(db: AsyncSession, held: Roster, *, mailed: bool) -> list[str
     users = {one for duty in held.week.values() for one in (duty.person, duty.deputy) if one is not None}
     found = await people.find_all(db, users=sorted(users))
     return [one.name for one in found if not mailed or not await contacts.is_confirmed(db, user=one.id)]
+
+
+async def tried_out(db: AsyncSession, audit: Audit, now: datetime) -> list[str]:
+    """Name those at whose second factor all tries were used up in the last days."""
+    wanted = Filter(tag=tries.FACTOR_USED_UP, since=now - TRIED_OUT_WITHIN)
+    users = {entry.subject for entry in await audit.matching(db, wanted=wanted)}
+    found = await people.find_all(db, users=sorted(user for user in users if user is not None))
+    return [one.name for one in found if one.disabled_at is None]
 
 
 async def _demo_open(db: AsyncSession, master: bytes) -> list[str]:

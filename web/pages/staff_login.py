@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from accounts import backup_codes, login_names, logins, passkeys, people, totp, tries
+from accounts import admins, backup_codes, login_names, logins, passkeys, people, totp, tries
 from accounts.login_names import LoginName
 from accounts.logins import Login, Stage
 from accounts.passkeys import MOST_RESPONSE_CHARS, NoPasskey
@@ -231,7 +231,7 @@ async def _second_factor(
     subject = services.codes.hash("factor", person.id)
     try:
         async with services.database.sessions.begin() as db:
-            await tries.take(db, subject=subject, limit=tries.FACTOR, now=services.now())
+            count = await tries.take(db, subject=subject, limit=tries.FACTOR, now=services.now())
     except TooMany:
         raise Wrong("code", "factor.often") from None
     token = entering.token_for(request, form, FACTOR)
@@ -243,10 +243,28 @@ async def _second_factor(
         await entering.tell(request, db, person=person, login=login)
         return home_of(person)
 
-    response = await do_once(request, form, act)
+    try:
+        response = await do_once(request, form, act)
+    except Wrong:
+        await _note_used_up(request, person, count)
+        raise
     entering.keep_cookie(request, response, token)
     known.remember(request, response, person.id)
     return response
+
+
+async def _note_used_up(request: http.Request, person: Person, count: int) -> None:
+    """Write down a wrong try that was the last of the day, or came after it; the last one is told too."""
+    if count < tries.FACTOR.freely:
+        return
+    services = request.app[SERVICES]
+    now = services.now()
+    async with services.database.sessions.begin() as db:
+        if count == tries.FACTOR.freely:
+            await admins.tell_of_tries(db, person=person, now=now)
+        await services.audit.append(
+            db, tag=tries.FACTOR_USED_UP, actor=None, subject=person.id, detail={"count": count}, now=now
+        )
 
 
 async def _show_factor(
