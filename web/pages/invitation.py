@@ -72,7 +72,7 @@ async def open_code(request: http.Request) -> http.Response:
             form.say_wrong(Wrong("code", "invitation.wrong"))
         return request.app[SITE].show(request, "invitation/code.html", status=422, form=form)
     join = blank(request, JoinForm, code=form.code.data)
-    return request.app[SITE].show(request, "invitation/join.html", form=join, roles=sorted(invitation.roles))
+    return _show_join(request, join, invitation)
 
 
 async def join(request: http.Request) -> http.Response:
@@ -92,8 +92,21 @@ async def join(request: http.Request) -> http.Response:
         code_form.say_wrong(Wrong("code", "invitation.wrong"))
         return request.app[SITE].show(request, "invitation/code.html", status=422, form=code_form)
     form.forget_secrets("password", "again")
-    roles = sorted(invitation.roles)
-    return request.app[SITE].show(request, "invitation/join.html", status=422, form=form, roles=roles)
+    return _show_join(request, form, invitation, status=422)
+
+
+def _show_join(
+    request: http.Request, form: JoinForm, invitation: Invitation, *, status: int = 200
+) -> http.Response:
+    """Ask who comes. The page is had again by the code, which a small module keeps meanwhile."""
+    return request.app[SITE].show(
+        request,
+        "invitation/join.html",
+        status=status,
+        back="/invitation",
+        form=form,
+        roles=sorted(invitation.roles),
+    )
 
 
 def check_password(form: JoinForm, password: str, *names: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from aiohttp import web as http
@@ -10,14 +9,10 @@ from aiohttp import web as http
 from accounts import people
 from accounts.roles import Permission
 from web.gate import add, visitor_of
+from web.pages.back import page_of
 from web.pages.site import LANGUAGE_COOKIE
 from web.render import LANGUAGES
 from web.services import SERVICES
-
-PATHS: Final = re.compile(
-    r"/(?:(?!(?:api|static|lang|exit|healthz|readyz|metrics)(?:/|$))[A-Za-z0-9_-]+(?:/[A-Za-z0-9_.-]+)*)?"
-)
-"""The pages one may return to: paths of ours; anything else, another host above all, becomes `/`."""
 
 YEAR_S: Final = 365 * 24 * 3600
 
@@ -34,8 +29,7 @@ async def choose(request: http.Request) -> http.StreamResponse:
         services = request.app[SERVICES]
         async with services.database.sessions.begin() as db:
             await people.speak(db, user=person.id, language=language)
-    wanted = request.query.get("to", "/")
-    response = http.Response(status=303, headers={"Location": wanted if PATHS.fullmatch(wanted) else "/"})
+    response = http.Response(status=303, headers={"Location": page_of(request.query.get("to", "/"))})
     response.set_cookie(
         LANGUAGE_COOKIE,
         language,

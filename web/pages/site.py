@@ -14,6 +14,7 @@ from web.escalation import CALLS
 from web.forms import new_once, token_for
 from web.gate import visitor_of
 from web.pages.assets import Assets
+from web.pages.back import back_to
 from web.pages.navigation import home_of, places_of
 from web.render import Renderer, preferred, say_day, say_time
 from web.services import SERVICES
@@ -33,9 +34,18 @@ class Site:
     assets: Assets
 
     def show(
-        self, request: http.Request, template: str, *, status: int = 200, **values: object
+        self,
+        request: http.Request,
+        template: str,
+        *,
+        status: int = 200,
+        back: str | None = None,
+        **values: object,
     ) -> http.Response:
-        """Return `template` as a page in the reader's language."""
+        """Return `template` as a page in the reader's language.
+
+        `back` is where the page can be had again, for the switch of languages; found out unless given.
+        """
         language = language_of(request)
         person, login = visitor_of(request).person, visitor_of(request).login
         zone = request.app[SERVICES].config.time_zone
@@ -45,6 +55,7 @@ class Site:
             asset=self.assets.url,
             modules=self.assets.under,
             path=request.path,
+            back=back or back_to(request, status=status),
             person=person,
             places=() if person is None else places_of(person),
             home="/" if person is None else home_of(person),
