@@ -48,6 +48,7 @@ WAYS: Final = (
     Way(Role.OFFICER, "/officer", "nav.complaints", Permission.HANDLE_COMPLAINTS),
     Way(Role.ADMIN, "/admin/people", "nav.people", Permission.SEE_PEOPLE),
     Way(Role.ADMIN, "/admin/register", "nav.verification", Permission.SEE_REGISTER),
+    Way(Role.ADMIN, "/admin/reports", "nav.reports", Permission.SEE_REPORTS),
     Way(Role.ADMIN, "/admin/roster", "nav.roster", Permission.EDIT_ROSTER),
     Way(Role.ADMIN, "/admin/crisis", "nav.crisis_lines", Permission.EDIT_CRISIS_LINES),
     Way(Role.ADMIN, "/admin/texts", "nav.texts", Permission.EDIT_TEXTS),
