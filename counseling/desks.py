@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
@@ -21,7 +21,7 @@ from counseling import register, standings, talks
 from counseling.credentials import Credentials
 from counseling.entry import Entry
 from counseling.matchable import Why, why_not
-from counseling.way_tables import DeskRow, TalkRow
+from counseling.way_tables import DeskRow, TalkRow, WalkinRow
 
 PRESENT: Final = timedelta(seconds=45)
 """Without a sign of life for longer, nobody is offered to a desk; it opens again with the next sign."""
@@ -113,10 +113,20 @@ async def present(db: AsyncSession, *, now: datetime) -> list[UserId]:
 
 async def free(db: AsyncSession, *, now: datetime) -> list[UserId]:
     """Name the counselors at open desks who do not talk just now; nothing else is asked of them."""
+    return await _free(db, now)
+
+
+async def unoccupied(db: AsyncSession, *, among: Collection[UserId], now: datetime) -> set[UserId]:
+    """Say which of these sit at an open desk, do not talk just now, and are shown nobody."""
+    shown = exists().where(WalkinRow.offered_to == DeskRow.counselor_id)
+    return set(await _free(db, now, DeskRow.counselor_id.in_(among), ~shown))
+
+
+async def _free(db: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> list[UserId]:
     talking = exists().where(TalkRow.counselor_id == DeskRow.counselor_id, TalkRow.ended_at.is_(None))
     found = await db.scalars(
         select(DeskRow.counselor_id)
-        .where(DeskRow.open_since.is_not(None), DeskRow.seen_at >= now - PRESENT, ~talking)
+        .where(DeskRow.open_since.is_not(None), DeskRow.seen_at >= now - PRESENT, ~talking, *which)
         .order_by(DeskRow.counselor_id)
     )
     return [UserId(one) for one in found]

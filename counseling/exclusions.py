@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
@@ -20,7 +20,7 @@ from core.errors import InvalidInput, InvalidState, NotFound
 from core.ids import UserId, new_id
 from counseling import register, walkins
 from counseling.entry import MAX_RECUSAL_CHARS
-from counseling.way_tables import ExclusionRow, WalkinRow
+from counseling.way_tables import ExclusionRow
 
 MOST: Final = 50
 
@@ -121,18 +121,10 @@ async def of_client(db: AsyncSession, *, client: UserId) -> list[Exclusion]:
 
 async def apart(db: AsyncSession, *, clients: Collection[UserId]) -> Mapping[UserId, Apart]:
     """Say who is kept from each of these clients; a client whom nobody is kept from is left out."""
-    return await _apart(db, ExclusionRow.client_id.in_(clients))
-
-
-async def apart_in_line(db: AsyncSession) -> Mapping[UserId, Apart]:
-    """The same for all clients with an open walk-in."""
-    in_line = select(WalkinRow.client_id).where(WalkinRow.ended_at.is_(None))
-    return await _apart(db, ExclusionRow.client_id.in_(in_line))
-
-
-async def _apart(db: AsyncSession, whose: ColumnElement[bool]) -> Mapping[UserId, Apart]:
     rows = await db.execute(
-        select(ExclusionRow.client_id, ExclusionRow.counselor_id, ExclusionRow.group).where(whose)
+        select(ExclusionRow.client_id, ExclusionRow.counselor_id, ExclusionRow.group).where(
+            ExclusionRow.client_id.in_(clients)
+        )
     )
     counselors: dict[UserId, set[UserId]] = {}
     groups: dict[UserId, set[str]] = {}
@@ -150,6 +142,8 @@ async def _apart(db: AsyncSession, whose: ColumnElement[bool]) -> Mapping[UserId
 async def excludes(db: AsyncSession, *, client: UserId, counselor: UserId) -> bool:
     """Whether a counselor is kept from a client, for whichever reason."""
     found = (await apart(db, clients=[client])).get(client, NOBODY)
+    if not found.groups or counselor in found.counselors:
+        return counselor in found.counselors
     entry = await register.find(db, user=counselor)
     return found.keeps(counselor, () if entry is None else entry.practice.recusals)
 

@@ -2,25 +2,26 @@
 
 With a thousand waiting a turn has milliseconds, so what costs more (a counselor's whole standing, their
 caseload) is asked only of those whom the rule has chosen; who does not stand the check is left out and
-the rule is asked again.
+the rule is asked again. Nor is everybody read: the line comes piece by piece from its head, and of many free
+counselors first those whose turn it is. Both give what the rule would say of all.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import UserId
 from counseling import appointments, desks, exclusions, matching, walkins
 from counseling.credentials import Credentials
-from counseling.matching import Candidate, Match, Waiting
+from counseling.matching import Candidate, Match, Reason, Waiting
 from counseling.register_tables import CounselorRow
 from counseling.triage import Risk
 from counseling.verification import State as Verification
@@ -51,8 +52,17 @@ class Rules:
 IN_ONE_TURN: Final = 20
 """How many are paired at once: the rest a moment later, so that calls on this machine never wait."""
 
+FIRST: Final = 50
+MORE: Final = 500
+"""How many who wait are read at first, and then at once."""
+FEW: Final = 3 * IN_ONE_TURN
+"""How many free counselors are read at first: those whose last talk is longest ago."""
+
 KEPT_FOR: Final = timedelta(minutes=15)
 """Whose next appointment begins sooner is offered nobody new."""
+
+SECOND_BEST: Final = frozenset({Reason.OTHER_TOPIC, Reason.OTHER_REGION, Reason.AGAIN})
+"""With these reasons somebody else could have been better."""
 
 _WAITING: Final = (
     WalkinRow.id,
@@ -82,16 +92,6 @@ _ENTRY: Final = (
 )
 
 
-async def waiting(db: AsyncSession, *, now: datetime) -> list[Waiting]:
-    """List who waits and is there, the longest waiting first."""
-    return await _waiting(
-        db,
-        WalkinRow.state == State.WAITING.value,
-        WalkinRow.seen_at >= now - walkins.PRESENT,
-        WalkinRow.ended_why.is_(None),
-    )
-
-
 async def one(db: AsyncSession, *, walkin: str) -> Waiting | None:
     """Give one walk-in that is open, whoever it is offered to."""
     found = await _waiting(db, WalkinRow.id == walkin, WalkinRow.ended_at.is_(None))
@@ -102,17 +102,17 @@ async def candidates(
     db: AsyncSession,
     credentials: Credentials,
     *,
-    besides: Collection[UserId] = (),
+    among: Collection[UserId] | None = None,
     free_only: bool = True,
+    most: int | None = None,
     now: datetime,
 ) -> list[Candidate]:
-    """List counselors at open desks who are free, and of the others those named in ``besides``.
+    """List counselors at open desks, or those of them in ``among``; whose last talk is longest ago first.
 
     Whether clients may be sent to them today is not asked here (``checked``).
     """
     talking = exists().where(TalkRow.counselor_id == DeskRow.counselor_id, TalkRow.ended_at.is_(None))
     shown = exists().where(WalkinRow.offered_to == DeskRow.counselor_id)
-    busy = or_(talking, shown).label("busy")
     last = (
         select(func.max(TalkRow.begun_at))
         .where(TalkRow.counselor_id == DeskRow.counselor_id)
@@ -120,16 +120,20 @@ async def candidates(
         .label("last")
     )
     asked = (
-        select(*_ENTRY, busy, last)
+        select(*_ENTRY, or_(talking, shown), last)
         .join(DeskRow, DeskRow.counselor_id == CounselorRow.user_id)
         .where(
             CounselorRow.state == Verification.VERIFIED.value,
             DeskRow.open_since.is_not(None),
             DeskRow.seen_at >= now - desks.PRESENT,
         )
+        .order_by(last.nulls_first(), CounselorRow.user_id)
+        .limit(most)
     )
     if free_only:
-        asked = asked.where(or_(~(talking | shown), CounselorRow.user_id.in_(besides)))
+        asked = asked.where(~talking, ~shown)
+    if among is not None:
+        asked = asked.where(CounselorRow.user_id.in_(among))
     return [_candidate(credentials, row) for row in await db.execute(asked)]
 
 
@@ -142,21 +146,91 @@ async def candidate(db: AsyncSession, credentials: Credentials, *, counselor: Us
 
 async def paired(db: AsyncSession, rules: Rules, *, now: datetime) -> list[Match]:
     """Pair who waits with who is free, each counselor checked; the urgent among them too."""
-    if not await desks.free(db, now=now):
+    few = await candidates(db, rules.credentials, most=FEW, now=now)
+    if not few:
         return []
-    people = await waiting(db, now=now)
-    if not people:
-        return []
-    wanted = {one.prefers for one in people if one.prefers is not None}
-    there = {one.counselor: one for one in await candidates(db, rules.credentials, besides=wanted, now=now)}
+    found, whole = await _paired(db, rules, few, now)
+    if whole or len(few) < FEW:
+        return found
+    everybody = await candidates(db, rules.credentials, now=now)
+    return (await _paired(db, rules, everybody, now))[0]
+
+
+async def _paired(
+    db: AsyncSession, rules: Rules, free: Sequence[Candidate], now: datetime
+) -> tuple[list[Match], bool]:
+    """Pair the line with these, piece by piece; and say whether nobody else could have been better."""
+    there = {one.counselor: one for one in free}
+    found: list[Match] = []
+    whole, start, many = True, 0, FIRST
+    while len(found) < IN_ONE_TURN and any(one.free for one in there.values()):
+        people = await _piece(db, there.values(), start, many, now)
+        wanted = {one.prefers for one in people if one.prefers is not None} - there.keys()
+        if wanted:
+            more = await candidates(db, rules.credentials, among=wanted, free_only=False, now=now)
+            there |= {one.counselor: one for one in more}
+        most = IN_ONE_TURN - len(found)
+        matches = await _settled(db, rules, people, there, most=most, now=now)
+        for match in matches:
+            there[match.counselor] = replace(there[match.counselor], free=False)
+            whole = whole and SECOND_BEST.isdisjoint(match.reasons)
+        found += matches
+        whole = whole and (len(matches) == len(people) or len(found) == IN_ONE_TURN)
+        if len(people) < many:
+            break
+        start, many = start + many, MORE
+    return found, whole
+
+
+async def _settled(
+    db: AsyncSession,
+    rules: Rules,
+    people: Sequence[Waiting],
+    there: dict[UserId, Candidate],
+    *,
+    most: int,
+    now: datetime,
+) -> list[Match]:
+    """Ask the rule until everybody whom it chooses has been checked."""
     asked: set[UserId] = set()
     while True:
-        found = matching.pairs(people, there.values(), now=now, most=IN_ONE_TURN)
+        found = matching.pairs(people, there.values(), now=now, most=most)
         fresh = {match.counselor for match in found} - asked
         if not fresh:
             return found
         asked |= fresh
         await checked(db, rules, there, sorted(fresh), now=now)
+
+
+async def _piece(
+    db: AsyncSession, there: Iterable[Candidate], start: int, many: int, now: datetime
+) -> list[Waiting]:
+    """Read who waits and is there, from the head of the line; without those whom nobody here could take.
+
+    Who has somebody they would rather talk to is always read: that one may be there and not be free.
+    """
+    free = [one for one in there if one.free]
+    some = or_(
+        WalkinRow.prefers_id.is_not(None),
+        and_(
+            WalkinRow.language.in_({word for one in free for word in one.languages}),
+            WalkinRow.medium.in_({word for one in free for word in one.media}),
+            or_(
+                WalkinRow.topic.in_({word for one in free for word in one.topics}),
+                WalkinRow.asked_at <= now - matching.TOPIC_FOR,
+                WalkinRow.risk == Risk.URGENT.value,
+            ),
+        ),
+    )
+    return await _waiting(
+        db,
+        WalkinRow.state == State.WAITING.value,
+        WalkinRow.seen_at >= now - walkins.PRESENT,
+        WalkinRow.ended_why.is_(None),
+        some,
+        start=start,
+        many=many,
+    )
 
 
 async def checked(
@@ -186,11 +260,18 @@ async def checked(
             )
 
 
-async def _waiting(db: AsyncSession, *which: ColumnElement[bool]) -> list[Waiting]:
-    rows = (await db.execute(select(*_WAITING).where(*which).order_by(WalkinRow.asked_at))).all()
-    if not rows:
-        return []
-    apart = await exclusions.apart_in_line(db)
+async def _waiting(
+    db: AsyncSession, *which: ColumnElement[bool], start: int = 0, many: int = 1
+) -> list[Waiting]:
+    asked = (
+        select(*_WAITING)
+        .where(*which)
+        .order_by(WalkinRow.risk != Risk.URGENT.value, WalkinRow.asked_at, WalkinRow.id)
+        .offset(start)
+        .limit(many)
+    )
+    rows = (await db.execute(asked)).all()
+    apart = await exclusions.apart(db, clients=[UserId(row.client_id) for row in rows]) if rows else {}
     return [_seen(row, apart.get(UserId(row.client_id), exclusions.NOBODY)) for row in rows]
 
 

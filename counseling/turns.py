@@ -93,9 +93,9 @@ async def turn(db: AsyncSession, audit: Audit, rules: Rules, *, now: datetime) -
     matches = await lineup.paired(db, rules, now=now)
     if matches:
         await audit.hold(db)
-        free = set(await desks.free(db, now=now))
+        free = await desks.unoccupied(db, among=[match.counselor for match in matches], now=now)
         for match in matches:
-            if match.counselor in free and not await _shown(db, match.counselor):
+            if match.counselor in free:
                 done += await _given(db, audit, rules, match, now)
     return done
 
@@ -194,12 +194,6 @@ async def _given(db: AsyncSession, audit: Audit, rules: Rules, match: Match, now
     await db.flush()
     await append(db, audit, "walkin:offer", row, actor=None, now=now, counselor=match.counselor)
     return [Offered(asked.id, asked.client, match.counselor)]
-
-
-async def _shown(db: AsyncSession, counselor: UserId) -> bool:
-    """Whether somebody is offered to a counselor."""
-    found = await db.scalar(select(WalkinRow.id).where(WalkinRow.offered_to == counselor))
-    return found is not None
 
 
 def put_by(row: WalkinRow) -> None:
