@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from accounts import people
 from accounts.audit import Audit
@@ -360,6 +360,17 @@ async def test_nobody_else_sees_hints(house: House) -> None:
     house.clock.advance(25 * 3600)
     with pytest.raises(NotFound):
         await house.grant(counselor, ended)
+
+
+async def test_hints_about_who_is_leaving_are_gone(house: House) -> None:
+    client, counselor = await house.make(), await house.make(Role.COUNSELOR)
+    talk = await house.talk(client, counselor)
+    async with house.database.sessions.begin() as db:
+        await db.execute(
+            update(UserRow).where(UserRow.id == client.id).values(erase_at=house.clock.now() + DAY)
+        )
+    with pytest.raises(NotFound):
+        await house.grant(counselor, talk)
 
 
 async def test_a_grant_for_something_else_opens_nothing(house: House) -> None:

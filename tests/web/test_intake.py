@@ -18,7 +18,7 @@ from tests.fakes import FakeClock
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
 from tests.web.people import log_in, log_out, make
-from web.intake import SCREENING
+from web.intake import SCREENING, forget_old_answers
 from web.pages.site import LANGUAGE_COOKIE
 from web.services import SERVICES
 
@@ -344,6 +344,15 @@ async def test_a_client_deletes_all_answers(client: Client, embun: Person) -> No
     assert done.location == f"{PAGE}?done=intake_removed"
     assert await saved(client, embun) == {}
     assert f"{PAGE}/remove" not in (await get(client, PAGE)).text
+
+
+async def test_what_was_answered_long_ago_is_forgotten(
+    client: Client, embun: Person, clock: FakeClock
+) -> None:
+    await send(client, f"{PAGE}/concerns", marked="money")
+    clock.advance(90 * 86_400 + 1)
+    await forget_old_answers(client.app[SERVICES])
+    assert await saved(client, embun) == {}
 
 
 async def test_indonesian_questionnaires_are_off_until_accepted(client: Client, embun: Person) -> None:
