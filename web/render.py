@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale, negotiate_locale
-from babel.dates import format_date, format_datetime
+from babel import Locale, UnknownLocaleError, negotiate_locale
+from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -70,8 +70,16 @@ def preferred(accept_language: str, chosen: str | None = None) -> str:
 
 def say_time(at: datetime, *, language: str, zone: str) -> str:
     """Write an aware time for people, in the service's time zone: `2 Mar 2026, 16.00 WIB`."""
-    pattern = "d MMM y, HH.mm zzz" if language == "id" else "d MMM y, HH:mm zzz"
-    return format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language)
+    there = at.astimezone(ZoneInfo(zone))
+    pattern = "d MMM y, HH.mm" if language == "id" else "d MMM y, HH:mm"
+    written = format_datetime(there, pattern, tzinfo=there.tzinfo, locale=language)
+    return f"{written} {_zone_name(there, language)}"
+
+
+def _zone_name(there: datetime, language: str) -> str:
+    """Name the zone as people there do, such as WIB; as a distance where no language of ours has a name."""
+    names = [get_timezone_name(there, width="short", locale=locale) for locale in (language, *LANGUAGES)]
+    return next((name for name in names if name.isalpha()), names[0])
 
 
 def say_day(day: date | datetime, *, language: str, zone: str) -> str:
@@ -90,6 +98,14 @@ def say_clock(at: datetime, *, language: str, zone: ZoneInfo) -> str:
     """Write an aware time as a clock in a zone shows it: `09.00`."""
     pattern = "HH.mm" if language == "id" else "HH:mm"
     return format_datetime(at, pattern, tzinfo=zone, locale=language)
+
+
+def say_language(code: str, *, language: str) -> str:
+    """Name a language in another: `id` is `Indonesia` in Indonesian. One that nobody knows stays as it is."""
+    try:
+        return Locale.parse(code).get_language_name(language) or code
+    except (UnknownLocaleError, ValueError):
+        return code
 
 
 def data_json(value: object) -> Markup:
@@ -129,6 +145,7 @@ class Renderer:
         return self.environment.get_template(template).render(
             _=speak,
             language=language,
+            tongue=lambda code: say_language(code, language=language),
             languages=[(code, Locale.parse(code).get_display_name(code)) for code in LANGUAGES],
             **values,
         )

@@ -41,7 +41,7 @@ async def page(client: Client, path: str) -> str:
 async def test_a_roster_begins_as_one_gap_and_is_filled(client: Client) -> None:
     rina, budi = await staff(client)
     text = await page(client, "/admin/roster")
-    assert text.count('class="gap">kosong') == 168
+    assert text.count('class="gap"><span class="long">kosong') == 168
     assert "Kosong dalam 7 hari ke depan" in text
     hours = {"days": [str(day) for day in range(7)], "from_hour": "22", "until_hour": "6"}
     for wrong in (

@@ -19,7 +19,8 @@ from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeEngine, make_config
 from tests.web.people import log_in, log_out, make, send
 from web.app import make_app
-from web.pages.notices import letters
+from web.gate import PERMISSIONS
+from web.pages.notices import LEADS, letters
 from web.pages.site import SITE
 from web.render import make_renderer
 from web.services import SERVICES
@@ -32,7 +33,7 @@ async def test_a_notice_is_new_once_and_counted(client: Client) -> None:
     async with services.database.sessions.begin() as db:
         await notices.post(db, user=person.id, kind="complaint_answered", now=services.now())
     async with client.get("/home") as answer:
-        assert "1 baru" in await answer.text()
+        assert '<span class="vh">1 baru</span>' in await answer.text()
     async with client.get("/me/notices", headers={"Accept-Language": "en"}) as answer:
         text = await answer.text()
         assert answer.status == 200
@@ -40,6 +41,19 @@ async def test_a_notice_is_new_once_and_counted(client: Client) -> None:
     async with client.get("/me/notices") as answer:
         text = await answer.text()
     assert '<span class="state">' not in text
+
+
+async def test_a_notice_leads_to_the_page_that_it_is_about(client: Client) -> None:
+    person = await make(client)
+    await log_in(client, person)
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await notices.post(db, user=person.id, kind="complaint_answered", now=services.now())
+    async with client.get("/me/notices") as answer:
+        assert '<h2><a class="touch" href="/complaint">' in await answer.text()
+    for kind, page in LEADS.items():
+        assert ("GET", page) in client.app[PERMISSIONS], page
+        assert f"notice.{kind}.title" in client.app[SITE].renderer.texts["id"], kind
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,26 @@ LETTERS_EVERY_S: Final = 15
 CONFIRM: Final = "confirm e-mail"
 CONFIRM_CHARS: Final = 32  # 160 bits
 
+LEADS: Final = {
+    "complaint_answered": "/complaint",
+    "complaint_new": "/officer",
+    "complaint_late": "/officer",
+    "login_new": "/me/devices",
+    "credentials_changed": "/me/credentials",
+    "staff_factors": "/me/credentials",
+    "factor_tried_own": "/me/credentials/password",
+    "factor_tried": "/admin/people",
+    "admin_new": "/admin/people",
+    "crisis_stale": "/admin/crisis",
+    "duty": "/me/duty",
+    "register_verify": "/counselor/register",
+    "register_refuse": "/counselor/register",
+    "register_withdraw": "/counselor/register",
+    "register_ends": "/counselor/register",
+    "register_ended": "/counselor/register",
+}
+"""Which page a notice is about; one of another kind says all that there is."""
+
 
 class EmailForm(PageForm):
     """The address."""
@@ -62,7 +82,9 @@ async def inbox(request: http.Request) -> http.Response:
         found = await notices.inbox(db, user=person.id, before=_before(request))
         if request.method == "GET" and found and request.get(UNREAD, 0):
             await notices.mark_read(db, user=person.id, until=found[0].at, now=services.now())
-    shown = [(one, *words(site.renderer, language_of(request), one)) for one in found]
+    shown = [
+        (one, *words(site.renderer, language_of(request), one), LEADS.get(one.kind, "")) for one in found
+    ]
     older = found[-1].at.isoformat() if len(found) == notices.PAGE else None
     return site.show(request, "notices/inbox.html", notices=shown, older=older)
 
