@@ -290,6 +290,14 @@ async def test_who_is_not_safe_and_not_in_the_line_is_put_into_it(client: Client
     assert await has_alarm(client, embun)
 
 
+async def test_an_old_page_keeps_nobody_from_help(client: Client, embun: Person) -> None:
+    old = {"csrf": "grown old", "once": ""}
+    assert (await post(client, f"{PAGE}/safety", old | {"choice": "safe"})).status == 403
+    done = await post(client, f"{PAGE}/safety", old | {"choice": "not_sure"})
+    assert done.location == "/talk/urgent"
+    assert await has_alarm(client, embun)
+
+
 async def test_who_talks_already_is_told_to_say_it_there(client: Client, embun: Person) -> None:
     await talk_with(client, embun, await make(client, Role.COUNSELOR, name="Ratna"))
     done = await send(client, f"{PAGE}/safety", choice="not_safe")

@@ -35,7 +35,7 @@ from counseling.intake import (
 from counseling.triage import Safe
 from counseling.walkins import Alone
 from web.fields import Checks, pick
-from web.forms import Act, PageForm, blank, do_once, sent
+from web.forms import Act, OldForm, PageForm, blank, do_once, sent
 from web.gate import add, person_of
 from web.intake import SCREENING, Standing, keep, keep_safety, standing
 from web.intake import setup as read_data
@@ -191,7 +191,14 @@ async def ask_safety(request: http.Request) -> http.Response:
 
 async def tell_safety(request: http.Request) -> http.Response:
     """Answer `POST /talk/intake/safety`. Not sure, or not safe, calls for help at once."""
-    form = await sent(request, AnswerForm)
+    try:
+        form = await sent(request, AnswerForm)
+    except OldForm:
+        # Whoever may be in danger does not lose a minute over a page that grew old.
+        said = (await request.post()).get("choice")
+        if said not in {Safe.NOT_SURE, Safe.NOT_SAFE}:
+            raise
+        form = blank(request, AnswerForm, choice=said)
     if form.is_skipped:
         return await _keep(request, form, SAFETY, Skipped())
     if form.choice.data not in list(Safe):
