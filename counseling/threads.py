@@ -6,12 +6,12 @@
 A client has one waiting thread at most. Until it is taken nobody reads it; then it is that counselor's, and
 nobody else's even when that counselor has gone (left): history moves only with the client's consent. All
 texts are sealed under the client's key. What a client writes is owed an answer by the promise that was
-shown; ``counseling/replies.py`` makes it, ``counseling/thread_lists.py`` measures it.
+shown; ``counseling/replies.py`` makes it, ``counseling/thread_lists.py`` measures it. Reading is in
+``counseling/thread_reading.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,18 +21,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import notices, people
 from accounts.audit import Audit
-from accounts.grants import Grant
 from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
 from core.ids import UserId, new_id
-from core.sealing import seal, unseal
+from core.sealing import seal
 from counseling.message_tables import MessageRow, ThreadRow
 from counseling.replies import nearer
 from counseling.way_tables import TalkRow
 
 MAX_TEXT_CHARS: Final = 4_000
-PAGE: Final = 50
 KNOWN_FOR: Final = timedelta(days=365)
 """So long after a talk its two people may still open a thread."""
 
@@ -67,26 +65,6 @@ class Thread:
     def left(self) -> bool:
         """Whether its counselor has gone: it can be read by the client, and nobody answers in it."""
         return self.taken_at is not None and self.counselor is None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message, opened. ``kept`` says of an answer whether it came as promised; None: nothing was."""
-
-    number: int
-    by_client: bool
-    text: str
-    at: datetime
-    is_new: bool
-    kept: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """Some messages of a thread in their order; ``older`` is what to ask for those before them."""
-
-    messages: Sequence[Message]
-    older: int | None
 
 
 async def find(db: AsyncSession, *, thread: str) -> Thread:
@@ -221,47 +199,6 @@ async def take(
     return thread_of(row)
 
 
-async def own(
-    db: AsyncSession, audit: Audit, *, client: Person, thread: str, before: int | None = None
-) -> tuple[Thread, Leaf]:
-    """Open a thread for its client. Raises ``NotFound`` for anybody else's."""
-    row = await db.get(ThreadRow, thread, populate_existing=True)
-    if row is None or row.client_id != client.id:
-        raise NotFound("There is no such thread.")
-    return thread_of(row), await _leaf(db, audit, row, by_client=True, before=before)
-
-
-async def opened(
-    db: AsyncSession, grant: Grant, audit: Audit, *, thread: str, before: int | None = None, now: datetime
-) -> tuple[Thread, Leaf]:
-    """Open a thread for its counselor. Raises ``NotFound``, ``Forbidden``."""
-    row = await db.get(ThreadRow, thread, populate_existing=True)
-    if row is None or row.counselor_id != grant.person:
-        raise NotFound("There is no such thread.")
-    grant.require(Permission.READ_MESSAGES, UserId(row.client_id), now, object_id=thread)
-    return thread_of(row), await _leaf(db, audit, row, by_client=False, before=before)
-
-
-async def mark_read(db: AsyncSession, *, person: Person, thread: str, number: int) -> None:
-    """Mark as read up to a message: what the person had before them, and nothing newer."""
-    which = (
-        (ThreadRow.client_id == person.id, ThreadRow.client_read < number, {"client_read": number})
-        if person.is_client
-        else (
-            ThreadRow.counselor_id == person.id,
-            ThreadRow.counselor_read < number,
-            {"counselor_read": number},
-        )
-    )
-    whose, earlier, values = which
-    await db.execute(
-        update(ThreadRow)
-        .where(ThreadRow.id == thread, whose, earlier)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def fit_text(text: str) -> str:
     """Take a text as typed. Raises ``InvalidInput`` when it says nothing or too much."""
     told = text.replace("\r\n", "\n").strip()
@@ -375,7 +312,7 @@ async def _append(
         owed_since=None,
         due_at=None,
     )
-    message.text = seal(key, told.encode("utf-8", "replace"), about=_about(message.id))
+    message.text = seal(key, told.encode("utf-8", "replace"), about=about_text(message.id))
     row.last_at = now
     if by_client:
         row.client_read = row.last_number
@@ -396,31 +333,6 @@ async def _append(
     await audit.append(db, tag="message:send", actor=by.id, subject=client, object_id=row.id, now=now)
 
 
-async def _leaf(
-    db: AsyncSession, audit: Audit, row: ThreadRow, *, by_client: bool, before: int | None
-) -> Leaf:
-    wanted = select(MessageRow).where(MessageRow.thread_id == row.id)
-    if before is not None:
-        wanted = wanted.where(MessageRow.number < before)
-    rows = list(await db.scalars(wanted.order_by(MessageRow.number.desc()).limit(PAGE + 1)))
-    shown = rows[:PAGE][::-1]
-    key = await audit.subjects.key_of(db, subject=UserId(row.client_id))
-    seen = row.client_read if by_client else row.counselor_read
-    return Leaf(
-        [
-            Message(
-                one.number,
-                one.by_client,
-                unseal(key, one.text, about=_about(one.id)).decode(),
-                one.at,
-                one.by_client is not by_client and one.number > seen,
-                None if one.due_at is None else one.at <= one.due_at,
-            )
-            for one in shown
-        ],
-        shown[0].number if len(rows) > PAGE else None,
-    )
-
-
-def _about(message: str) -> str:
+def about_text(message: str) -> str:
+    """Say what the seal of a message's text is bound to."""
     return f"messages:{message}:text"

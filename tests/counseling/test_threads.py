@@ -14,9 +14,10 @@ from accounts.roles import Permission, Role
 from accounts.tables import UserRow
 from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
 from core.ids import UserId
-from counseling import thread_lists, threads
+from counseling import thread_lists, thread_reading, threads
 from counseling.message_tables import MessageRow
-from counseling.threads import MAX_TEXT_CHARS, Leaf, Taken, Thread
+from counseling.thread_reading import Leaf
+from counseling.threads import MAX_TEXT_CHARS, Taken, Thread
 from counseling.way_tables import TalkRow
 from tests.counseling.conftest import Desk
 
@@ -74,12 +75,12 @@ async def grant_for(desk: Desk, counselor: Person, client: UserId, thread: str) 
 async def opened(desk: Desk, counselor: Person, client: UserId, thread: str) -> Leaf:
     grant = await grant_for(desk, counselor, client, thread)
     async with desk.database.sessions.begin() as db:
-        return (await threads.opened(db, grant, desk.audit, thread=thread, now=desk.clock.now()))[1]
+        return (await thread_reading.opened(db, grant, desk.audit, thread=thread, now=desk.clock.now()))[1]
 
 
 async def own(desk: Desk, client: Person, thread: str, before: int | None = None) -> Leaf:
     async with desk.database.sessions() as db:
-        return (await threads.own(db, desk.audit, client=client, thread=thread, before=before))[1]
+        return (await thread_reading.own(db, desk.audit, client=client, thread=thread, before=before))[1]
 
 
 async def talked(desk: Desk, client: Person, counselor: Person) -> None:
@@ -180,7 +181,7 @@ async def test_a_grant_for_another_thread_opens_nothing(desk: Desk) -> None:
     grant = await grant_for(desk, ratna, embun.id, hers.id)
     with pytest.raises(Forbidden):
         async with desk.database.sessions() as db:
-            await threads.opened(db, grant, desk.audit, thread=his.id, now=desk.clock.now())
+            await thread_reading.opened(db, grant, desk.audit, thread=his.id, now=desk.clock.now())
     with pytest.raises(NotFound):
         await own(desk, awan, hers.id)
 
@@ -245,9 +246,9 @@ async def test_what_was_seen_is_not_new_and_what_came_meanwhile_is(desk: Desk) -
     for text in ("Satu", "Dua"):
         await reply(desk, ratna, left.id, text)
     async with desk.database.sessions.begin() as db:
-        await threads.mark_read(db, person=embun, thread=left.id, number=2)
-        await threads.mark_read(db, person=embun, thread=left.id, number=1)
-        await threads.mark_read(db, person=ratna, thread=left.id, number=3)
+        await thread_reading.mark_read(db, person=embun, thread=left.id, number=2)
+        await thread_reading.mark_read(db, person=embun, thread=left.id, number=1)
+        await thread_reading.mark_read(db, person=ratna, thread=left.id, number=3)
         assert await thread_lists.unread(db, user=embun.id) == 1
     assert [one.is_new for one in (await own(desk, embun, left.id)).messages] == [False, False, True]
 
@@ -264,10 +265,10 @@ async def test_nothing_and_too_much_are_not_sent(desk: Desk, text: str) -> None:
 async def test_a_long_thread_is_read_page_by_page(desk: Desk) -> None:
     embun = await client_of(desk)
     left = await leave(desk, embun, "0")
-    for number in range(1, threads.PAGE + 2):
+    for number in range(1, thread_reading.PAGE + 2):
         await reply(desk, embun, left.id, str(number))
     last = await own(desk, embun, left.id)
-    assert (texts(last)[0], texts(last)[-1]) == ("2", str(threads.PAGE + 1))
+    assert (texts(last)[0], texts(last)[-1]) == ("2", str(thread_reading.PAGE + 1))
     first = await own(desk, embun, left.id, before=last.older)
     assert (texts(first), first.older) == (["0", "1"], None)
 

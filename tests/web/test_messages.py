@@ -10,7 +10,7 @@ from accounts import notices, people
 from accounts.people import Person
 from accounts.roles import Role
 from core.ids import UserId, new_id
-from counseling import exclusions, register, thread_lists, threads, walkins
+from counseling import exclusions, register, thread_lists, thread_reading, walkins
 from counseling.entry import Medium
 from counseling.hours import Span
 from counseling.triage import Answers, triage
@@ -132,7 +132,7 @@ async def test_a_message_that_is_sent_twice_is_there_once(client: Client) -> Non
     services = client.app[SERVICES]
     async with services.database.sessions() as db:
         (listed,) = await thread_lists.of_client(db, client=me.id)
-        _, leaf = await threads.own(db, services.audit, client=me, thread=listed.thread.id)
+        _, leaf = await thread_reading.own(db, services.audit, client=me, thread=listed.thread.id)
     assert len(leaf.messages) == 1
 
 

@@ -18,9 +18,10 @@ from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import NotFound
 from core.ids import UserId, is_id
-from counseling import register, talks, thread_lists, threads
+from counseling import register, talks, thread_lists, thread_reading, threads
 from counseling.replies import promised_by
-from counseling.threads import Leaf, Taken, Thread
+from counseling.thread_reading import Leaf
+from counseling.threads import Taken, Thread
 from web import messages
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, person_of
@@ -116,7 +117,7 @@ async def _show(request: http.Request, form: TextForm, *, status: int = 200) -> 
     before = before_of(request)
     async with services.database.sessions.begin() as db:
         grant = await _grant(request, db, me, await threads.find(db, thread=number))
-        thread, leaf = await threads.opened(
+        thread, leaf = await thread_reading.opened(
             db, grant, services.audit, thread=number, before=before, now=services.now()
         )
         client = await people.get(db, user=thread.client)
@@ -140,7 +141,7 @@ async def _show(request: http.Request, form: TextForm, *, status: int = 200) -> 
 
 async def _read(request: http.Request, db: AsyncSession, me: Person, thread: Thread, leaf: Leaf) -> None:
     if leaf.messages:
-        await threads.mark_read(db, person=me, thread=thread.id, number=leaf.messages[-1].number)
+        await thread_reading.mark_read(db, person=me, thread=thread.id, number=leaf.messages[-1].number)
         await messages.seen(db, me, kinds=NOTICES, now=request.app[SERVICES].now())
 
 

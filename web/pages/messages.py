@@ -18,7 +18,7 @@ from accounts import recovery
 from accounts.roles import Permission
 from core.errors import InvalidState, NotFound
 from core.ids import UserId, is_id
-from counseling import thread_lists, threads
+from counseling import thread_lists, thread_reading, threads
 from counseling.threads import MAX_TEXT_CHARS, Thread
 from web import messages
 from web.forms import PageForm, Wrong, blank, do_once, sent
@@ -85,7 +85,7 @@ async def reply(request: http.Request) -> http.Response:
 
     async def act(db: AsyncSession) -> str:
         request.app[POST].spend(person.id, services.clock.monotonic())
-        thread, _ = await threads.own(db, services.audit, client=person, thread=number)
+        thread, _ = await thread_reading.own(db, services.audit, client=person, thread=number)
         counselor = await _counselor_of(request, db, thread)
         if not thread.waits and counselor is None:
             raise InvalidState("Nobody would read it.")
@@ -116,10 +116,12 @@ async def _show_one(request: http.Request, form: TextForm, *, status: int = 200)
     person, services, number = person_of(request), request.app[SERVICES], _number(request)
     before, now = before_of(request), services.now()
     async with services.database.sessions.begin() as db:
-        thread, leaf = await threads.own(db, services.audit, client=person, thread=number, before=before)
+        thread, leaf = await thread_reading.own(
+            db, services.audit, client=person, thread=number, before=before
+        )
         counselor = await _counselor_of(request, db, thread)
         if request.method == "GET" and leaf.messages and before is None:
-            await threads.mark_read(db, person=person, thread=number, number=leaf.messages[-1].number)
+            await thread_reading.mark_read(db, person=person, thread=number, number=leaf.messages[-1].number)
             await messages.seen(db, person, kinds=NOTICES, now=now)
         names = await messages.names_of(db, [thread.counselor])
         has_code = await recovery.made_at(db, user=person.id) is not None
