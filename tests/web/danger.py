@@ -35,9 +35,9 @@ class Danger:
     def services(self) -> Services:
         return self.client.app[SERVICES]
 
-    async def at_desk(self, name: str = "Ratna Puspita") -> Person:
+    async def at_desk(self, name: str = "Ratna Puspita", **practice: object) -> Person:
         """A counselor who fits and takes people now."""
-        person = await verified(self.client, name)
+        person = await verified(self.client, name, **practice)
         await self.opens_desk(person)
         return person
 

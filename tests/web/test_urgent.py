@@ -12,7 +12,7 @@ from accounts import consents, notices, people
 from accounts.people import Person
 from accounts.roles import Role
 from core.ids import UserId
-from counseling import around, roster, talks, walkins
+from counseling import around, exclusions, roster, talks, walkins
 from counseling.triage import Reason, Risk, Safe
 from counseling.urgent import Around, State
 from counseling.walkins import Alone, Ended
@@ -263,6 +263,27 @@ async def test_a_counselor_whom_it_does_not_concern_cannot_answer(danger: Danger
         sent = await post(danger.client, await take_of(danger, one), form)
         assert sent.status == 403
         assert (await danger.alarm(one)).is_open
+
+
+async def test_whom_the_client_will_not_talk_to_hears_nothing_and_cannot_answer(danger: Danger) -> None:
+    """Kept away by name, or by a group that both named; on duty too, where the deputy moves up."""
+    ratna, sari = await danger.at_desk(), await danger.at_desk("Sari Dewi", recusals=("Dakwah",))
+    tari = await make(danger.client, Role.SUPERVISOR, name="Tari")
+    await danger.on_duty(sari, tari)
+    person = await make(danger.client)
+    async with danger.services.database.sessions.begin() as db:
+        now = danger.clock.now()
+        await exclusions.not_with(db, danger.services.audit, client=person.id, counselor=ratna.id, now=now)
+        await exclusions.not_with_group(db, danger.services.audit, client=person.id, group="dakwah", now=now)
+    walkin = await danger.walks_in(person)
+    (call,) = await danger.look()
+    assert await danger.story(walkin) == [("duty", tari.id)]
+    assert [call.concerns(one) for one in (ratna, sari, tari)] == [False, False, True]
+    await log_in(danger.client, ratna)
+    page = await get(danger.client, "/me/duty")
+    sent = await post(danger.client, await take_of(danger, walkin), page.form("/me/logout"))
+    assert sent.status == 403
+    assert (await danger.alarm(walkin)).is_open
 
 
 async def test_who_closes_the_page_is_called_for_ten_minutes_and_can_be_answered(danger: Danger) -> None:
