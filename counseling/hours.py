@@ -102,6 +102,19 @@ def joined(weeks: Iterable[Week]) -> Week:
     return tuple(found)
 
 
+def alike(week: Iterable[Span]) -> list[tuple[int, int, str]]:
+    """Write a week in short: from this day to that one these hours; a day off has no hours."""
+    spans = tuple(week)
+    found: list[tuple[int, int, str]] = []
+    for day in DAYS:
+        text = write_day(spans, day)
+        if found and found[-1][2] == text:
+            found[-1] = (found[-1][0], day, text)
+        else:
+            found.append((day, day, text))
+    return found
+
+
 def pack(week: Iterable[Span]) -> list[list[int]]:
     """Write a week as it is stored."""
     return [[span.day, span.from_minute, span.until_minute] for span in sorted(week)]

@@ -27,6 +27,7 @@ SHAPES = [
 ]
 ROOM = re.compile(r"/room/p_\w+$")
 SOON_MS = 20_000
+JOIN = "form[action='/talk'] .rest button[type=submit]"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -74,7 +75,7 @@ async def walk_in(one: Room, service: Server, **answers: str) -> None:
     await one.page.goto(service.public_url)
     await one.page.click("main a[href='/talk']")
     await answer(one, **answers)
-    await press(one.page, "/talk")
+    await one.page.click(JOIN)
 
 
 async def meet(client: Room, desk: Room) -> None:
@@ -99,11 +100,11 @@ async def test_a_stranger_comes_from_the_front_page_into_a_call(
         await look(client, "front")
         await client.page.click("main a[href='/talk']")
         await look(client, "walkin")
-        await press(client.page, "/talk")
+        await client.page.click(JOIN)
         await expect(client.page.locator("#wrong")).to_be_focused()
         await look(client, "walkin-wrong")
         await answer(client)
-        await press(client.page, "/talk")
+        await client.page.click(JOIN)
         await at(client.page, "/talk/waiting")
         await look(client, "waiting")
         await expect(desk.page.locator("[data-offer]")).to_be_visible(timeout=SOON_MS)

@@ -11,6 +11,7 @@ from counseling.hours import (
     DAYS,
     Span,
     Unreadable,
+    alike,
     joined,
     next_start,
     pack,
@@ -123,3 +124,9 @@ def test_the_next_hours_are_found(now: datetime, starts: datetime) -> None:
     assert next_start(week, now=now, zone=JAKARTA) == starts
     assert next_start((), now=now, zone=JAKARTA) is None
     assert next_start(week[:1], now=starts, zone=JAKARTA) is not None, "the same hour a week later"
+
+
+def test_days_with_the_same_hours_are_told_together() -> None:
+    week = [*(Span(day, 480, 1320) for day in range(5)), Span(6, 600, 720)]
+    assert alike(week) == [(0, 4, "08.00\u201322.00"), (5, 5, ""), (6, 6, "10.00\u201312.00")]
+    assert alike([]) == [(0, 6, "")]

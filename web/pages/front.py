@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web as http
 
 from accounts.roles import Permission
-from counseling.hours import DAYS, write_day
+from counseling.hours import alike
 from web import reception
 from web.gate import add, visitor_of
 from web.pages.demo import may_choose
@@ -24,7 +24,7 @@ async def front(request: http.Request) -> http.Response:
         request,
         "front.html",
         is_open=shown.is_open,
-        hours=[(day, write_day(shown.week, day)) for day in DAYS] if shown.week else [],
+        hours=alike(shown.week) if shown.week else [],
         zone=services.config.time_zone.rpartition("/")[2].replace("_", " "),
         waits=person is not None and person.is_client and await is_in_line(request),
         demo=may_choose(request),

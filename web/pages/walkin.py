@@ -77,7 +77,8 @@ class WalkinForm(PageForm):
     def fits(self) -> bool:
         """Whether all is answered. Who is not alone, or not sure, is not asked how: they write."""
         fine = self.validate()
-        if self.alone.data == Alone.YES and self.medium.data not in [one.value for one in MEDIA]:
+        writes = self.alone.data in {Alone.NO, Alone.UNSURE}
+        if not writes and self.medium.data not in [one.value for one in MEDIA]:
             self.medium.errors = ["form.choice"]
             return False
         return bool(fine)
