@@ -162,13 +162,15 @@ async def _paired(
     """Pair the line with these, piece by piece; and say whether nobody else could have been better."""
     there = {one.counselor: one for one in free}
     found: list[Match] = []
-    whole, start, many = True, 0, FIRST
+    whole, last, many = True, None, FIRST
     while len(found) < IN_ONE_TURN and any(one.free for one in there.values()):
-        people = await _piece(db, there.values(), start, many, now)
+        people = await _piece(db, there.values(), last, many, now)
         wanted = {one.prefers for one in people if one.prefers is not None} - there.keys()
         if wanted:
             more = await candidates(db, rules.credentials, among=wanted, free_only=False, now=now)
             there |= {one.counselor: one for one in more}
+            # Whoever was passed over before could have been theirs.
+            whole = whole and not any(one.free for one in more)
         most = IN_ONE_TURN - len(found)
         matches = await _settled(db, rules, people, there, most=most, now=now)
         for match in matches:
@@ -177,9 +179,9 @@ async def _paired(
         found += matches
         whole = whole and (len(matches) == len(people) or len(found) == IN_ONE_TURN)
         if len(people) < many:
-            break
-        start, many = start + many, MORE
-    return found, whole
+            return found, whole
+        last, many = people[-1], MORE
+    return found, whole and len(found) == IN_ONE_TURN
 
 
 async def _settled(
@@ -203,9 +205,9 @@ async def _settled(
 
 
 async def _piece(
-    db: AsyncSession, there: Iterable[Candidate], start: int, many: int, now: datetime
+    db: AsyncSession, there: Iterable[Candidate], last: Waiting | None, many: int, now: datetime
 ) -> list[Waiting]:
-    """Read who waits and is there, from the head of the line; without those whom nobody here could take.
+    """Read who waits and is there, behind ``last``; without those whom nobody here could take.
 
     Who has somebody they would rather talk to is always read: that one may be there and not be free.
     """
@@ -228,9 +230,20 @@ async def _piece(
         WalkinRow.seen_at >= now - walkins.PRESENT,
         WalkinRow.ended_why.is_(None),
         some,
-        start=start,
+        *([] if last is None else [_behind(last)]),
         many=many,
     )
+
+
+def _behind(last: Waiting) -> ColumnElement[bool]:
+    """Ask for who stands behind somebody, as ``matching.in_order`` puts them."""
+    later = or_(
+        WalkinRow.asked_at > last.asked_at,
+        and_(WalkinRow.asked_at == last.asked_at, WalkinRow.id > last.walkin),
+    )
+    if last.risk is Risk.URGENT:
+        return or_(WalkinRow.risk != Risk.URGENT.value, later)
+    return and_(WalkinRow.risk != Risk.URGENT.value, later)
 
 
 async def checked(
@@ -260,14 +273,11 @@ async def checked(
             )
 
 
-async def _waiting(
-    db: AsyncSession, *which: ColumnElement[bool], start: int = 0, many: int = 1
-) -> list[Waiting]:
+async def _waiting(db: AsyncSession, *which: ColumnElement[bool], many: int = 1) -> list[Waiting]:
     asked = (
         select(*_WAITING)
         .where(*which)
         .order_by(WalkinRow.risk != Risk.URGENT.value, WalkinRow.asked_at, WalkinRow.id)
-        .offset(start)
         .limit(many)
     )
     rows = (await db.execute(asked)).all()
