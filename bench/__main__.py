@@ -22,6 +22,8 @@ BENCHES = (
     "enumeration",
     "logins",
     "campus",
+    "matching",
+    "waiting",
     "way",
 )
 
