@@ -220,6 +220,9 @@ async def test_sent_twice_there_is_one_client_and_one_place(client: Client) -> N
     await log_out(client)
     second = await post(client, "/talk", fields)
     assert first.location == second.location == "/talk/waiting"
+    from_history = await post(client, "/talk", fields | {"topic": "family"})
+    assert from_history.location == "/talk/waiting"
+    assert (await walkin_of(client)).topic == "stress"
     await walkin_of(client)
 
 

@@ -20,6 +20,7 @@ from accounts.roles import Permission
 from core.ids import UserId
 from counseling import crisis, histories, register, talks, walkins
 from counseling.matching import Reason
+from counseling.triage import Risk
 from counseling.waits import Range
 from counseling.walkins import Alone, Ended, State
 from web import entering, line
@@ -93,7 +94,7 @@ async def show(request: http.Request) -> http.Response:
             return _to(ASK)
         if walkin is not None:
             await walkins.seen(db, walkin=walkin.id, now=now)
-        if talk is None and walkin is not None and walkin.triage.risk.value == "urgent":
+        if talk is None and walkin is not None and walkin.triage.risk is Risk.URGENT:
             return _to(URGENT)
         told = await line.client_news(services, db, client=person.id)
         counselor = None if talk is None else await who(db, talk.counselor, talk.reasons)

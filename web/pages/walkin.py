@@ -23,7 +23,7 @@ from accounts.texts import Kind, Overtaken
 from counseling import exclusions, minors, talks, walkins
 from counseling.entry import Medium
 from counseling.minors import Admission, Why
-from counseling.triage import Answers, Triage, triage
+from counseling.triage import Answers, Risk, Triage, triage
 from counseling.walkins import Alone
 from web import arriving, escalation
 from web.escalation import CALLS
@@ -101,19 +101,25 @@ async def ask(request: http.Request) -> http.Response:
 
 
 async def enter(request: http.Request) -> http.Response:
-    """Answer `POST /talk`."""
+    """Answer `POST /talk`. Danger goes before all else, also on a page that grew old."""
     person = visitor_of(request).person
     if person is not None and not person.is_client:
         return _to(home_of(person))
     try:
         form = await sent(request, WalkinForm)
     except OldForm:
-        # Whoever is in danger does not lose a minute over a page that grew old.
-        if (await request.post()).get("danger") != "yes":
-            raise
-        form = blank(request, WalkinForm, danger="yes")
-    if form.danger.data == "yes":
-        return await _call_for_help(request, form)
+        form = None
+    if (await request.post()).get("danger") == "yes":
+        return await _call_for_help(request, form or blank(request, WalkinForm))
+    if (elsewhere := await _elsewhere(request)) is not None:
+        return elsewhere
+    if form is None:
+        raise OldForm("This form has grown old: open the page again.")
+    return await _ask_to_talk(request, form)
+
+
+async def _ask_to_talk(request: http.Request, form: WalkinForm) -> http.Response:
+    """Join the line, where all is answered and this client may."""
     terms = await _fit(request, form)
     if not form.fits():
         return await _show(request, form, status=422)
@@ -200,7 +206,7 @@ async def _walk_in(
         prefers=prefers,
         now=services.now(),
     )
-    if found.risk.value == "urgent":
+    if found.risk is Risk.URGENT:
         await escalation.raise_alarm(services, db, walkin)
 
 
