@@ -63,7 +63,7 @@ async def test_the_list_says_where_everything_is_from(client: Client, admin: Per
 
 async def test_an_admin_accepts_and_withdraws_a_translation(client: Client, admin: Person) -> None:
     page = await get(client, ONE)
-    assert "Made by the teduh project and not validated" in page.text
+    assert "Made by proyek teduh (the teduh project) and not validated" in page.text
     assert "Kurang berminat" in page.text
     done = await send(client, ONE, **FILLED)
     assert (done.status, done.location) == (303, f"{ONE}?done=instrument_accepted")

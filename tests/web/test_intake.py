@@ -432,7 +432,7 @@ async def test_hints_of_an_unvalidated_translation_say_so(client: Client, embun:
     talk = await talk_with(client, embun, counselor)
     await come(client, counselor)
     text = (await get(client, f"/counselor/talks/{talk.id}/hints")).text
-    assert "Translated by the teduh project, not validated" in text
+    assert "Translated by proyek teduh (the teduh project), not validated" in text
     assert "Dr. Ratna vouches for these words" in text
 
 
