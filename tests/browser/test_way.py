@@ -48,7 +48,7 @@ async def at_desk(
     async with room(browser, shape) as desk:
         await enter(desk, service, person)
         await desk.page.goto(f"{service.public_url}/counselor/desk")
-        await look(desk, "desk-closed")
+        await look(desk, "way-desk-closed")
         await press(desk.page, "/counselor/desk/open")
         await expect(desk.page.locator("form[action='/counselor/desk/close']")).to_be_visible()
         yield desk, person
@@ -97,24 +97,24 @@ async def test_a_stranger_comes_from_the_front_page_into_a_call(
 ) -> None:
     async with at_desk(blue_browser, service, shape) as (desk, _), room(red_browser, shape) as client:
         await client.page.goto(service.public_url)
-        await look(client, "front")
+        await look(client, "way-front")
         await client.page.click("main a[href='/talk']")
-        await look(client, "walkin")
+        await look(client, "way-walkin")
         await client.page.click(JOIN)
         await expect(client.page.locator("#wrong")).to_be_focused()
-        await look(client, "walkin-wrong")
+        await look(client, "way-walkin-wrong")
         await answer(client)
         await client.page.click(JOIN)
         await at(client.page, "/talk/waiting")
-        await look(client, "waiting")
+        await look(client, "way-waiting")
         await expect(desk.page.locator("[data-offer]")).to_be_visible(timeout=SOON_MS)
-        await look(desk, "desk-offer")
+        await look(desk, "way-desk-offer")
         await meet(client, desk)
         await expect(client.page.locator("main[data-mode=voice]")).to_be_visible()
         await desk.page.goto(f"{service.public_url}/counselor/desk")
-        await look(desk, "desk-talking")
+        await look(desk, "way-desk-talking")
         await press(desk.page, "/counselor/desk/end")
-        await look(desk, "desk-after")
+        await look(desk, "way-desk-after")
         await client.reaches("ended")
 
 
@@ -128,12 +128,12 @@ async def test_who_cannot_speak_freely_writes_on_a_page_that_names_nothing(
         await expect(client.page.locator("#violence")).to_be_visible()
         await expect(client.page.locator("#sound")).to_have_count(0)
         assert (await client.page.title()) in {"Notes", "Catatan"}
-        await look(client, "waiting-not-alone")
+        await look(client, "way-waiting-not-alone")
         await client.page.fill("#word-new", "kencur")
         await client.page.click("#word-choose button")
         async with at_desk(blue_browser, service, shape) as (desk, _):
             await expect(desk.page.locator("[data-offer]")).to_be_visible(timeout=SOON_MS)
-            await look(desk, "desk-offer-not-alone")
+            await look(desk, "way-desk-offer-not-alone")
             await meet(client, desk)
             await expect(client.page.locator("main[data-mode=chat]")).to_be_visible()
 
@@ -146,7 +146,7 @@ async def test_who_says_danger_sees_one_button_and_is_called_for(
         await client.page.goto(f"{service.public_url}/talk")
         await client.page.check("input[name=danger][value=yes]")
         await expect(client.page.locator("#topic")).to_be_hidden()
-        await look(client, "walkin-danger")
+        await look(client, "way-walkin-danger")
         await client.page.click(".danger-now button")
         await at(client.page, "/talk/urgent")
 
@@ -172,7 +172,7 @@ async def test_one_tap_leads_to_another_counselor_and_history_moves_by_a_tick(
             await walk_in(client, service)
             await meet(client, desk)
             await client.page.goto(f"{service.public_url}/me/counselor")
-            await look(client, "wishes-talking")
+            await look(client, "way-wishes-talking")
             await press(client.page, "/me/counselor/change")
             await at(client.page, "/talk/waiting")
             await desk.reaches("ended")
@@ -182,7 +182,7 @@ async def test_one_tap_leads_to_another_counselor_and_history_moves_by_a_tick(
             await expect(desk.page.locator("[data-offer]")).to_be_visible(timeout=SOON_MS)
             await press(desk.page, "/counselor/desk/accept")
             await expect(client.page.locator("#shares")).to_be_visible(timeout=SOON_MS)
-            await look(client, "waiting-ready")
+            await look(client, "way-waiting-ready")
             await client.page.check("#shares")
             await press(client.page, "/me/counselor/share")
             await expect(client.page.locator("#shares")).to_be_checked()
@@ -190,9 +190,9 @@ async def test_one_tap_leads_to_another_counselor_and_history_moves_by_a_tick(
             await expect(client.page).to_have_url(ROOM)
             await desk.page.goto(f"{service.public_url}/counselor/desk")
             await expect(desk.page.locator("#talking ~ ul li")).to_have_count(1)
-            await look(desk, "desk-history")
+            await look(desk, "way-desk-history")
             await client.page.goto(f"{service.public_url}/me/counselor")
-            await look(client, "wishes")
+            await look(client, "way-wishes")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -229,7 +229,7 @@ async def test_what_is_read_meanwhile_says_when_the_counselor_is_ready(
             await expect(desk.page.locator("[data-offer]")).to_be_visible(timeout=SOON_MS)
             await press(desk.page, "/counselor/desk/accept")
             await expect(client.page.locator("[data-line-bar]")).to_be_visible(timeout=SOON_MS)
-            await look(client, "wishes-bar")
+            await look(client, "way-wishes-bar")
             await client.page.click("[data-line-bar] a")
             await expect(client.page).to_have_url(ROOM)
 
