@@ -149,22 +149,27 @@ async def paired(db: AsyncSession, rules: Rules, *, now: datetime) -> list[Match
     few = await candidates(db, rules.credentials, most=FEW, now=now)
     if not few:
         return []
-    found, whole = await _paired(db, rules, few, now)
-    if whole or len(few) < FEW:
+    are_all = len(few) < FEW
+    found, whole = await _paired(db, rules, few, are_all=are_all, now=now)
+    if whole or are_all:
         return found
     everybody = await candidates(db, rules.credentials, now=now)
-    return (await _paired(db, rules, everybody, now))[0]
+    return (await _paired(db, rules, everybody, are_all=True, now=now))[0]
 
 
 async def _paired(
-    db: AsyncSession, rules: Rules, free: Sequence[Candidate], now: datetime
+    db: AsyncSession, rules: Rules, free: Sequence[Candidate], *, are_all: bool, now: datetime
 ) -> tuple[list[Match], bool]:
-    """Pair the line with these, piece by piece; and say whether nobody else could have been better."""
+    """Pair the line with these, piece by piece; and say whether nobody else could have been better.
+
+    ``are_all``: nobody else is free.
+    """
     there = {one.counselor: one for one in free}
     found: list[Match] = []
     whole, last, many = True, None, FIRST
     while len(found) < IN_ONE_TURN and any(one.free for one in there.values()):
-        people = await _piece(db, there.values(), last, many, now)
+        some = _takeable(there.values(), are_all=are_all, now=now)
+        people = await _piece(db, some, last, many, now)
         wanted = {one.prefers for one in people if one.prefers is not None} - there.keys()
         if wanted:
             more = await candidates(db, rules.credentials, among=wanted, free_only=False, now=now)
@@ -205,15 +210,30 @@ async def _settled(
 
 
 async def _piece(
-    db: AsyncSession, there: Iterable[Candidate], last: Waiting | None, many: int, now: datetime
+    db: AsyncSession, some: ColumnElement[bool], last: Waiting | None, many: int, now: datetime
 ) -> list[Waiting]:
-    """Read who waits and is there, behind ``last``; without those whom nobody here could take.
+    """Read who waits and is there, behind ``last``."""
+    return await _waiting(
+        db,
+        WalkinRow.state == State.WAITING.value,
+        WalkinRow.seen_at >= now - walkins.PRESENT,
+        WalkinRow.ended_why.is_(None),
+        some,
+        *([] if last is None else [_behind(last)]),
+        many=many,
+    )
 
-    Who has somebody they would rather talk to is always read: that one may be there and not be free.
+
+def _takeable(there: Iterable[Candidate], *, are_all: bool, now: datetime) -> ColumnElement[bool]:
+    """Ask for those whom one of the free ones could take, as far as a query can tell.
+
+    Whom somebody would rather talk to needs no topic; where these are not all who are free, that one may be
+    one of the others.
     """
     free = [one for one in there if one.free]
-    some = or_(
-        WalkinRow.prefers_id.is_not(None),
+    prefers = WalkinRow.prefers_id
+    return or_(
+        prefers.in_([one.counselor for one in free]) if are_all else prefers.is_not(None),
         and_(
             WalkinRow.language.in_({word for one in free for word in one.languages}),
             WalkinRow.medium.in_({word for one in free for word in one.media}),
@@ -223,15 +243,6 @@ async def _piece(
                 WalkinRow.risk == Risk.URGENT.value,
             ),
         ),
-    )
-    return await _waiting(
-        db,
-        WalkinRow.state == State.WAITING.value,
-        WalkinRow.seen_at >= now - walkins.PRESENT,
-        WalkinRow.ended_why.is_(None),
-        some,
-        *([] if last is None else [_behind(last)]),
-        many=many,
     )
 
 

@@ -31,7 +31,7 @@ from core.errors import InvalidState, NotFound
 from core.ids import UserId, new_id
 from counseling.entry import Medium
 from counseling.triage import Risk, Suitability, Triage, raised
-from counseling.way_tables import WalkinRow
+from counseling.way_tables import TalkRow, WalkinRow
 
 PRESENT: Final = timedelta(seconds=45)
 """Without a sign of life for longer, a client is absent and given to nobody."""
@@ -175,13 +175,13 @@ async def ask(
         "region": region,
         "prefers_id": prefers,
     }
+    if await db.scalar(select(TalkRow.id).where(TalkRow.client_id == client.id, TalkRow.ended_at.is_(None))):
+        raise InvalidState("You are talking with somebody already.")
     row = await _open_row(db, client.id)
     if row is None:
         made = await _insert(db, client.id, answers, triage, now)
         await _append(db, audit, made, "walkin:ask", actor=client.id, now=now)
         return made
-    if row.state == State.TALKING.value:
-        raise InvalidState("You are talking with somebody already.")
     before = walkin_of(row)
     for name, value in answers.items():
         setattr(row, name, value)

@@ -11,7 +11,7 @@ from accounts import people
 from accounts.erasure import Erasure
 from accounts.tombstones import tombstones_in
 from core.db import Database
-from core.errors import Forbidden
+from core.errors import Forbidden, InvalidState
 from core.ids import SessionId
 from counseling import desks, exclusions, line, register, talks, walkins
 from counseling.entry import Medium
@@ -205,6 +205,8 @@ async def test_an_appointment_takes_both_out_of_the_line(desk: Line) -> None:
     assert (await desk.look(other)).state is State.WAITING
     with pytest.raises(Taken):
         await desk.accept(ratna, own)
+    with pytest.raises(InvalidState):
+        await desk.ask(embun)
 
 
 async def test_who_leaves_the_service_is_out_at_once_from_either_side(desk: Line) -> None:
