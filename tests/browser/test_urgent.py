@@ -16,9 +16,10 @@ from sqlalchemy import update
 from accounts import people
 from accounts.people import Person
 from accounts.roles import Role
-from counseling import desks, roster
+from counseling import alarms, desks, roster, talks, walkins
 from counseling.roster import DAYS, HOURS
 from counseling.urgent_tables import AlarmRow
+from counseling.walkins import Ended
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.paper import at, look, press
@@ -50,6 +51,21 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
     server.start()
     yield server
     server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def alone(service: Server) -> AsyncIterator[None]:
+    """Each test begins with nobody in the line and nobody at a desk."""
+    yield
+    now, audit = datetime.now(UTC), audit_of(service)
+    async with database_of(service) as db:
+        for talk in await talks.all_open(db):
+            await talks.end(db, audit, talk=talk.id, now=now)
+        for alarm in await alarms.open_alarms(db):
+            await walkins.leave(db, audit, walkin=alarm.walkin, why=Ended.LEFT, now=now)
+            await alarms.leave(db, audit, alarm=alarm.id, now=now)
+        for one in await desks.present(db, now=now):
+            await desks.close_desk(db, audit, counselor=one, now=now)
 
 
 async def staff(service: Server, role: Role, *, name: str, language: str) -> Person:
@@ -84,12 +100,6 @@ async def sits(service: Server, person: Person) -> None:
     async with database_of(service) as db:
         await desks.open_desk(db, audit_of(service), counselor=person.id, now=datetime.now(UTC))
         await desks.seen(db, counselor=person.id, now=datetime.now(UTC))
-
-
-async def gets_up(service: Server, person: Person) -> None:
-    """They take nobody any more."""
-    async with database_of(service) as db:
-        await desks.close_desk(db, audit_of(service), counselor=person.id, now=datetime.now(UTC))
 
 
 async def calls(one: Room, service: Server) -> None:
@@ -151,7 +161,6 @@ async def test_a_stranger_in_danger_is_answered(
             await one.join()
         for one in (client, desk):
             await one.reaches("connected")
-    await gets_up(service, ratna)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -172,7 +181,6 @@ async def test_with_nobody_there_the_truth_is_told_and_the_page_stays_until_some
         await expect(desk.page.locator("form[action$='/take']")).to_be_visible(timeout=SOON_MS)
         await answers(desk)
         await expect(client.page).to_have_url(ROOM, timeout=SOON_MS)
-    await gets_up(service, ratna)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -232,9 +240,9 @@ async def test_who_cannot_speak_freely_has_a_plain_page_and_a_word_that_closes_i
 ) -> None:
     async with room(red_browser, shape) as client:
         await client.page.goto(f"{service.public_url}/talk")
-        await client.page.check("input[name=danger][value=yes]")
         await client.page.check("input[name=alone][value=no]")
-        await press(client.page, "/talk")
+        await client.page.check("input[name=danger][value=yes]")
+        await client.page.click(".danger-now button")
         await at(client.page, PAGE)
         await expect(client.page.locator("body.discreet")).to_be_visible()
         said = await says(client)
@@ -280,7 +288,6 @@ async def test_the_word_closes_the_rooms_chat_before_it_is_sent(
         await expect(client.page).to_have_url(re.compile("/healthz$"))
         await expect(desk.page.locator("#person-words")).to_be_visible(timeout=SOON_MS)
         assert "lengkuas" not in await desk.page.inner_text("#lines")
-    await gets_up(service, ratna)
 
 
 async def test_without_script_the_page_asks_again_and_leads_on(

@@ -21,6 +21,8 @@ if (box && words && say instanceof HTMLTemplateElement && button) {
   const text = say.content.textContent?.trim() ?? "";
   let count = Number(box.dataset.count);
   let tries = 0;
+  /** A form is on its way: nothing takes an answer back by loading the page again. */
+  let sent = false;
   /** @type {number | undefined} */
   let ringing = undefined;
   /** @type {AudioContext | null} */
@@ -75,6 +77,10 @@ if (box && words && say instanceof HTMLTemplateElement && button) {
   };
   for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, unlock, { once: true });
 
+  document.addEventListener("submit", () => {
+    sent = true;
+  });
+
   const listen = () => {
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/v1/alarms`);
     socket.addEventListener("message", (event) => {
@@ -84,7 +90,7 @@ if (box && words && say instanceof HTMLTemplateElement && button) {
       count = now;
       show();
       // The desk itself lists who calls.
-      if (differs && location.pathname === "/duty") location.reload();
+      if (differs && !sent && location.pathname === "/duty") location.reload();
     });
     socket.addEventListener("close", () => {
       setTimeout(listen, BACK_MS[Math.min(tries, BACK_MS.length - 1)]);
