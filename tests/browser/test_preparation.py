@@ -98,7 +98,7 @@ async def test_a_client_gets_ready(red_browser: Browser, service: Service, shape
         await look(one, "ready-devices")
         await one.page.click("#mic")
         await expect(one.page.locator("#mic-level")).to_be_visible()
-        await one.page.wait_for_function("document.getElementById('mic-level').value >= 8")
+        await expect(one.page.locator("#mic-said")).to_have_text(re.compile("terdengar|is heard"))
         await one.page.click("#speaker")
         await one.page.click("#camera")
         await expect(one.page.locator("#camera-view")).to_be_visible()
