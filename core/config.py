@@ -79,14 +79,14 @@ class Config:
     """Within how many hours a message to the desk is answered; told to the client, and measured."""
     message_days: int = _setting("MESSAGE_DAYS", read.whole(30, 3_650), 365, "days")
     """How long a thread of messages is kept after the last one; told to the client."""
-    matching: str = _setting("MATCHING", read.one_word("accept", "assigned"), "accept", "accept or assigned")
-    """Whether a counselor accepts who is offered, or is given them."""
     appointment_minutes: int = _setting("APPOINTMENT_MINUTES", read.fives(10, 240), 50, "minutes")
     """How long an appointment is."""
     gap_minutes: int = _setting("GAP_MINUTES", read.fives(0, 120), 10, "minutes")
     """How much time a counselor has after an appointment before the next one."""
     in_person_place: str | None = _setting("IN_PERSON_PLACE", read.place, None, "text")
     """Where people come in person, unless a counselor says another place; without either nobody does."""
+    matching: str = _setting("MATCHING", read.one_word("accept", "assigned"), "accept", "accept or assigned")
+    """Whether a counselor accepts who is offered, or is given them."""
     minors_policy: Path | None = _setting("MINORS_POLICY", Path, None, "TOML file")
     """Under which terms people under 18 are counseled; without it the service is 18+."""
     credentials: Path | None = _setting("CREDENTIALS", Path, None, "TOML file")

@@ -15,7 +15,9 @@ from web.gate import add
 from web.pages.site import SITE
 from web.services import SERVICES
 
-SECRET: Final = frozenset({"master_key", "metrics_token", "database_url", "smtp", "ice_servers", "tls", "alert_webhook"})
+SECRET: Final = frozenset(
+    {"master_key", "metrics_token", "database_url", "smtp", "ice_servers", "tls", "alert_webhook"}
+)
 """Fields that hold a secret or may: only whether they are set is shown."""
 
 

@@ -1,4 +1,4 @@
-"""`/talk/else`: nobody is free. Leave a message, book, come in person; crisis help; and when somebody is here.
+"""`/talk/else`: nobody is free. Leave a message, book, come in person; and crisis help.
 
 Never for who waits for urgent help: they are led back to it, for none of this is an answer to it.
 """
