@@ -177,8 +177,6 @@ async def test_a_client_answers_and_the_counselor_reads_hints(
         await look(one, "intake-done")
 
         talk = await begin_talk(service, client, ratna)
-        await expect(one.page.locator("[data-line-bar]")).to_be_visible()
-        await look(one, "intake-called")
         await enter(one, service, ratna)
         await one.page.goto(f"{service.public_url}/counselor/talks/{talk}/hints")
         await expect(one.page.locator("#result-phq9")).to_be_visible()
