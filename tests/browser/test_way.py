@@ -149,6 +149,8 @@ async def test_who_says_danger_sees_one_button_and_is_called_for(
         await look(client, "way-walkin-danger")
         await client.page.click(".danger-now button")
         await at(client.page, "/talk/urgent")
+        await press(client.page, "/talk/urgent/leave")
+        await expect(client.page.locator("[role=status].done")).to_be_visible()
 
 
 @pytest.mark.parametrize("shape", SHAPES)

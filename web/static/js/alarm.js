@@ -75,7 +75,8 @@ if (box && words && say instanceof HTMLTemplateElement && button) {
     await audio.resume();
     show();
   };
-  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, unlock, { once: true });
+  // Not at the pressing down: what then moves on the page would take the press from the button under it.
+  for (const kind of ["click", "keydown"]) document.addEventListener(kind, unlock, { once: true });
 
   document.addEventListener("submit", () => {
     sent = true;

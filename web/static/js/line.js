@@ -9,6 +9,7 @@
 /** @typedef {{type: string, state?: string, go?: string|null}} News */
 
 const ASK_MS = 15000;
+const PRESS_MS = 400;
 const FIRST_MS = 1000;
 const MOST_MS = 15000;
 const TONE_HZ = 523;
@@ -23,6 +24,10 @@ let socket = null;
 let waitMs = FIRST_MS;
 let over = false;
 let again = 0;
+/** A finger is down: what is under it stays until it is up. */
+let pressed = false;
+/** A form is on its way: its answer says what is so. */
+let sent = false;
 let heardAt = 0;
 /** @type {AudioContext|null} */
 let sound = null;
@@ -75,7 +80,8 @@ async function renew() {
   } catch {
     return;
   }
-  if (over) return;
+  while (pressed) await new Promise((done) => setTimeout(done, PRESS_MS));
+  if (over || sent) return;
   if (answer.redirected) {
     location.replace(answer.url);
     return;
@@ -164,6 +170,12 @@ if (sounds) {
   });
 }
 
+addEventListener("pointerdown", () => (pressed = true), true);
+for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => (pressed = false), true);
+document.addEventListener("submit", () => {
+  sent = true;
+  setTimeout(() => (sent = false), ASK_MS);
+});
 document.addEventListener("teduh:exit", () => {
   over = true;
   socket?.close();
