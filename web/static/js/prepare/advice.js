@@ -2,8 +2,10 @@
 /** @file What a line is good for. Decides only. */
 
 /**
- * What was measured: round trip of the chosen path, share of packets that did not come back, what came back.
- * @typedef {{rttMs: number, lossPct: number, kbps: number, tcp: boolean}} Line
+ * What was measured: round trip of the chosen path, share of packets that did not come back, what came back, and what
+ * the browser's congestion control would send over this line (null where it does not say). A slow device sends less
+ * than its line could carry, which is not the line's fault.
+ * @typedef {{rttMs: number, lossPct: number, kbps: number, estimateKbps: number | null, tcp: boolean}} Line
  * @typedef {'video' | 'voice' | 'chat' | 'none'} Advice
  */
 
@@ -20,9 +22,10 @@ export const NEEDS = Object.freeze({
  */
 export function advise(line) {
   if (line === null || line.kbps === 0) return 'none';
+  const kbps = Math.max(line.kbps, line.estimateKbps ?? 0);
   for (const medium of /** @type {const} */ (['video', 'voice'])) {
     const needs = NEEDS[medium];
-    if (line.kbps >= needs.kbps && line.lossPct <= needs.lossPct && line.rttMs <= needs.rttMs) return medium;
+    if (kbps >= needs.kbps && line.lossPct <= needs.lossPct && line.rttMs <= needs.rttMs) return medium;
   }
   return 'chat';
 }

@@ -45,6 +45,9 @@ async function line() {
     fact(t('prepare.rtt'), t('prepare.ms', { value: measured.rttMs }));
     fact(t('prepare.loss'), t('prepare.percent', { value: measured.lossPct }));
     fact(t('prepare.speed'), t('prepare.kbps', { value: measured.kbps }));
+    if (measured.estimateKbps !== null) {
+      fact(t('prepare.estimate'), t('prepare.estimate_kbps', { value: measured.estimateKbps }));
+    }
     fact(t('prepare.way'), t(measured.tcp ? 'prepare.way_tcp' : 'prepare.way_udp'));
     facts.hidden = false;
   }

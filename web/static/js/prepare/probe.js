@@ -96,7 +96,7 @@ function connected(pc) {
 
 /** What one side has counted so far. @param {RTCPeerConnection} pc */
 async function counted(pc) {
-  const sum = { sent: 0, received: 0, lost: 0, bytes: 0, rttMs: NaN, tcp: false };
+  const sum = { sent: 0, received: 0, lost: 0, bytes: 0, rttMs: NaN, estimateBps: NaN, tcp: false };
   const stats = await pc.getStats();
   /** @type {any} */
   let chosen = null;
@@ -111,6 +111,7 @@ async function counted(pc) {
   });
   if (chosen) {
     sum.rttMs = 1000 * (chosen.currentRoundTripTime ?? NaN);
+    sum.estimateBps = chosen.availableOutgoingBitrate ?? NaN;
     sum.tcp = stats.get(chosen.localCandidateId)?.protocol === 'tcp';
   }
   return sum;
@@ -175,6 +176,7 @@ export function lineOf(before, after, seconds) {
     rttMs: Math.round(Number.isNaN(after.out.rttMs) ? 0 : after.out.rttMs),
     lossPct: Math.round((1000 * lost) / (received + lost)) / 10,
     kbps: Math.round((8 * (after.back.bytes - before.back.bytes)) / seconds / 1000),
+    estimateKbps: Number.isNaN(after.out.estimateBps) ? null : Math.round(after.out.estimateBps / 1000),
     tcp: after.out.tcp || after.back.tcp,
   };
 }
