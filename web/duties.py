@@ -28,7 +28,7 @@ HOUR_S: Final = 3600.0
 FILED_FREELY: Final = 5.0
 FILED_EVERY_S: Final = 60.0
 MOST_SLOWED_S: Final = 30.0
-CLINICAL: Final = ("crisis.say_", "urgent.say_", "safety.say_", "intake.say_")
+CLINICAL: Final = ("crisis.say_", "urgent.say_", "safety.say_", "intake.say_", "done.intake_tell")
 """Texts under these keys say something to somebody in danger: they take a clinician's sign-off."""
 
 
