@@ -81,7 +81,11 @@ async function renew() {
     return;
   }
   while (pressed) await new Promise((done) => setTimeout(done, PRESS_MS));
-  if (over || sent) return;
+  if (over) return;
+  if (sent) {
+    setTimeout(renew, ASK_MS);
+    return;
+  }
   if (answer.redirected) {
     location.replace(answer.url);
     return;
@@ -172,7 +176,8 @@ if (sounds) {
 
 addEventListener("pointerdown", () => (pressed = true), true);
 for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => (pressed = false), true);
-document.addEventListener("submit", () => {
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return;
   sent = true;
   setTimeout(() => (sent = false), ASK_MS);
 });
