@@ -110,7 +110,8 @@ async def test_a_client_gets_ready(red_browser: Browser, service: Service, shape
         )
         # A loopback loses nothing; how fast a machine is that does other things too, is not said here.
         assert await said.get_attribute("data-state") in {"video", "voice"}
-        await expect(one.page.locator("#line-facts dd")).to_have_count(5)
+        # Four facts, and a fifth where the browser has an estimate of its own.
+        await expect(one.page.locator("#line-facts dd").nth(3)).to_be_visible()
         await look(one, "ready-tried")
 
 
