@@ -295,7 +295,7 @@ async def test_the_word_closes_the_rooms_chat_before_it_is_sent(
         await client.reaches("connected")
         await client.page.fill("#line", "aku mau beli lengkuas")
         await expect(client.page).to_have_url(re.compile("/healthz$"))
-        await expect(desk.page.locator("#person-words")).to_be_visible(timeout=SOON_MS)
+        await expect(desk.page.locator("#chat-who")).to_contain_text("keluar cepat", timeout=SOON_MS)
         assert "lengkuas" not in await desk.page.inner_text("#lines")
 
 
