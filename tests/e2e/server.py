@@ -128,6 +128,7 @@ class Server:
                         return
             except OSError:
                 time.sleep(0.05)
+        self.process.kill()
         raise RuntimeError(f"the server did not get ready:\n{self.log()[-4000:]}")
 
     def create_key(self) -> ApiKey:
