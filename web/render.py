@@ -7,6 +7,7 @@ application is made, so that no compiled file and no build step exists. A messag
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -151,8 +152,12 @@ class Renderer:
         )
 
 
+@functools.cache
 def make_renderer() -> Renderer:
-    """Read templates and catalogues; raises when a catalogue does not parse."""
+    """Read templates and catalogues, once: nothing of them changes while the program runs.
+
+    Raises when a catalogue does not parse.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
