@@ -97,7 +97,7 @@ async def fill(one: Room, service: Server) -> None:
     await page.goto(home)
     await look(one, "register-empty")
     await press(page, "/counselor/register")
-    await expect(page.locator("[role=alert]")).to_be_visible()
+    await expect(page.locator("main [role=alert]")).to_be_visible()
     await page.click("a[href='/counselor/register/licence']")
     await look(one, "register-kinds")
     await page.click("a[href='/counselor/register/licence?kind=psychologist']")

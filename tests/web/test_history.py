@@ -56,12 +56,12 @@ async def test_it_says_who_what_when_and_why(client: Client) -> None:
     for language, words in {
         "id": (
             "Rincian catatan ini dibuka",
-            "Oleh: Ratna (pengelola, penerima laporan)",
+            "Oleh: Ratna (admin, penerima laporan)",
             "Untuk: menjawab &lt;b&gt;",
         ),
         "en": (
             "Details of this list were opened",
-            "By: Ratna (administrator, complaints officer)",
+            "By: Ratna (admin, complaints officer)",
             "For: menjawab",
         ),
     }.items():

@@ -18,8 +18,8 @@ from tests.web.process import run, run_json, serving
 
 async def test_it_says_where_to_go_and_makes_a_demo(tmp_path: Path) -> None:
     with serving(tmp_path, "--demo") as server:
-        server.hear(9)
-        links = [line.split()[1] for line in server.said[8:]]
+        server.hear(11)
+        links = [line.split()[1] for line in server.said[-2:]]
         assert [link.partition("/join#")[0] for link in links] == [server.url] * 2
         async with aiohttp.ClientSession() as http, http.get(f"{server.url}/join") as page:
             assert page.status == 200
