@@ -7,6 +7,7 @@ import io
 import itertools
 import logging
 import shutil
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,7 +21,42 @@ from tests.fakes import FakeClock
 from tests.postgres import running_cluster
 
 BOTH = ("sqlite", "postgresql")
+ON_BOTH = {
+    "test_api.py",
+    "test_api_auth.py",
+    "test_openapi.py",
+    "test_place.py",
+    "test_line.py",
+    "test_line_socket.py",
+}
+"""Of tests/web these always run on both databases; each other page's test on one of the two, see below."""
 _numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let whoever has time run pages on both databases too."""
+    parser.addoption("--both", action="store_true", help="run the tests of pages on SQLite and on PostgreSQL")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run half of the tests of pages on SQLite, the other half on PostgreSQL, always the same ones.
+
+    What pages do with a database is tested on both below ``web``; a whole run must stay under half an hour.
+    """
+    if config.getoption("--both"):
+        return
+    out = [item for item in items if _runs_on_the_other(item)]
+    config.hook.pytest_deselected(items=out)
+    left_out = set(out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _runs_on_the_other(item: pytest.Item) -> bool:
+    spec = getattr(item, "callspec", None)
+    on = None if spec is None else spec.params.get("database_url")
+    if on not in BOTH or item.path.parent.name != "web" or item.path.name in ON_BOTH:
+        return False
+    return zlib.crc32(item.nodeid.replace(on, "").encode()) % 2 != BOTH.index(on)
 
 
 @pytest.fixture
