@@ -31,7 +31,7 @@ async def page(request: http.Request) -> http.Response:
     return request.app[SITE].show(
         request,
         "crisis/offline.html",
-        lines=[(line, crisis.is_stale(line, now)) for line in lines],
+        lines=[(line, None, crisis.is_stale(line, now)) for line in lines],
         numbers=crisis.spoken,
         dial=crisis.dial,
         hours=lambda line: hours_of(line, language),
