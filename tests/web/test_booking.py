@@ -182,8 +182,7 @@ async def test_nobody_sees_or_changes_what_is_anothers(client: Client) -> None:
     await working(client)
     embun = await client_of(client)
     mine = await other_one(client, embun)
-    await client_of(client)
-    own = await other_one(client, (await people_of(client))[-1])
+    own = await other_one(client, await client_of(client))
     for path in (f"/book/{mine.id}", f"/book/{mine.id}/calendar.ics", f"/book/times?{CHOSEN}&move={mine.id}"):
         assert (await get(client, path)).status == 404, path
     stolen = await send(
@@ -191,14 +190,6 @@ async def test_nobody_sees_or_changes_what_is_anothers(client: Client) -> None:
     )
     assert stolen.status == 404
     assert len(await coming(client, embun)) == 1
-
-
-async def people_of(client: Client) -> list[Person]:
-    async with client.app[SERVICES].database.sessions() as db:
-        everybody = await people.find_all(db, users=await people.everybody(db))
-    return sorted(
-        (one for one in everybody if one.is_client), key=lambda one: (one.created_at, one.id != one.id)
-    )
 
 
 @pytest.mark.parametrize(
