@@ -1,1 +1,1 @@
-"""Bad networks for tests: a seeded model, a proxy that carries it out, and network namespaces."""
+"""Bad networks for tests and benches: a seeded model, a proxy and a wire that carry it out, namespaces, and faults."""

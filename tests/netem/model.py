@@ -17,6 +17,8 @@ class Conditions:
     begins a burst in which all are lost until one ends it with ``burst_end`` (Gilbert's model).
     ``reorder`` is the share of packets that overtake none of the delay: they arrive at once.
     ``rate_kbps`` None is unlimited; a queue longer than ``queue_ms`` drops from its tail.
+    ``jitter_ms`` varies each packet's delay by up to so much. ``stall_ms``: about every ``stall_every_ms``
+    the line stands still for so long and then gives out all that waited, as mobile networks and Wi-Fi do.
     """
 
     loss: float = 0.0
@@ -25,6 +27,8 @@ class Conditions:
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
     reorder: float = 0.0
+    stall_ms: float = 0.0
+    stall_every_ms: float = 1_000.0
     rate_kbps: float | None = None
     queue_ms: float = 200.0
     cut: bool = False
@@ -32,6 +36,12 @@ class Conditions:
 
 CLEAN = Conditions()
 CUT = Conditions(cut=True)
+
+
+def bursts(*, share: float, packets: float) -> Conditions:
+    """Loss of this share of all packets, in bursts of this many on average (Gilbert's model)."""
+    end = 1 / packets
+    return Conditions(burst_start=end * share / (1 - share), burst_end=end)
 
 
 class Line:
@@ -43,6 +53,7 @@ class Line:
         self._in_burst = False
         self._free_at_s = 0.0
         self._last_out_s = 0.0
+        self._stall_s = (0.0, 0.0)
 
     def deliver_at(self, now_s: float, size_bytes: int) -> float | None:
         """When a datagram that enters now comes out, never before ``now_s``."""
@@ -53,17 +64,17 @@ class Line:
             return None
         if self.conditions.reorder and self._random.random() < self.conditions.reorder:
             return leaves_s
-        out_s = max(leaves_s + self._delay_s(), self._last_out_s)
-        self._last_out_s = out_s
-        return out_s
+        return self._out_s(leaves_s)
 
     def stream_at(self, now_s: float, size_bytes: int) -> float:
         """When bytes of a TCP stream come out: nothing is lost, nothing overtakes."""
         leaves_s = self._serialised_at(now_s, size_bytes, limited=False)
         assert leaves_s is not None
-        out_s = max(leaves_s + self._delay_s(), self._last_out_s)
-        self._last_out_s = out_s
-        return out_s
+        return self._out_s(leaves_s)
+
+    def _out_s(self, leaves_s: float) -> float:
+        self._last_out_s = max(self._stalled_until(leaves_s) + self._delay_s(), self._last_out_s)
+        return self._last_out_s
 
     def _lost(self) -> bool:
         conditions = self.conditions
@@ -86,6 +97,17 @@ class Line:
             return None
         self._free_at_s = begins_s + size_bytes * 8 / (rate * 1000)
         return self._free_at_s
+
+    def _stalled_until(self, at_s: float) -> float:
+        conditions = self.conditions
+        if not conditions.stall_ms:
+            return at_s
+        begins_s, ends_s = self._stall_s
+        if at_s >= ends_s:
+            begins_s = at_s + self._random.uniform(0.5, 1.5) * conditions.stall_every_ms / 1000
+            ends_s = begins_s + conditions.stall_ms / 1000
+            self._stall_s = (begins_s, ends_s)
+        return ends_s if at_s >= begins_s else at_s
 
     def _delay_s(self) -> float:
         conditions = self.conditions

@@ -4,8 +4,10 @@
     lo: 198.18.N.1/32 ---- wifi    198.18.N.9 | 198.18.N.10   up at first
                      `---- mobile  198.18.N.17 | 198.18.N.18  up after ``move``
 
-Needs root and iproute2. Each way has a subnet of its own, so the device's address changes and its old
-sockets send into nothing, without a reset: as with a real telephone.
+Each way is a ``Wire``: what the model of a bad line can do, it does to every packet on it (``wires``).
+
+Needs root, /dev/net/tun and iproute2. Each way has a subnet of its own, so the device's address
+changes and its old sockets send into nothing, without a reset: as with a real telephone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.netem.wire import Wire
 
 WIFI, MOBILE = "wifi", "mobile"
 
@@ -27,12 +31,14 @@ def ip(*words: str) -> None:
 class Roaming:
     """A device in a namespace of its own, and the address at which it reaches a server of this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: int = 1) -> None:
         number = os.getpid() % 250 + 1
         self.name = f"teduh-{os.getpid()}"
         self.server = f"198.18.{number}.1"
         self._net = f"198.18.{number}"
         self._first_host = {WIFI: 8, MOBILE: 16}
+        self._seed = seed
+        self.wires: dict[str, Wire] = {}
 
     def __enter__(self) -> Self:
         ip("netns", "add", self.name)
@@ -52,15 +58,16 @@ class Roaming:
     ) -> None:
         self.close()
 
-    def _outer(self, link: str) -> str:
-        return f"td{os.getpid()}{link[0]}"
-
     def _lay(self, link: str) -> None:
         first = self._first_host[link]
-        ip("link", "add", self._outer(link), "type", "veth", "peer", "name", link, "netns", self.name)
-        ip("address", "add", f"{self._net}.{first + 1}/29", "dev", self._outer(link))
-        ip("link", "set", self._outer(link), "up")
+        outer, inner = f"td{os.getpid()}{link[0]}", f"ti{os.getpid()}{link[0]}"
+        wire = self.wires[link] = Wire(outer, inner, seed=self._seed + first)
+        ip("link", "set", inner, "netns", self.name)
+        ip("-n", self.name, "link", "set", inner, "name", link)
+        ip("address", "add", f"{self._net}.{first + 1}/29", "dev", outer)
+        ip("link", "set", outer, "up")
         ip("-n", self.name, "address", "add", f"{self._net}.{first + 2}/29", "dev", link)
+        wire.start()
 
     def _up(self, link: str) -> None:
         ip("-n", self.name, "link", "set", link, "up")
@@ -94,7 +101,8 @@ class Roaming:
         """Take everything away. Idempotent."""
         for words in (
             ("netns", "delete", self.name),
-            *(("link", "delete", self._outer(link)) for link in (WIFI, MOBILE)),
             ("address", "delete", f"{self.server}/32", "dev", "lo"),
         ):
             subprocess.run(["ip", *words], check=False, capture_output=True)
+        for wire in self.wires.values():
+            wire.close()

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from tests.netem.model import CUT, Conditions, Line
+from tests.netem.model import CUT, Conditions, Line, bursts
 from tests.netem.proxy import Proxy
 
 
@@ -36,6 +36,23 @@ def test_a_burst_loses_neighbours() -> None:
     got = outcomes(Conditions(burst_start=0.02, burst_end=0.2))
     pairs = sum(a is None and b is None for a, b in itertools.pairwise(got))
     assert pairs > got.count(None) / 2
+
+
+def test_bursts_have_the_share_and_the_length_that_was_asked_for() -> None:
+    got = outcomes(bursts(share=0.2, packets=8), packets=40_000)
+    runs = [len(list(run)) for lost, run in itertools.groupby(at is None for at in got) if lost]
+    assert got.count(None) / len(got) == pytest.approx(0.2, abs=0.02)
+    assert sum(runs) / len(runs) == pytest.approx(8, rel=0.1)
+
+
+def test_a_stalling_line_holds_packets_and_lets_them_go_at_once() -> None:
+    got = outcomes(Conditions(stall_ms=200, stall_every_ms=500), packets=10_000)
+    waits = [at - number * 0.001 for number, at in enumerate(got) if at is not None]
+    assert len(waits) == 10_000, "nothing is lost"
+    assert max(waits) == pytest.approx(0.2, abs=0.002)
+    assert sum(wait > 0 for wait in waits) / 10_000 == pytest.approx(0.2 / 0.7, abs=0.06)
+    stalls = sum(before == 0 and now > 0 for before, now in itertools.pairwise(waits))
+    assert stalls == pytest.approx(10 / 0.7, abs=3)
 
 
 def test_a_cut_line_delivers_nothing() -> None:
