@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec import UNSET
+
 from core.clock import rfc3339
 from core.errors import InvalidState
 from core.ids import ParticipantId
@@ -42,6 +44,7 @@ from signaling.legs import Legs
 from signaling.mode import ModeState, Verdict
 from signaling.pairing import Pairing
 from signaling.participant import ConnectionId, Place, Seat, SeatEvent
+from signaling.presence import Presence, presence
 from signaling.protocol import CloseCode, WireState
 from signaling.server_messages import Ended, ModeChanged, RecordingInfo, SessionChanged, SessionInfo
 from signaling.takeover import Takeover
@@ -78,6 +81,7 @@ class Call:
     started_at: datetime | None = None
     ends_at: datetime | None = None
     ended: Ended | None = None
+    by_phone: bool = False
     _door: Door = field(init=False)
     _pairing: Pairing = field(init=False)
     _legs: Legs = field(init=False)
@@ -105,6 +109,11 @@ class Call:
     def view(self, participant: ParticipantId) -> WireState:
         """Say the state of a participant, as the other one is told it."""
         return self._pairing.view(self._place(participant), self.mode.mode)
+
+    def presence(self, participant: ParticipantId) -> Presence:
+        """Say whether a participant is there, left, or is gone because their line broke."""
+        place = self._place(participant)
+        return presence(place, self.view(participant), quickly=self._telling.is_quick(participant))
 
     def awaits_answer(self, participant: ParticipantId, leg: str, negotiation: int) -> bool:
         """Tell whether this answers the open offer of this participant."""
@@ -193,6 +202,8 @@ class Call:
                 return self._legs.path(event)
             case ev.StreamsSeen():
                 return self._legs.streams_seen(event)
+            case ev.Phones():
+                return self._go_by_phone(event)
             case ev.Ends():
                 return self._end(event)
             case ev.Tick():
@@ -254,6 +265,7 @@ class Call:
             recording=RecordingInfo(policy="ask" if asks else "off", state="off", terms=None),
             started_at=rfc3339(self.started_at),
             ends_at=rfc3339(self.ends_at),
+            phone=True if self.by_phone else UNSET,
         )
 
     def _socket_lost(self, connection: ConnectionId, now: datetime) -> list[Effect]:
@@ -269,6 +281,7 @@ class Call:
     def _leave(self, place: Place, *, quickly: bool) -> list[Effect]:
         connection = place.connection
         place.step(SeatEvent.LEAVE)
+        place.lost_at = None
         if quickly:
             self._telling.left_quickly(place.id)
         effects = self._legs.empty(place)
@@ -305,6 +318,15 @@ class Call:
             return []
         place.seat_hash = newcomer.fresh_hash
         return self._seat(place, newcomer, newcomer.fresh_key, now)
+
+    def _go_by_phone(self, event: ev.Phones) -> list[Effect]:
+        """Go on by telephone. Raises ``Refused`` while both are connected here."""
+        if self.state is CallState.ACTIVE:
+            raise Refused("connected", "both are here")
+        if self.by_phone:
+            return []
+        self.by_phone = True
+        return [*self._to_all(self._changed()), RecordEvent("phone", event.participant)]
 
     def _end(self, event: ev.Ends) -> list[Effect]:
         self.ended = Ended(reason=event.reason, by=event.by)
@@ -365,13 +387,19 @@ class Call:
         self.state = state
         if state is CallState.ACTIVE:
             self._was_active = True
+            self.by_phone = False
             self.started_at = self.started_at or now
             if self.ends_at is None and self.terms.max_minutes is not None:
                 self.ends_at = self.started_at + timedelta(minutes=self.terms.max_minutes)
-        message = SessionChanged(
-            state=state, started_at=rfc3339(self.started_at), ends_at=rfc3339(self.ends_at)
+        return [*self._to_all(self._changed()), RecordState(state, self.started_at, self.ends_at)]
+
+    def _changed(self) -> SessionChanged:
+        return SessionChanged(
+            state=self.state,
+            started_at=rfc3339(self.started_at),
+            ends_at=rfc3339(self.ends_at),
+            phone=True if self.by_phone else UNSET,
         )
-        return [*self._to_all(message), RecordState(state, self.started_at, self.ends_at)]
 
     # --- small things
 

@@ -133,6 +133,13 @@ class StreamsSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Phones:
+    """A participant goes on with the other by telephone, until both are connected here again."""
+
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
     """The session ends; ``by`` is a participant's id or a word such as ``api``, None the clock."""
 
@@ -159,6 +166,7 @@ CallEvent = (
     | LegSilent
     | LegBack
     | StreamsSeen
+    | Phones
     | Ends
     | Tick
 )

@@ -6,6 +6,7 @@ The call decides, the carrier does, the journal remembers; a session nobody is i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from datetime import datetime
@@ -36,9 +37,11 @@ from signaling.live import Live
 from signaling.lives import HasEnded, Lives
 from signaling.media_events import MediaEvents
 from signaling.participant import ConnectionId
+from signaling.presence import Dropped, Presence
 from signaling.protocol import MAX_ECHO_BYTES, CloseCode, WireState
 from signaling.quality_watch import QualityWatch
 from signaling.server_messages import Ended, Error, LineQuality, Pong, ServerMessage
+from signaling.terms import Refused
 from signaling.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -339,6 +342,27 @@ class Hub:
             place = None if live is None or wire.participant is None else live.call.place(wire.participant)
             if live is not None and place is not None and place.is_kept:
                 self.apply(live, ev.Leaves(place.id))
+
+    def dropped(self) -> list[Dropped]:
+        """List those whose line broke, of all sessions in memory."""
+        return [
+            Dropped(live.id, place.id, place.role, place.lost_at)
+            for live in self._lives
+            for place in live.call.places
+            if live.call.presence(place.id) is Presence.GONE
+        ]
+
+    def presence(self, participant: ParticipantId) -> Presence | None:
+        """Say how somebody stands to their session; None when it is not in memory."""
+        live = self._lives.of(participant)
+        return None if live is None else live.call.presence(participant)
+
+    def by_phone(self, participant: ParticipantId) -> None:
+        """Let somebody go on with the other by telephone; nothing happens while both are connected."""
+        live = self._lives.of(participant)
+        if live is not None:
+            with contextlib.suppress(Refused):
+                self.apply(live, ev.Phones(participant))
 
     def leave_quickly(self, participant: ParticipantId) -> None:
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""

@@ -128,7 +128,7 @@ class Legs:
         for leg in place.legs:
             effects += self.pairing.drop(leg)
         place.leg = place.old_leg = None
-        place.connection = place.lost_at = place.media = place.retry_at = None
+        place.connection = place.media = place.retry_at = None
         return effects
 
     def _time_out(self, place: Place, leg: Leg, now: datetime) -> list[Effect]:

@@ -62,7 +62,8 @@ class Place:
 
     ``seat_hash`` is the hash of the secret in the resume key (None: nobody ever sat here), ``key``
     the key itself, known only after its holder has shown it to this process. ``old_leg`` still
-    carries media while ``leg`` is being connected.
+    carries media while ``leg`` is being connected. ``lost_at`` is when the socket was lost; who left by
+    their own word has none, and who is LEFT and has one did not come back in time.
     """
 
     id: ParticipantId

@@ -35,6 +35,7 @@ class SessionInfo(msgspec.Struct, frozen=True):
     recording: RecordingInfo
     started_at: str | None
     ends_at: str | None
+    phone: bool | UnsetType = UNSET
 
 
 class You(msgspec.Struct, frozen=True):
@@ -107,11 +108,15 @@ class Peer(ServerMessage, frozen=True, tag="peer"):
 
 
 class SessionChanged(ServerMessage, frozen=True, tag="session"):
-    """The session's state changed; the times may have become known by that."""
+    """The session's state changed; the times may have become known by that.
+
+    ``phone``: the two go on by telephone until both are connected here again.
+    """
 
     state: str
     started_at: str | None
     ends_at: str | None
+    phone: bool | UnsetType = UNSET
 
 
 class ModeChanged(ServerMessage, frozen=True, tag="mode"):

@@ -36,6 +36,10 @@ class Telling:
         """Note that somebody left by the quick exit, until they come back."""
         self._quick.add(participant)
 
+    def is_quick(self, participant: ParticipantId) -> bool:
+        """Whether somebody left by the quick exit and is not back."""
+        return participant in self._quick
+
     def _quickly(self, place: Place, state: WireState) -> bool:
         if state is not WireState.LEFT:
             self._quick.discard(place.id)
