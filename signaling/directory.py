@@ -13,15 +13,13 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import ApiKeyId, ParticipantId, SessionId, UserId, new_participant_id, new_session_id
 from media.codecs import Mode
-from signaling.records import QualitySample
-from signaling.tables import NOT_ENDED, EventRow, ParticipantRow, QualityRow, SessionRow
+from signaling.tables import NOT_ENDED, ParticipantRow, SessionRow
 
 PLACES_LIFE = timedelta(hours=24)
 PLACES_AFTER_END = timedelta(hours=1)
@@ -123,24 +121,6 @@ class Created:
 
     session: SessionRecord
     codes: Mapping[ParticipantId, str]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEvent:
-    """One thing that happened; ``participant_id`` is None when it happened to the session."""
-
-    at: datetime
-    participant_id: ParticipantId | None
-    kind: str
-    detail: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class QualityRecord:
-    """Everything known of a session's connections, in the order of time."""
-
-    samples: tuple[QualitySample, ...]
-    events: tuple[SessionEvent, ...]
 
 
 def places_until(*, now: datetime, starts_at: datetime | None, max_minutes: int | None) -> datetime:
@@ -292,30 +272,6 @@ async def overdue(db: AsyncSession, *, now: datetime, most: int) -> list[Session
         .limit(most)
     )
     return [SessionId(row) for row in rows]
-
-
-async def quality(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:
-    """Read everything known of a session's connections."""
-    samples = await db.scalars(
-        select(QualityRow).where(QualityRow.session_id == session_id).order_by(QualityRow.at, QualityRow.id)
-    )
-    events = await db.scalars(
-        select(EventRow).where(EventRow.session_id == session_id).order_by(EventRow.at, EventRow.id)
-    )
-    return QualityRecord(
-        tuple(
-            QualitySample(**{name: getattr(row, name) for name in QualitySample.__slots__}) for row in samples
-        ),
-        tuple(
-            SessionEvent(
-                row.at,
-                None if row.participant_id is None else ParticipantId(row.participant_id),
-                row.kind,
-                row.detail,
-            )
-            for row in events
-        ),
-    )
 
 
 def _new_code() -> str:

@@ -84,15 +84,16 @@ class QualityWatch:
             return None
         meter = live.meters[participant]
         return QualitySample(
-            session_id=live.id,
             participant_id=participant,
             at=now,
             rtt_ms=meter.rtt_ms(sample, now_s),
             loss_up_pct=sample.loss_up_pct,
             loss_down_pct=sample.loss_down_pct,
             jitter_ms=sample.jitter_ms,
+            silent_ms=sample.silent_ms,
             bytes_up=meter.bytes_up(sample),
             bytes_down=meter.bytes_down(sample),
+            network=meter.network,
             transport=sample.transport.value if sample.transport is not None else None,
             ip_version=sample.ip_version,
         )

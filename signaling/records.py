@@ -74,21 +74,34 @@ class EventRecord:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualitySample:
-    """Ten seconds of one side's connection; None is unknown, bytes count since the session began."""
+    """Ten seconds of one side's connection; None is unknown, bytes count since the session began.
 
-    session_id: SessionId
+    ``freezes`` are those of these ten seconds, ``height`` and ``fps`` of the picture that this side sees.
+    """
+
     participant_id: ParticipantId
     at: datetime
-    rtt_ms: float | None
-    loss_up_pct: float | None
-    loss_down_pct: float | None
-    jitter_ms: float | None
-    bytes_up: int
-    bytes_down: int
-    transport: str | None
-    ip_version: int | None
+    grade: str | None = None
+    mos: float | None = None
+    rtt_ms: float | None = None
+    loss_up_pct: float | None = None
+    loss_down_pct: float | None = None
+    jitter_ms: float | None = None
+    buffer_ms: float | None = None
+    concealed_pct: float | None = None
+    silent_ms: int | None = None
+    ws_rtt_ms: float | None = None
+    available_kbps: float | None = None
+    bytes_up: int = 0
+    bytes_down: int = 0
+    freezes: int | None = None
+    fps: float | None = None
+    height: int | None = None
+    network: str | None = None
+    transport: str | None = None
+    ip_version: int | None = None
 
 
 Record = StateRecord | ModeRecord | PlaceRecord | EventRecord | QualitySample

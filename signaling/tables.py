@@ -1,24 +1,34 @@
-"""The tables of signaling: sessions, their places, and what happened in them. No chat text."""
+"""The tables of signaling: sessions, their places, and what happened in them. No chat text.
+
+Rows of time have ids that grow with it and no index on it: pruning begins with the smallest.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, UtcDateTime
+from core.db import Base, Fixed, UtcDateTime
 
 _ID = String(32)
 _COUNT = BigInteger().with_variant(Integer, "sqlite")
+_MS = Fixed(10)
+_PCT = Fixed(10, small=True)
+_MOS = Fixed(100, small=True)
 
 # The words of an index must stand in a query as they are, or SQLite does not use it.
 NOT_ENDED = text("state != 'ended'")
+NOT_SUMMED = text("state = 'ended' AND summed_at IS NULL")
 
 
 class SessionRow(Base):
-    """One counseling session. ``owner`` is the API key that made it, or null for our own."""
+    """One counseling session. ``owner`` is the API key that made it, or null for our own.
+
+    ``summed_at`` is when its quality was summed up after its end.
+    """
 
     __tablename__ = "sessions"
 
@@ -35,8 +45,13 @@ class SessionRow(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_reason: Mapped[str | None] = mapped_column(String(200))
     places_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    summed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index(None, "ends_at", sqlite_where=NOT_ENDED, postgresql_where=NOT_ENDED),)
+    __table_args__ = (
+        Index(None, "ends_at", sqlite_where=NOT_ENDED, postgresql_where=NOT_ENDED),
+        Index(None, "places_until", sqlite_where=NOT_ENDED, postgresql_where=NOT_ENDED),
+        Index(None, "ended_at", sqlite_where=NOT_SUMMED, postgresql_where=NOT_SUMMED),
+    )
 
 
 class ParticipantRow(Base):
@@ -65,31 +80,75 @@ class EventRow(Base):
     __tablename__ = "session_events"
 
     id: Mapped[int] = mapped_column(_COUNT, primary_key=True, autoincrement=True)
-    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
-    participant_id: Mapped[str | None] = mapped_column(ForeignKey("participants.id", ondelete="CASCADE"))
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    participant_id: Mapped[str | None] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(String(40))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
 
-    __table_args__ = (Index(None, "session_id", "at"),)
-
 
 class QualityRow(Base):
-    """What one side's connection was like over the last ten seconds."""
+    """What one side's connection was like over the last ten seconds: 720 rows for an hour of two.
+
+    The session is the place's.
+    """
 
     __tablename__ = "quality_samples"
 
     id: Mapped[int] = mapped_column(_COUNT, primary_key=True, autoincrement=True)
-    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
-    participant_id: Mapped[str] = mapped_column(ForeignKey("participants.id", ondelete="CASCADE"))
+    participant_id: Mapped[str] = mapped_column(ForeignKey("participants.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    rtt_ms: Mapped[float | None]
-    loss_up_pct: Mapped[float | None]
-    loss_down_pct: Mapped[float | None]
-    jitter_ms: Mapped[float | None]
+    grade: Mapped[str | None] = mapped_column(String(8))
+    mos: Mapped[float | None] = mapped_column(_MOS)
+    rtt_ms: Mapped[float | None] = mapped_column(_MS)
+    loss_up_pct: Mapped[float | None] = mapped_column(_PCT)
+    loss_down_pct: Mapped[float | None] = mapped_column(_PCT)
+    jitter_ms: Mapped[float | None] = mapped_column(_MS)
+    buffer_ms: Mapped[float | None] = mapped_column(_MS)
+    concealed_pct: Mapped[float | None] = mapped_column(_PCT)
+    silent_ms: Mapped[int | None]
+    ws_rtt_ms: Mapped[float | None] = mapped_column(_MS)
+    available_kbps: Mapped[float | None] = mapped_column(Fixed(1))
     bytes_up: Mapped[int] = mapped_column(_COUNT)
     bytes_down: Mapped[int] = mapped_column(_COUNT)
+    freezes: Mapped[int | None] = mapped_column(SmallInteger)
+    fps: Mapped[float | None] = mapped_column(Fixed(1, small=True))
+    height: Mapped[int | None] = mapped_column(SmallInteger)
+    network: Mapped[str | None] = mapped_column(String(8))
     transport: Mapped[str | None] = mapped_column(String(8))
-    ip_version: Mapped[int | None]
+    ip_version: Mapped[int | None] = mapped_column(SmallInteger)
 
-    __table_args__ = (Index(None, "session_id", "at"),)
+
+class SummaryRow(Base):
+    """What one side's line was like over a session that has ended: all that trends are made of. No name.
+
+    ``hour`` is the UTC hour in which the talk began, ``medium`` what it ended in; ``counselor_id`` null
+    where no login opens the counselor's place. ``causes`` counts interruptions by direction and kind.
+    """
+
+    __tablename__ = "session_quality"
+
+    participant_id: Mapped[str] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), primary_key=True
+    )
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    medium: Mapped[str] = mapped_column(String(16))
+    network: Mapped[str | None] = mapped_column(String(8))
+    counselor_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    minutes: Mapped[float] = mapped_column(Fixed(10))
+    mos_p50: Mapped[float | None] = mapped_column(_MOS)
+    rtt_p50_ms: Mapped[float | None] = mapped_column(_MS)
+    rtt_p95_ms: Mapped[float | None] = mapped_column(_MS)
+    loss_p50_pct: Mapped[float | None] = mapped_column(_PCT)
+    loss_p95_pct: Mapped[float | None] = mapped_column(_PCT)
+    interruptions: Mapped[int]
+    gaps_ms: Mapped[int]
+    longest_gap_ms: Mapped[int]
+    causes: Mapped[dict[str, int]] = mapped_column(JSON)
+    steps_down: Mapped[int]
+    bytes: Mapped[int] = mapped_column(_COUNT)
+    ended_why: Mapped[str] = mapped_column(String(16))

@@ -12,7 +12,7 @@ from accounts.apikeys import ApiKey, Scope
 from accounts.roles import Permission
 from core.errors import InvalidInput, InvalidState, Misfit, NotFound
 from core.ids import SessionId, is_id
-from signaling import directory
+from signaling import directory, quality_record
 from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
 from web import api_quality
 from web import api_schemas as schema
@@ -112,7 +112,7 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
     services = request.app[SERVICES]
     async with services.database.sessions() as db:
         session = await _own(db, request, key)
-        record = await directory.quality(db, session_id=session.id)
+        record = await quality_record.read(db, session_id=session.id)
     live = services.calls.states(session.id) or {}
     return _json(
         schema.Session(
@@ -139,7 +139,7 @@ async def quality(request: http.Request, key: ApiKey) -> http.Response:
         raise InvalidInput("The query does not fit.", [Misfit("/format", "It must be json or csv.")])
     async with request.app[SERVICES].database.sessions() as db:
         session = await _own(db, request, key)
-        record = await directory.quality(db, session_id=session.id)
+        record = await quality_record.read(db, session_id=session.id)
     if wanted == "csv":
         return http.Response(text=api_quality.as_csv(record), content_type="text/csv", charset="utf-8")
     return _json(api_quality.whole(session.id, record, session.participants))

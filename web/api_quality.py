@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 
 from core.clock import rfc3339
-from signaling.directory import ParticipantRecord, QualityRecord
+from signaling.directory import ParticipantRecord
+from signaling.quality_record import QualityRecord
 from signaling.records import QualitySample
 from web import api_schemas as schema
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import column, insert, select, table, text
+from sqlalchemy import Column, MetaData, Table, column, insert, select, table, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from accounts.tables import ApiKeyRow
 from core import db as core_db
-from core.db import Database, async_url
+from core.db import Database, Fixed, async_url
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -38,6 +38,30 @@ async def test_a_time_without_a_zone_is_refused(database: Database) -> None:
 async def test_it_answers_until_it_is_closed_and_closing_twice_is_fine(database: Database) -> None:
     await database.check()
     await database.close()
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        (Fixed(10), 20.54, 20.5),
+        (Fixed(100, small=True), 4.409, 4.41),
+        (Fixed(10), 1e12, 214_748_364.7),
+        (Fixed(10, small=True), 1e12, 3_276.7),
+        (Fixed(10, small=True), -1e12, -3_276.7),
+        (Fixed(1), 0.4, 0.0),
+        (Fixed(1), None, None),
+    ],
+)
+async def test_a_fixed_number_is_kept_to_its_last_part(
+    empty_database_url: str, kind: Fixed, given: float | None, kept: float | None
+) -> None:
+    database = Database(empty_database_url)
+    there = Table("numbers", MetaData(), Column("number", kind))
+    async with database.engine.begin() as connection:
+        await connection.run_sync(there.create)
+        await connection.execute(insert(there), [{"number": given}])
+        assert (await connection.execute(select(there.c.number))).scalar_one() == kept
     await database.close()
 
 

@@ -10,7 +10,7 @@ from core.db import Database
 from core.ids import ParticipantId, SessionId
 from media.codecs import Mode
 from migrations.run import upgrade
-from signaling import directory, records
+from signaling import directory, quality_record, records
 from signaling.directory import (
     Created,
     NewParticipant,
@@ -19,6 +19,7 @@ from signaling.directory import (
     SessionState,
     places_until,
 )
+from signaling.quality_record import QualityRecord
 from signaling.records import EventRecord, ModeRecord, PlaceRecord, QualitySample, StateRecord
 from signaling.tables import ParticipantRow
 from tests.fakes import FakeClock
@@ -251,22 +252,35 @@ async def test_the_quality_record_is_in_the_order_of_time(database: Database, cl
     other = (await make(database, clock)).session
     place = made.participants[0].id
 
-    def sample(session: SessionId, participant: ParticipantId, number: int) -> QualitySample:
-        at = clock.now() + timedelta(seconds=10 * number)
+    def sample(participant: ParticipantId, number: int) -> QualitySample:
         return QualitySample(
-            session, participant, at, 20.5, None, 1.25, 3.0, 2**40 + number, number, "udp", 4
+            participant_id=participant,
+            at=clock.now() + timedelta(seconds=10 * number),
+            grade="fair",
+            mos=4.21,
+            rtt_ms=20.5,
+            loss_down_pct=1.3,
+            jitter_ms=3.0,
+            available_kbps=1_500.0,
+            bytes_up=2**40 + number,
+            bytes_down=number,
+            fps=30.0,
+            height=720,
+            network="cellular",
+            transport="udp",
+            ip_version=4,
         )
 
-    samples = [sample(made.id, place, number) for number in range(3)]
+    samples = [sample(place, number) for number in range(3)]
     async with database.sessions.begin() as db:
         await records.write(db, samples[::-1])
-        await records.write(db, [sample(other.id, other.participants[0].id, 9)])
+        await records.write(db, [sample(other.participants[0].id, 9)])
         for number, (whose, kind) in enumerate([(place, "interrupted"), (place, "resumed"), (None, "mode")]):
             at = clock.now() + timedelta(seconds=number)
             detail = {"gap_ms": 2400, "first": True}
             await records.write(db, [EventRecord(made.id, whose, kind, detail, at)])
     async with database.sessions() as db:
-        record = await directory.quality(db, session_id=made.id)
+        record = await quality_record.read(db, session_id=made.id)
     assert list(record.samples) == samples
     assert [(event.participant_id, event.kind) for event in record.events] == [
         (place, "interrupted"),
@@ -278,5 +292,5 @@ async def test_the_quality_record_is_in_the_order_of_time(database: Database, cl
 
 async def test_a_session_without_a_record_has_an_empty_one(database: Database) -> None:
     async with database.sessions() as db:
-        record = await directory.quality(db, session_id=SessionId("s_none"))
-    assert record == directory.QualityRecord((), ())
+        record = await quality_record.read(db, session_id=SessionId("s_none"))
+    assert record == QualityRecord((), ())

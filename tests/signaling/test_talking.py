@@ -6,7 +6,7 @@ import pytest
 
 from media.codecs import Mode
 from media.events import LegFailed, LegInterrupted, LegResumed, Streams, StreamsChanged
-from signaling import directory
+from signaling import quality_record
 from signaling.directory import Recording
 from tests.signaling.conftest import House
 from tests.signaling.relay import sample
@@ -84,7 +84,7 @@ async def test_an_interruption_is_told_and_kept(house: House) -> None:
     await counselor.get("peer", state="connected")
     await house.hub._journal.flush(within_s=2)
     async with house.database.sessions() as db:
-        record = await directory.quality(db, session_id=session.id)
+        record = await quality_record.read(db, session_id=session.id)
     events = [(event.kind, event.detail) for event in record.events]
     assert ("resumed", {"gap_ms": 2_400}) in events
 
@@ -154,7 +154,7 @@ async def test_quality_is_told_every_two_seconds_and_kept_every_ten(house: House
     assert line["mos"] is None
     await house.hub._journal.flush(within_s=2)
     async with house.database.sessions() as db:
-        record = await directory.quality(db, session_id=session.id)
+        record = await quality_record.read(db, session_id=session.id)
     assert {row.transport for row in record.samples} == {"udp"}
     assert house.hub.summary(session.id) is not None
 

@@ -86,7 +86,15 @@ async def keep_quality(services: Services, made: dict[str, Any], clock: FakeCloc
     async with services.database.sessions.begin() as db:
         for number, loss in enumerate((0.0, 3.0, None)):
             sample = QualitySample(
-                session, place, clock.now(), 20.0 + number, loss, 1.0, None, 100 * number, 50, "udp", 4
+                participant_id=place,
+                at=clock.now(),
+                rtt_ms=20.0 + number,
+                loss_up_pct=loss,
+                loss_down_pct=1.0,
+                bytes_up=100 * number,
+                bytes_down=50,
+                transport="udp",
+                ip_version=4,
             )
             await records.write(db, [sample])
         for kind in ("interrupted", "resumed", "interrupted"):

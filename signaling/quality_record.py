@@ -1,0 +1,58 @@
+"""The quality record of a session: its samples and events, as they are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.ids import ParticipantId, SessionId
+from signaling.records import QualitySample
+from signaling.tables import EventRow, ParticipantRow, QualityRow
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """One thing that happened; ``participant_id`` is None when it happened to the session."""
+
+    at: datetime
+    participant_id: ParticipantId | None
+    kind: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRecord:
+    """Everything known of a session's connections, in the order of time."""
+
+    samples: tuple[QualitySample, ...]
+    events: tuple[SessionEvent, ...]
+
+
+async def read(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:
+    """Read everything known of a session's connections."""
+    places = select(ParticipantRow.id).where(ParticipantRow.session_id == session_id)
+    samples = await db.scalars(
+        select(QualityRow).where(QualityRow.participant_id.in_(places)).order_by(QualityRow.at, QualityRow.id)
+    )
+    events = await db.scalars(
+        select(EventRow).where(EventRow.session_id == session_id).order_by(EventRow.at, EventRow.id)
+    )
+    return QualityRecord(
+        tuple(
+            QualitySample(**{name: getattr(row, name) for name in QualitySample.__slots__}) for row in samples
+        ),
+        tuple(
+            SessionEvent(
+                row.at,
+                None if row.participant_id is None else ParticipantId(row.participant_id),
+                row.kind,
+                row.detail,
+            )
+            for row in events
+        ),
+    )
