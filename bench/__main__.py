@@ -17,6 +17,7 @@ BENCHES = (
     "first_frame",
     "voice_data",
     "coming_back",
+    "faults",
     "audit_verify",
     "append",
     "enumeration",

@@ -1,1 +1,1 @@
-"""Bad networks for tests and benches: a seeded model, a proxy and a wire that carry it out, namespaces, and faults."""
+"""Bad networks for tests and benches: a seeded model, what carries it out, and a script of faults."""
