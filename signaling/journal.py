@@ -3,7 +3,8 @@
 A failing database loses records, not calls: the failure is logged and the others are tried again. The
 queue is bounded; when it is full, the newest record is dropped and counted. What comes within a quarter
 of a second goes into one transaction, with one statement for each kind of record: a join would cost
-half a dozen transactions otherwise. A process that is killed outright loses that much.
+half a dozen transactions otherwise. A process that is killed outright loses that much. Of events, each side
+of a session has only so many (``event_bounds``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from signaling.records import Record, write
+from signaling.event_bounds import EventBounds
+from signaling.records import EventRecord, Record, write
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class Journal:
         self._queue: asyncio.Queue[Record] = asyncio.Queue(MAX_WAITING)
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.bounds = EventBounds()
         self.failed = 0
         self.dropped = 0
 
@@ -40,9 +43,12 @@ class Journal:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def put(self, record: Record) -> None:
-        """Queue a record."""
+        """Queue a record, unless it is an event too many."""
+        bounded = self.bounds.admit(record) if isinstance(record, EventRecord) else record
+        if bounded is None:
+            return
         try:
-            self._queue.put_nowait(record)
+            self._queue.put_nowait(bounded)
         except asyncio.QueueFull:
             self.dropped += 1
 
