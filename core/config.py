@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from core import settings as read
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls, Webhook
+from core.settings import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
 
 PREFIX = "TEDUH_"
 
@@ -58,6 +58,15 @@ class Config:
     """Codecs offered behind VP8 to those who know them."""
     voice_bitrate_kbps: int = _setting("VOICE_BITRATE_KBPS", read.whole(6, 128), 24, "kbit/s")
     voice_ptime_ms: int = _setting("VOICE_PTIME_MS", read.one_of(10, 20, 40, 60), 40, "ms")
+
+    quality_fair: QualityLimits = _setting(
+        "QUALITY_FAIR", read.limits, QualityLimits(3.0, 300.0, 3.6), "loss in %, round trip in ms, MOS"
+    )
+    """Beyond any of these a line is fair and no longer good."""
+    quality_poor: QualityLimits = _setting(
+        "QUALITY_POOR", read.limits, QualityLimits(8.0, 700.0, 3.1), "loss in %, round trip in ms, MOS"
+    )
+    """Beyond any of these a line is poor."""
 
     data_dir: Path = _setting("DATA_DIR", Path, Path("var"), "directory")
     database_url: str = _setting("DATABASE_URL", read.database_url, "", "URL")

@@ -45,6 +45,19 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """What a line may be at most (loss in percent, round trip in ms) and at least (MOS) to pass."""
+
+    loss_pct: float
+    rtt_ms: float
+    mos: float
+
+    def __str__(self) -> str:
+        """Write it as it is set."""
+        return f"{self.loss_pct:g},{self.rtt_ms:g},{self.mos:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Outside:
     """Where checkpoints of the audit go, so that who has this server cannot change them there."""
 
@@ -123,6 +136,17 @@ def one_word(*choices: str) -> Callable[[str], str]:
         return text.lower()
 
     return read
+
+
+def limits(text: str) -> QualityLimits:
+    """Read three limits of a line's quality: loss in percent, round trip in ms, MOS."""
+    try:
+        loss_pct, rtt_ms, mos = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError("it must be three numbers, such as 3,300,3.6") from None
+    if not (0 <= loss_pct <= 100 and 0 <= rtt_ms <= 60_000 and 1 <= mos <= 4.5):
+        raise ValueError("loss must be 0 to 100 %, the round trip 0 to 60000 ms, MOS 1 to 4.5")
+    return QualityLimits(loss_pct, rtt_ms, mos)
 
 
 port = whole(0, 65_535)

@@ -6,7 +6,7 @@ Loss and round trip of one moment; the hysteresis and the voice's MOS are not pa
 from __future__ import annotations
 
 from media.events import LegSample
-from signaling.server_messages import Grade
+from media.grading import Grade
 
 FAIR_LOSS_PCT = 3.0
 POOR_LOSS_PCT = 8.0

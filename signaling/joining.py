@@ -12,6 +12,7 @@ from typing import Protocol
 from core.errors import TeduhError, Unauthenticated
 from core.ids import ParticipantId, SessionId
 from media.description import VoiceProfile
+from media.grading import Limits
 from signaling.call import Call
 from signaling.client_messages import Hello
 from signaling.directory import SessionRecord, SessionState
@@ -90,6 +91,7 @@ class SignalingSettings:
     turned_on: frozenset[str] = frozenset()
     unseated_per_address: int = 50
     voice: VoiceProfile = VoiceProfile()  # noqa: RUF009  # frozen, without state
+    limits: Limits = Limits()  # noqa: RUF009  # frozen, without state
 
 
 def claim(hello: Hello, wire: Wire, *, tokens: PlaceTokens, now: datetime) -> Claim:

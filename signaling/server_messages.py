@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from media.codecs import Mode
+from media.grading import Grade
 from signaling.protocol import MediaState, Reason, WireState
 
 
@@ -158,15 +158,6 @@ class RecordingChanged(ServerMessage, frozen=True, tag="recording"):
     state: Literal["off", "asked", "on", "paused"]
     since: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
-
-
-class Grade(enum.StrEnum):
-    """How good a line is."""
-
-    GOOD = "good"
-    FAIR = "fair"
-    POOR = "poor"
-    LOST = "lost"
 
 
 class LineQuality(msgspec.Struct, frozen=True):

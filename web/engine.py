@@ -14,6 +14,7 @@ from core.db import Database
 from core.errors import ConfigError
 from media.description import VoiceProfile
 from media.events import MediaEvent
+from media.grading import Limits
 from media.relay import Relay, RelayConfig
 from signaling.endpoint import signal_handler
 from signaling.hub import Hub
@@ -39,6 +40,7 @@ def settings(config: Config) -> SignalingSettings:
             bitrate_bps=config.voice_bitrate_kbps * 1000,
             ptime_ms=config.voice_ptime_ms,
         ),
+        limits=Limits(config.quality_fair, config.quality_poor),
     )
 
 

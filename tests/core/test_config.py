@@ -8,7 +8,7 @@ import pytest
 
 from core.config import Config, read_config, variables
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Outside, Smtp, Tls, Webhook
+from core.settings import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -61,6 +61,8 @@ def test_nothing_set_is_a_server_for_this_machine() -> None:
         ("VIDEO_CODECS", "vp9, H264", "video_codecs", frozenset({"VP9", "H264"})),
         ("VOICE_BITRATE_KBPS", "12", "voice_bitrate_kbps", 12),
         ("VOICE_PTIME_MS", "60", "voice_ptime_ms", 60),
+        ("QUALITY_FAIR", "2, 250, 3.8", "quality_fair", QualityLimits(2, 250, 3.8)),
+        ("QUALITY_POOR", "10,900,2.9", "quality_poor", QualityLimits(10, 900, 2.9)),
         ("GRACE_S", "30", "grace_s", 30),
         ("MASTER_KEY", KEY, "master_key", bytes(32)),
         ("METRICS_TOKEN", "0123456789abcdef", "metrics_token", "0123456789abcdef"),
@@ -158,6 +160,10 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("VIDEO_CODECS", "VP8"),
         ("VOICE_BITRATE_KBPS", "5"),
         ("VOICE_PTIME_MS", "30"),
+        ("QUALITY_FAIR", "3,300"),
+        ("QUALITY_FAIR", "3,300,good"),
+        ("QUALITY_POOR", "101,700,3.1"),
+        ("QUALITY_POOR", "8,700,5"),
         ("GRACE_S", "0"),
         ("MASTER_KEY", "short"),
         ("METRICS_TOKEN", "guessable"),

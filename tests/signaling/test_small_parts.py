@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from media.events import LegId, LegSample
+from media.grading import Grade
 from signaling.chat import MAX_BYTES, MAX_LINES, Transcript
 from signaling.client_messages import Candidate, QualityReport
 from signaling.device import describe
 from signaling.grades import grade
 from signaling.quality_log import Meter, clamped
 from signaling.refs import MAX_REFS, Refs
-from signaling.server_messages import Error, Grade, Ok, encode
+from signaling.server_messages import Error, Ok, encode
 from signaling.wire import MAX_QUEUED_BYTES
 from tests.signaling.relay import sample
 
