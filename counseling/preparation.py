@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
@@ -28,6 +28,7 @@ from core.ids import UserId, new_id
 from core.sealing import seal, unseal
 from counseling import appointments, walkins
 from counseling.appointment_tables import AppointmentRow
+from counseling.drop_tables import RiskFlagRow
 from counseling.entry import Medium
 from counseling.preparation_tables import PreparationRow
 from counseling.triage import Risk
@@ -213,6 +214,18 @@ async def on_drop(db: AsyncSession, *, talk: str) -> OnDrop:
     return OnDrop.NOTHING if found is None else found.on_drop
 
 
+async def take_back_on_drop(db: AsyncSession, audit: Audit, *, client: UserId, now: datetime) -> None:
+    """Do nothing on a drop any more: the client left quickly, and may not be alone."""
+    found = await db.scalars(
+        select(PreparationRow)
+        .where(PreparationRow.client_id == client, PreparationRow.on_drop != OnDrop.NOTHING.value)
+        .execution_options(populate_existing=True)
+    )
+    for row in found.all():
+        row.on_drop = OnDrop.NOTHING.value
+        await _written_down(db, audit, row, "on_drop", now)
+
+
 async def of_talk(db: AsyncSession, *, talk: str) -> Preparation | None:
     """Look up what was prepared for a talk, whether it came from a walk-in or an appointment."""
     return await _one(
@@ -270,14 +283,31 @@ async def prune(db: AsyncSession, *, now: datetime) -> int:
         .outerjoin(WalkinRow, WalkinRow.id == PreparationRow.walkin_id)
         .outerjoin(AppointmentRow, AppointmentRow.id == PreparationRow.appointment_id)
     )
+    flagged = await _flagged(db)
     over = []
     for number, risk, walked, met in rows:
-        gone = gone_at(Risk(risk) if risk else Risk.NONE, walked or met)
+        seen = Risk.URGENT if number in flagged else Risk(risk or Risk.NONE)
+        gone = gone_at(seen, walked or met)
         if gone is not None and gone <= now:
             over.append(number)
     for start in range(0, len(over), 500):
         await db.execute(delete(PreparationRow).where(PreparationRow.id.in_(over[start : start + 500])))
     return len(over)
+
+
+async def _flagged(db: AsyncSession) -> set[str]:
+    """Name what was prepared for talks in which a counselor saw a risk."""
+    found = await db.scalars(
+        select(PreparationRow.id)
+        .outerjoin(AppointmentRow, AppointmentRow.id == PreparationRow.appointment_id)
+        .join(
+            TalkRow,
+            or_(TalkRow.walkin_id == PreparationRow.walkin_id, TalkRow.id == AppointmentRow.talk_id),
+        )
+        .join(RiskFlagRow, RiskFlagRow.talk_id == TalkRow.id)
+        .where(RiskFlagRow.stands)
+    )
+    return set(found)
 
 
 async def _held(db: AsyncSession, preparation: str) -> PreparationRow:

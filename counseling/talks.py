@@ -186,6 +186,11 @@ async def open_of_counselor(db: AsyncSession, *, counselor: UserId) -> Talk | No
     return await _one(db, TalkRow.counselor_id == counselor, TalkRow.ended_at.is_(None))
 
 
+async def of_session(db: AsyncSession, *, session: SessionId) -> Talk | None:
+    """Look up the talk that meets in a session; None for the session of a program."""
+    return await _one(db, TalkRow.session_id == session)
+
+
 async def last_of_client(db: AsyncSession, *, client: UserId) -> Talk | None:
     """Look up a client's last talk, also one that goes on."""
     return await _one(db, TalkRow.client_id == client)

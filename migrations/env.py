@@ -10,6 +10,7 @@ import accounts.notice_tables
 import accounts.tables
 import accounts.trust_tables
 import counseling.appointment_tables
+import counseling.drop_tables
 import counseling.duty_tables
 import counseling.intake_tables
 import counseling.message_tables
@@ -27,6 +28,7 @@ TABLES = (
     accounts.notice_tables,
     accounts.trust_tables,
     counseling.appointment_tables,
+    counseling.drop_tables,
     counseling.duty_tables,
     counseling.intake_tables,
     counseling.message_tables,
