@@ -6,10 +6,11 @@ the next smallest is kept back with it until those kept back are at least ``SMAL
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from core.percentiles import nearest_rank
 
 SMALLEST: Final = 5
 
@@ -60,8 +61,4 @@ def times(took_s: Iterable[float]) -> Times | None:
     ordered = sorted(took_s)
     if len(ordered) < SMALLEST:
         return None
-    return Times(len(ordered), _rank(ordered, 0.5), _rank(ordered, 0.9))
-
-
-def _rank(ordered: Sequence[float], share: float) -> float:
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    return Times(len(ordered), nearest_rank(ordered, 0.5), nearest_rank(ordered, 0.9))

@@ -1,0 +1,114 @@
+"""Which gaps a story of events tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.ids import ParticipantId
+from media.codecs import Mode
+from signaling.gaps import Cause, Gap, cause_of, gaps_of
+from signaling.quality_record import SessionEvent
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ME, OTHER = ParticipantId("p_1"), ParticipantId("p_2")
+UNKNOWN = Cause("unknown", "unknown")
+CUT = Cause("both", "cut")
+
+Told = tuple[float, str, dict[str, Any]]
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def look(*told: Told, mode: Mode = Mode.VOICE, who: ParticipantId = ME) -> list[tuple[float, int, str, bool]]:
+    events = [SessionEvent(after(at_s), who, kind, detail) for at_s, kind, detail in told]
+    found = gaps_of(events, ME, mode=mode, until=after(100))
+    return [((gap.began_at - NOW).total_seconds(), gap.gap_ms, str(gap.cause), gap.returned) for gap in found]
+
+
+CAUSE = {"direction": "both", "kind": "cut"}
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([], []),
+        (
+            [(11.2, "interrupted", {"gap_ms": 1_200}), (14, "resumed", {"gap_ms": 4_003, **CAUSE})],
+            [(10.0, 4_003, "both_cut", True)],
+        ),
+        (
+            [(11.2, "interrupted", {"gap_ms": 1_200, **CAUSE}), (14, "resumed", {"gap_ms": 4_003})],
+            [(10.0, 4_003, "both_cut", True)],
+        ),
+        # Never seen again.
+        ([(90, "interrupted", {"gap_ms": 1_000})], [(89.0, 11_000, "unknown_unknown", False)]),
+        # Left while it was broken.
+        (
+            [
+                (11, "interrupted", {"gap_ms": 1_000}),
+                (20, "left_quickly", {}),
+                (30, "resumed", {"gap_ms": 20_000}),
+            ],
+            [(10.0, 10_000, "unknown_unknown", False)],
+        ),
+        # A fresh leg takes over: its first path is the return.
+        (
+            [
+                (11, "interrupted", {"gap_ms": 1_000}),
+                (12, "path_changed", {"first": False}),
+                (15, "path_changed", {"first": True}),
+            ],
+            [(10.0, 5_000, "unknown_unknown", True)],
+        ),
+        # Told twice, counted once.
+        (
+            [
+                (11, "interrupted", {"gap_ms": 1_000}),
+                (12, "interrupted", {}),
+                (13, "resumed", {"gap_ms": 3_000}),
+            ],
+            [(10.0, 3_000, "unknown_unknown", True)],
+        ),
+        # On in chat: what the voice's line does now is no gap of the talk, but a lost socket is.
+        (
+            [
+                (11, "interrupted", {"gap_ms": 1_000}),
+                (16, "mode", {"mode": "chat"}),
+                (20, "resumed", {"gap_ms": 10_000}),
+                (30, "interrupted", {"gap_ms": 1_000}),
+                (40, "socket_lost", {}),
+                (42, "socket_resumed", {"gap_ms": 2_000}),
+            ],
+            [(10.0, 6_000, "unknown_unknown", False), (40.0, 2_000, "unknown_unknown", True)],
+        ),
+        # A socket that is lost while the voice goes on.
+        ([(40, "socket_lost", {}), (42, "socket_resumed", {"gap_ms": 2_000})], []),
+        # Times that make no sense.
+        (
+            [(11, "interrupted", {"gap_ms": -5}), (10, "resumed", {"gap_ms": "long"})],
+            [(11.0, 0, "unknown_unknown", True)],
+        ),
+    ],
+)
+def test_a_story_has_its_gaps(told: list[Told], found: list[tuple[float, int, str, bool]]) -> None:
+    assert look(*told) == found
+
+
+def test_in_a_session_of_chat_the_socket_is_the_line() -> None:
+    told = [(40.0, "socket_lost", {}), (42.0, "socket_resumed", {"gap_ms": 2_000})]
+    assert look(*told, mode=Mode.CHAT) == [(40.0, 2_000, "unknown_unknown", True)]
+
+
+def test_the_gaps_of_the_other_are_theirs() -> None:
+    assert look((11.0, "interrupted", {"gap_ms": 1_000}), who=OTHER) == []
+
+
+def test_words_that_are_not_ours_are_no_cause() -> None:
+    assert cause_of({"direction": "up", "kind": "loss"}) == Cause("up", "loss")
+    assert cause_of({"direction": "sideways", "kind": ["loss"]}) == UNKNOWN
+    assert Gap(NOW, 1, CUT, returned=True).cause == CUT
