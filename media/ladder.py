@@ -23,8 +23,9 @@ from media.climb import (
     Way,
 )
 from media.codecs import Mode
+from media.grading import Limits
 
-__all__ = ["Advice", "Ladder", "Limits", "Picture", "Side"]
+__all__ = ["Advice", "Ladder", "Picture", "Side"]
 
 _MODES = tuple(Mode)
 
@@ -40,16 +41,6 @@ CLEAR_QUEUE_MS = 120.0
 # A base that rises so fast forgets a quicker path within minutes.
 BASE_RISES_MS_PER_S = 1.0
 REDUNDANCY_KBPS = 40.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """From where on a line is fair, and poor: those of its grade."""
-
-    fair_loss_pct: float = 3.0
-    poor_loss_pct: float = 8.0
-    fair_mos: float = 3.6
-    poor_mos: float = 3.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +131,11 @@ class Ladder:
         mos = 5.0 if receiver.mos is None else receiver.mos
         if loss > USELESS_LOSS_PCT or mos < USELESS_MOS:
             return Ease.USELESS
-        if loss > limits.poor_loss_pct or mos < limits.poor_mos or queue_ms > 2 * QUEUE_MS:
+        if loss > limits.poor.loss_pct or mos < limits.poor.mos or queue_ms > 2 * QUEUE_MS:
             return Ease.POOR
-        if mos < limits.fair_mos or queue_ms > QUEUE_MS or not _carries(sender, step):
+        if mos < limits.fair.mos or queue_ms > QUEUE_MS or not _carries(sender, step):
             return Ease.TROUBLE
-        calm = loss <= limits.fair_loss_pct and queue_ms <= CLEAR_QUEUE_MS
+        calm = loss <= limits.fair.loss_pct and queue_ms <= CLEAR_QUEUE_MS
         return Ease.CLEAR if calm else Ease.HOLD
 
     def _queues(self, sides: tuple[Side, Side], now_s: float) -> tuple[float, float]:

@@ -27,6 +27,7 @@ from core.clock import rfc3339
 from core.errors import InvalidState
 from core.ids import ParticipantId
 from media.codecs import Mode
+from media.ladder import Picture
 from signaling import events as ev
 from signaling.door import Door
 from signaling.effects import (
@@ -45,7 +46,7 @@ from signaling.mode import ModeState, Verdict
 from signaling.pairing import Pairing
 from signaling.participant import ConnectionId, Place, Seat, SeatEvent
 from signaling.presence import Presence, presence
-from signaling.protocol import CloseCode, WireState
+from signaling.protocol import CloseCode, MediaState, WireState
 from signaling.server_messages import Ended, ModeChanged, RecordingInfo, SessionChanged, SessionInfo
 from signaling.takeover import Takeover
 from signaling.telling import Telling
@@ -186,8 +187,9 @@ class Call:
             case ev.AsksRestart():
                 return self._legs.restart(self._place(event.participant), now, fresh=event.fresh)
             case ev.SaysMedia():
-                self._place(event.participant).media = event.media
-                return []
+                return self._says_media(self._place(event.participant), event.media)
+            case ev.SetsBudget():
+                return [RecordEvent("budget", event.participant, {"mb": event.mb})]
             case ev.WishesMode():
                 return self._wish(event, now)
             case ev.Answered():
@@ -266,7 +268,19 @@ class Call:
             started_at=rfc3339(self.started_at),
             ends_at=rfc3339(self.ends_at),
             phone=True if self.by_phone else UNSET,
+            mode_reason=self.mode.reason or UNSET,
         )
+
+    def _says_media(self, place: Place, media: MediaState) -> list[Effect]:
+        """Take what a side sends now; another step of its picture is kept."""
+        before, place.media = place.media, media
+        picture = (media.picture, media.by)
+        if media.picture is UNSET or (before is not None and picture == (before.picture, before.by)):
+            return []
+        if before is None and media.picture is Picture.FULL:
+            return []
+        detail = {"step": media.picture.value} | ({} if media.by is UNSET else {"by": media.by.value})
+        return [RecordEvent("picture", place.id, detail)]
 
     def _socket_lost(self, connection: ConnectionId, now: datetime) -> list[Effect]:
         if self._door.gone(connection):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from core.errors import TeduhError
 from media.codecs import Mode
-from signaling.protocol import Name, Reason, Ref, Short
+from media.ladder import Picture
+from signaling.protocol import Name, PictureBy, Reason, Ref, Short
 
 
 class ClientMessage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -58,10 +59,14 @@ class Restart(Request, frozen=True, tag="restart"):
 
 
 class Media(Request, frozen=True, tag="media"):
-    """What this side sends now."""
+    """What this side sends now. ``budget_mb`` is what it may cost its person, null without a limit."""
 
     audio: bool
     video: bool
+    picture: Picture | UnsetType = UNSET
+    by: PictureBy | UnsetType = UNSET
+    receive: Picture | UnsetType = UNSET
+    budget_mb: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType | None = UNSET
 
 
 class ModeRequest(Request, frozen=True, tag="mode"):

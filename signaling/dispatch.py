@@ -84,8 +84,11 @@ def restart(asked: Asked, message: client.Restart) -> None:
 
 
 def media(asked: Asked, message: client.Media) -> None:
-    """Take the mute state."""
-    asked.apply(ev.SaysMedia(asked.participant, MediaState(message.audio, message.video)))
+    """Take the mute state, the step of the picture, and a budget that was set."""
+    said = MediaState(message.audio, message.video, message.picture, message.by, message.receive)
+    if message.budget_mb is not UNSET:
+        asked.apply(ev.SetsBudget(asked.participant, message.budget_mb))
+    asked.apply(ev.SaysMedia(asked.participant, said))
 
 
 def mode(asked: Asked, message: client.ModeRequest) -> None:

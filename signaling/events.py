@@ -67,6 +67,14 @@ class SaysMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class SetsBudget:
+    """A participant set what the session may cost them; None takes the limit away."""
+
+    participant: ParticipantId
+    mb: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class WishesMode:
     """Somebody wishes for a mode; None is a program."""
 
@@ -158,6 +166,7 @@ CallEvent = (
     | Leaves
     | AsksRestart
     | SaysMedia
+    | SetsBudget
     | WishesMode
     | Answered
     | AnswersTakeover

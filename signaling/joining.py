@@ -13,6 +13,7 @@ from core.errors import TeduhError, Unauthenticated
 from core.ids import ParticipantId, SessionId
 from media.description import VoiceProfile
 from media.grading import Limits
+from media.ladder import Ladder
 from signaling.call import Call
 from signaling.client_messages import Hello
 from signaling.directory import SessionRecord, SessionState
@@ -186,7 +187,7 @@ def revive(
         started_at=record.started_at,
         ends_at=record.ends_at,
     )
-    return Live(record.id, tag, call)
+    return Live(record.id, tag, call, ladder=Ladder(settings.limits))
 
 
 def _seat(state: str, seat: str | None) -> Seat:

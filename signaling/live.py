@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from core.ids import ParticipantId, SessionId
 from media.events import LegId
+from media.ladder import Advice, Ladder
 from signaling.call import Call
 from signaling.chat import Transcript
 from signaling.outbox import Outbox
@@ -27,6 +28,9 @@ class Live:
     meters: dict[ParticipantId, Meter] = field(default_factory=dict)
     leg_owners: dict[LegId, ParticipantId] = field(default_factory=dict)
     transcript: Transcript = field(default_factory=Transcript)
+    ladder: Ladder = field(default_factory=Ladder)
+    advice: dict[ParticipantId, Advice] = field(default_factory=dict)
+    advised_s: float = 0.0
     told_quality_s: float = 0.0
     kept_quality_s: float = 0.0
     idle_since_s: float | None = None

@@ -26,10 +26,14 @@ class Verdict(enum.Enum):
 
 @dataclass(slots=True)
 class ModeState:
-    """The present mode, and until when the user's choice stands."""
+    """The present mode, and until when the user's choice stands.
+
+    ``reason``: who or what moved the session to it, None when it began so.
+    """
 
     mode: Mode
     held_until: datetime | None = None
+    reason: Reason | None = None
 
     def wish(self, mode: Mode, reason: Reason, now: datetime) -> Verdict:
         """Take a wish. A user's wish for the present mode also holds it for 20 s."""
@@ -39,6 +43,7 @@ class ModeState:
         elif held and mode is not self.mode:
             return Verdict.HELD
         if mode is self.mode:
+            self.reason = reason if reason is Reason.USER else self.reason
             return Verdict.SAME
-        self.mode = mode
+        self.mode, self.reason = mode, reason
         return Verdict.CHANGED

@@ -9,7 +9,9 @@ import enum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
+
+from media.ladder import Picture
 
 SUBPROTOCOL = "teduh.v1"
 TICKET_PREFIX = "teduh.ticket."
@@ -58,8 +60,22 @@ class Reason(enum.StrEnum):
     DATA = "data"
 
 
+class PictureBy(enum.StrEnum):
+    """Why a picture is as it is: a person chose it, the line asks for it, or a data budget does."""
+
+    USER = "user"
+    LINE = "line"
+    DATA = "data"
+
+
 class MediaState(msgspec.Struct, frozen=True):
-    """What a side says it is sending."""
+    """What a side says it is sending. ``picture`` is its step, ``by`` who or what chose that.
+
+    ``receive`` is the largest picture that it wants to be sent. Left out: nothing is said of it.
+    """
 
     audio: bool
     video: bool
+    picture: Picture | UnsetType = UNSET
+    by: PictureBy | UnsetType = UNSET
+    receive: Picture | UnsetType = UNSET

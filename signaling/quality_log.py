@@ -16,6 +16,7 @@ from signaling.server_messages import LineQuality
 REPORT_EVERY_S = 0.5
 REPORT_HOLDS_S = 25.0
 MAX_RTT_MS = 60_000.0
+MAX_KBPS = 10_000_000.0
 
 
 def clamped(value: float | None, *, most: float) -> float | None:
@@ -32,6 +33,7 @@ class Meter:
     past_up: int = 0
     past_down: int = 0
     reported_rtt_ms: float | None = None
+    available_kbps: float | None = None
     reported_s: float = -math.inf
     network: str | None = None
 
@@ -41,6 +43,7 @@ class Meter:
             return False
         self.reported_s = now_s
         self.reported_rtt_ms = clamped(report.rtt_ms, most=MAX_RTT_MS)
+        self.available_kbps = clamped(report.available_kbps, most=MAX_KBPS)
         network = report.candidate.network if report.candidate is not None else None
         self.network = network if network in {"wifi", "cellular", "ethernet"} else None
         return True

@@ -10,6 +10,7 @@ from core.errors import NotFound
 from core.ids import ParticipantId
 from media.codecs import Mode
 from media.events import LegSample, PathChanged
+from signaling.advising import ADVISE_EVERY_S, advise, told
 from signaling.carrying import RelayLike
 from signaling.journal import Journal
 from signaling.live import Live
@@ -33,7 +34,11 @@ class QualityWatch:
         self._send = send
 
     def look(self, live: Live, *, now: datetime, now_s: float) -> None:
-        """Tell and keep what is due."""
+        """Advise, tell and keep what is due."""
+        if now_s - live.advised_s >= ADVISE_EVERY_S:
+            samples = {place.id: self._sample(live, place.id) for place in live.call.places}
+            if advise(live, samples, now_s=now_s):
+                live.told_quality_s = 0.0
         if now_s - live.told_quality_s >= TELL_EVERY_S[live.call.mode.mode]:
             live.told_quality_s = now_s
             self._tell(live, now_s)
@@ -45,9 +50,9 @@ class QualityWatch:
         if not present:
             return
         lines = self.lines(live, now_s=now_s)
-        message = Quality(participants={str(participant): line for participant, line in lines.items()})
+        participants = {str(participant): line for participant, line in lines.items()}
         for place in present:
-            self._send(live, place.id, message)
+            self._send(live, place.id, Quality(participants=participants, **told(live.advice.get(place.id))))
 
     def lines(self, live: Live, *, now_s: float) -> dict[ParticipantId, LineQuality]:
         """Say how each participant's line is now."""

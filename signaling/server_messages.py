@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from media.codecs import Mode
 from media.grading import Grade
+from media.ladder import Picture
 from signaling.protocol import MediaState, Reason, WireState
 
 
@@ -36,6 +37,7 @@ class SessionInfo(msgspec.Struct, frozen=True):
     started_at: str | None
     ends_at: str | None
     phone: bool | UnsetType = UNSET
+    mode_reason: Reason | UnsetType = UNSET
 
 
 class You(msgspec.Struct, frozen=True):
@@ -175,10 +177,16 @@ class LineQuality(msgspec.Struct, frozen=True):
 
 
 class Quality(ServerMessage, frozen=True, tag="quality"):
-    """How everybody's line is."""
+    """How everybody's line is, and what the receiver had better do.
+
+    ``picture`` is the step that its picture should have, left out when full; ``redundant``: its voice
+    should be sent twice (RFC 2198).
+    """
 
     participants: dict[str, LineQuality]
     advice: Literal["reduce_video", "voice", "chat", "video"] | UnsetType = UNSET
+    picture: Picture | UnsetType = UNSET
+    redundant: bool | UnsetType = UNSET
 
 
 class Relayed(ServerMessage, frozen=True, tag="relay"):

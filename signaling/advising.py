@@ -1,0 +1,77 @@
+"""What a live session's ladder is shown each second, and what both sides are told of its advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.ids import ParticipantId
+from media.codecs import Mode
+from media.events import LegSample
+from media.ladder import Advice, Picture, Side
+from signaling.live import Live
+from signaling.participant import Place
+from signaling.protocol import PictureBy, Reason
+from signaling.quality_log import Meter
+
+ADVISE_EVERY_S = 1.0
+
+
+def advise(live: Live, samples: Mapping[ParticipantId, LegSample | None], *, now_s: float) -> bool:
+    """Show the ladder both lines; True when a side is to be told something new."""
+    live.advised_s = now_s
+    mode = live.call.mode
+    places = live.call.places
+    first, second = (
+        _side(live, place, live.meters[place.id], samples.get(place.id), now_s) for place in places
+    )
+    advice = live.ladder.look(
+        (first, second),
+        now_s,
+        mode=mode.mode,
+        by_line=mode.reason is Reason.NETWORK,
+        by_hand=mode.reason is Reason.USER,
+    )
+    before, live.advice = live.advice, dict(zip((place.id for place in places), advice, strict=True))
+    return before != live.advice
+
+
+def _side(live: Live, place: Place, meter: Meter, sample: LegSample | None, now_s: float) -> Side:
+    if sample is None:
+        return Side()
+    video = live.call.mode.mode is Mode.VIDEO
+    media = place.media
+    return Side(
+        loss_up_pct=sample.loss_up_pct,
+        loss_down_pct=sample.loss_down_pct,
+        rtt_ms=meter.rtt_ms(sample, now_s),
+        available_kbps=meter.available_kbps if video else None,
+        silent_ms=sample.silent_ms,
+        speaks=live.call.mode.mode is not Mode.CHAT and (media is None or media.audio),
+        sends_picture=video and _has_picture(place),
+        held=media.picture if media is not None and media.by is PictureBy.USER and media.picture else None,
+    )
+
+
+def _has_picture(place: Place) -> bool:
+    """Whether there is a picture that could be lowered: one that goes out, or that the line paused."""
+    media = place.media
+    if media is None:
+        return False
+    return media.video or (media.picture is Picture.PAUSED and media.by is PictureBy.LINE)
+
+
+def told(advice: Advice | None) -> dict[str, Any]:
+    """Return the fields of ``quality`` that tell an advice; what is left out needs no word."""
+    if advice is None:
+        return {}
+    fields: dict[str, Any] = {}
+    if advice.mode is not None:
+        fields["advice"] = advice.mode.value
+    elif advice.picture is not Picture.FULL:
+        fields["advice"] = "reduce_video"
+    if advice.picture is not Picture.FULL:
+        fields["picture"] = advice.picture
+    if advice.redundant:
+        fields["redundant"] = True
+    return fields

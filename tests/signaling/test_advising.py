@@ -1,0 +1,112 @@
+"""What the ladder advises reaches the one it is for, and what the pages do about it is told and kept."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from media.codecs import Mode
+from media.events import LegId
+from signaling import quality_record
+from tests.signaling.conftest import House, Person
+from tests.signaling.relay import sample
+
+
+async def tick(house: House, seconds: int) -> None:
+    """Let the hub look at the lines each second; the clients live."""
+    for _ in range(seconds):
+        for person in house.persons:
+            await person.send("ping", t=1)
+        await asyncio.sleep(0.005)
+        house.clock.advance(1)
+        house.hub.tick()
+
+
+async def talking(house: House, mode: Mode = Mode.VIDEO) -> tuple[Person, Person, LegId, LegId]:
+    """Two people who are connected and said what they send."""
+    session = await house.session(mode)
+    client, counselor = await house.pair(session)
+    for person in (client, counselor):
+        await person.ask("media", audio=True, video=mode is Mode.VIDEO)
+    owners = house.hub._lives.get(session.id)
+    assert owners is not None
+    of = {who: leg for leg, who in owners.leg_owners.items()}
+    first, second = (of[place.id] for place in session.participants)
+    return client, counselor, first, second
+
+
+async def test_a_bad_way_up_lowers_that_sides_picture_and_comes_back(house: House) -> None:
+    client, counselor, leg, _ = await talking(house)
+    house.relay.sampled[leg] = sample(leg, loss_up_pct=15.0)
+    await tick(house, 6)
+    told = await client.get("quality", picture="less")
+    assert told["advice"] == "reduce_video"
+    house.relay.sampled[leg] = sample(leg)
+    await tick(house, 24)
+    while "picture" in await client.get("quality"):
+        pass
+    await counselor.ask("media", audio=True, video=True)
+    assert not any("picture" in message for message in counselor.heard if message["type"] == "quality")
+
+
+async def test_what_stays_bad_is_answered_with_voice_by_who_owns_the_line(house: House) -> None:
+    client, counselor, leg, _ = await talking(house)
+    house.relay.sampled[leg] = sample(leg, loss_up_pct=15.0)
+    await tick(house, 40)
+    assert (await client.get("quality", advice="voice"))["picture"] == "paused"
+    await counselor.ask("media", audio=True, video=True)
+    assert not any(m.get("advice") == "voice" for m in counselor.heard)
+    assert (await client.ask("mode", mode="voice", reason="network"))["type"] == "ok"
+    assert (await counselor.get("mode", mode="voice"))["reason"] == "network"
+
+
+async def test_a_step_is_told_to_the_other_and_kept_once(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    await client.ask("media", audio=True, video=True, picture="full")
+    for _ in range(2):
+        await client.ask("media", audio=True, video=False, picture="paused", by="line")
+    media = {"audio": True, "video": False, "picture": "paused", "by": "line"}
+    await counselor.get("peer", media=media)
+    await client.ask("media", audio=True, video=True, picture="small", by="user", budget_mb=50)
+    told = await counselor.get("peer", media={"audio": True, "video": True, "picture": "small", "by": "user"})
+    assert "budget_mb" not in told["media"]
+    await client.ask("media", audio=True, video=True, picture="small", by="user", budget_mb=None)
+    await house.hub._journal.flush(within_s=2)
+    async with house.database.sessions() as db:
+        record = await quality_record.read(db, session_id=session.id)
+    kept = [
+        (event.kind, dict(event.detail)) for event in record.events if event.kind in ("picture", "budget")
+    ]
+    assert kept == [
+        ("picture", {"step": "paused", "by": "line"}),
+        ("budget", {"mb": 50}),
+        ("picture", {"step": "small", "by": "user"}),
+        ("budget", {"mb": None}),
+    ]
+
+
+@pytest.mark.parametrize("fields", [{"picture": "huge"}, {"by": "me"}, {"receive": 3}, {"budget_mb": 0}])
+async def test_steps_that_do_not_exist_are_malformed(house: House, fields: dict[str, object]) -> None:
+    client, _, _, _ = await talking(house)
+    await client.send("media", ref="x", audio=True, video=True, **fields)
+    await client.get("error", code="malformed")
+
+
+async def test_a_picture_chosen_by_hand_is_left_where_it_is(house: House) -> None:
+    client, _, leg, _ = await talking(house)
+    await client.ask("media", audio=True, video=True, picture="full", by="user")
+    house.relay.sampled[leg] = sample(leg, loss_up_pct=15.0)
+    await tick(house, 40)
+    for _ in range(10):
+        assert "picture" not in await client.get("quality")
+
+
+async def test_who_enters_is_told_who_moved_the_session(house: House) -> None:
+    session = await house.session()
+    client, _ = await house.pair(session)
+    await client.ask("mode", mode="chat", reason="network")
+    key = next(m for m in client.heard if m["type"] == "welcome")["resume_key"]
+    back = await house.enter(session, 0, resume={"key": key, "seq": 0})
+    assert (await back.get("welcome"))["session"]["mode_reason"] == "network"
