@@ -37,8 +37,11 @@ class Doing:
     def person(self, side: Side) -> Person:
         return self.call.red if side is Side.CLIENT else self.call.blue
 
-    async def do(self, fault: Fault) -> float:
-        """Do a fault and undo it when its time is over; returns since when coming back counts."""
+    async def do(self, fault: Fault, *, at_once_s: float = AT_ONCE_S) -> float:
+        """Do a fault and undo it when its time is over; returns since when coming back counts.
+
+        After what cannot be undone it waits for ``at_once_s``.
+        """
         began = time.time()
         match fault.deed:
             case Deed.LINE:
@@ -63,7 +66,7 @@ class Doing:
                 self.network(fault.side).media.block_udp()
             case Deed.CLOSE_PAGE:
                 await self.person(fault.side).page.close()
-        await asyncio.sleep(AT_ONCE_S)
+        await asyncio.sleep(at_once_s)
         return began
 
     async def said(self, since: float) -> list[Said]:

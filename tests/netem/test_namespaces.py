@@ -97,7 +97,7 @@ def test_delay_loss_and_rate_are_what_was_asked_for(roaming: Roaming, port: int)
     wire.set(Conditions(rate_kbps=200, queue_ms=200), CLEAN)
     came = ping(roaming, port, packets=100, size=500)
     assert 40 < len(came) < 90
-    assert 150 < max(away_ms for _, away_ms in came)
+    assert max(away_ms for _, away_ms in came) > 150
 
 
 def test_udp_alone_can_be_blocked_and_either_way_cut(roaming: Roaming, port: int) -> None:
