@@ -67,6 +67,10 @@ class Config:
         "QUALITY_POOR", read.limits, QualityLimits(8.0, 700.0, 3.1), "loss in %, round trip in ms, MOS"
     )
     """Beyond any of these a line is poor."""
+    quality_days: int = _setting("QUALITY_DAYS", read.whole(7, 3_650), 90, "days")
+    """How long the samples and events of sessions are kept."""
+    trends_days: int = _setting("TRENDS_DAYS", read.whole(30, 3_650), 730, "days")
+    """How long a session's summary is kept, which the trends are made of."""
 
     data_dir: Path = _setting("DATA_DIR", Path, Path("var"), "directory")
     database_url: str = _setting("DATABASE_URL", read.database_url, "", "URL")

@@ -264,14 +264,14 @@ async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:
 
 
 async def overdue(db: AsyncSession, *, now: datetime, most: int) -> list[SessionId]:
-    """List sessions whose time ran out and that have not ended, the oldest first."""
-    rows = await db.scalars(
-        select(SessionRow.id)
-        .where(SessionRow.ends_at <= now, NOT_ENDED)
-        .order_by(SessionRow.ends_at)
-        .limit(most)
-    )
-    return [SessionId(row) for row in rows]
+    """List sessions that have not ended and whose time ran out, or whose places have closed; oldest first."""
+    found: dict[str, None] = {}
+    for until in (SessionRow.ends_at, SessionRow.places_until):
+        rows = await db.scalars(
+            select(SessionRow.id).where(until <= now, NOT_ENDED).order_by(until).limit(most)
+        )
+        found |= dict.fromkeys(rows)
+    return [SessionId(row) for row in found][:most]
 
 
 def _new_code() -> str:

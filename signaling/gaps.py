@@ -7,6 +7,7 @@ with who leaves, and with the session. Where the first mode is not known, the vo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -64,6 +65,11 @@ class Gap:
     cause: Cause
     returned: bool
 
+    @property
+    def ended_at(self) -> datetime:
+        """When it was over, with or without a return."""
+        return self.began_at + timedelta(milliseconds=self.gap_ms)
+
 
 def gaps_of(
     events: Iterable[SessionEvent], participant: ParticipantId, *, mode: Mode, until: datetime
@@ -120,7 +126,7 @@ class _Looking:
         if gap is None:
             return
         self.open = None
-        gap_ms = max(0, round((at - gap.began_at) / timedelta(milliseconds=1)))
+        gap_ms = max(0, math.ceil((at - gap.began_at) / timedelta(milliseconds=1)))
         if event is not None:
             gap_ms = _ms(event.detail) or gap_ms
             told = cause_of(event.detail)

@@ -1,15 +1,16 @@
-"""What trust asks for from time to time: erasing, checkpoints, forgetting what has ended."""
+"""What is done from time to time: erasing, checkpoints, summing up and forgetting what has ended."""
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web as http
 
 from accounts import erasure, grants, logins, submissions, tries
 from core.ids import UserId
+from signaling import summaries
 from web.jobs import every
 from web.services import Services
 
@@ -17,12 +18,15 @@ logger = logging.getLogger(__name__)
 
 MINUTE_S: Final = 60.0
 HOUR_S: Final = 3600.0
+SUMMED_AT_ONCE: Final = 20
 
 
 def setup(app: http.Application) -> None:
     """Add the jobs, before the application starts."""
     every(app, MINUTE_S, erase_due)
     every(app, MINUTE_S, checkpoint_due)
+    every(app, MINUTE_S, sum_up_ended)
+    every(app, MINUTE_S, forget_quality)
     every(app, HOUR_S, forget_ended)
 
 
@@ -74,3 +78,26 @@ async def forget_ended(services: Services) -> None:
     async with services.database.sessions.begin() as db:
         for prune in (grants.prune, logins.prune, submissions.prune, tries.prune):
             await prune(db, now=services.now())
+
+
+async def sum_up_ended(services: Services) -> None:
+    """Keep the summaries of sessions that ended lately, each by itself."""
+    now = services.now()
+    async with services.database.sessions() as db:
+        ended = await summaries.pending(db, now=now, most=SUMMED_AT_ONCE)
+    for session in ended:
+        try:
+            async with services.database.sessions.begin() as db:
+                await summaries.sum_up(db, session_id=session, now=now)
+        except Exception:  # whatever it was, the others are summed up
+            logger.exception("quality.not_summed_up", extra={"session": session})
+
+
+async def forget_quality(services: Services) -> None:
+    """Delete samples, events and summaries whose days are over: a few thousand at once, other jobs wait."""
+    now, config = services.now(), services.config
+    async with services.database.sessions.begin() as db:
+        gone = await summaries.prune(db, before=now - timedelta(days=config.quality_days), now=now)
+        gone += await summaries.prune_summaries(db, before=now - timedelta(days=config.trends_days))
+    if gone:
+        logger.info("quality.pruned", extra={"count": gone})

@@ -194,7 +194,7 @@ async def test_only_open_sessions_whose_time_ran_out_are_overdue(
         (await make(database, clock, starts_at=now + timedelta(minutes=start), max_minutes=50)).session.id
         for start in (2, 1, 0, 20)
     ]
-    await make(database, clock)
+    endless = (await make(database, clock)).session
     clock.advance(60 * 60)
     async with database.sessions.begin() as db:
         await records.write(db, [records.ended(over, reason="done", now=clock.now())])
@@ -202,9 +202,12 @@ async def test_only_open_sessions_whose_time_ran_out_are_overdue(
         assert await directory.overdue(db, now=clock.now(), most=1) == [first]
         clock.advance(10 * 60)
         assert await directory.overdue(db, now=clock.now(), most=5) == [first, second, later]
+        clock.advance((endless.places_until - clock.now()).total_seconds())
+        assert await directory.overdue(db, now=clock.now(), most=5) == [first, second, later, endless.id]
 
 
-async def test_looking_for_overdue_sessions_reads_an_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "column"), [(0, "ends_at"), (1, "places_until")])
+async def test_looking_for_overdue_sessions_reads_an_index(tmp_path: Path, number: int, column: str) -> None:
     database = Database(f"sqlite:///{tmp_path}/teduh.db")
     await upgrade(database)
     asked: list[str] = []
@@ -214,10 +217,10 @@ async def test_looking_for_overdue_sessions_reads_an_index(tmp_path: Path) -> No
     async with database.sessions() as db:
         await directory.overdue(db, now=NOW, most=5)
         plan = await db.connection()
-        steps = await plan.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1]}", (NOW.isoformat(), 5, 0))
+        steps = await plan.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[number]}", (NOW.isoformat(), 5, 0))
         told = " ".join(str(row) for row in steps)
     await database.close()
-    assert "USING INDEX ix_sessions_ends_at" in told
+    assert f"USING INDEX ix_sessions_{column}" in told
 
 
 async def test_a_session_that_is_not_there_takes_no_state(database: Database, clock: FakeClock) -> None:
