@@ -11,6 +11,7 @@ import { REPORT_MS, Reports, Steady, costOf } from './quality.js';
 import { Sending } from './sending.js';
 import { Signal } from './signal.js';
 import { standing } from './state.js';
+import { Steps } from './steps.js';
 import { toast } from './screen.js';
 import { renewPlace } from './place.js';
 
@@ -34,6 +35,8 @@ const QUIET_BEATS = 6;
  * @property {(why: string, by: string, told: boolean) => void} over the call is over for this page; `told`: the server knows
  * @property {(question: {id: string, device: string, place?: string}, answer: (admit: boolean) => void) => void} takeover
  * @property {import('./chat.js').Chat} chat
+ * @property {() => void} openChat
+ * @property {() => void} openSaving
  */
 
 export class Call {
@@ -42,12 +45,13 @@ export class Call {
     this.options = options;
     const { place, kept } = options;
     this.me = place.participant;
-    /** @type {{id: string, role: string, name: string, state: string, media: {audio: boolean, video: boolean} | null, quickly: boolean}} */
+    /** @type {{id: string, role: string, name: string, state: string, media: {audio: boolean, video: boolean, picture?: string, by?: string, receive?: string} | null, quickly: boolean}} */
     this.other = { id: '', role: '', name: '', state: 'absent', media: null, quickly: false };
     this.held = false;
     this.met = false;
     this.socket = false;
     this.startedAt = /** @type {number | null} */ (null);
+    this.endsAt = /** @type {number | null} */ (null);
     this.brokenAt = /** @type {number | null} */ (null);
     this.bytes = 0;
     this.ownBytes = 0;
@@ -79,11 +83,21 @@ export class Call {
       },
     });
     this.peer = this.#makePeer([]);
+    this.steps = new Steps({
+      peer: this.peer,
+      kept,
+      mode: () => options.state.mode,
+      ask: (mode, reason) => void (reason === 'user' ? this.setMode(mode) : this.signal.request('mode', { mode, reason }).catch(() => undefined)),
+      say: () => this.sending?.say(),
+      budget: (mb) => this.sending.say({ budget_mb: mb }),
+      openChat: options.openChat,
+      openSaving: options.openSaving,
+    });
     this.sending = new Sending({
       ...options,
       mode: () => options.state.mode,
       peer: this.peer,
-      tell: (media) => this.signal.welcomed && void this.signal.request('media', media).catch(() => undefined),
+      tell: (media) => this.#say(media),
     });
     this.chat = options.chat;
     this.chat.use({
@@ -116,6 +130,13 @@ export class Call {
     void this.signal.connect();
   }
 
+  /** A paused picture is none. @param {{audio: boolean, video: boolean}} media */
+  #say(media) {
+    const { said } = this.steps;
+    const video = media.video && said.picture !== 'paused';
+    if (this.signal.welcomed) void this.signal.request('media', { ...media, video, ...said }).catch(() => undefined);
+  }
+
   // --- from the server
 
   /** @type {Record<string, (message: Message) => void>} */
@@ -133,10 +154,12 @@ export class Call {
       }
       const before = this.other.state;
       this.other = { ...this.other, ...message, name: message.name, media: message.media ?? null, quickly: message.quickly === true };
+      this.steps.peerSays(this.other.media);
       if (message.state === 'left' && before !== 'left' && this.met) toast(t('say.left', { name: message.name }));
     },
     session: (message) => {
       if (message.started_at) this.startedAt = Date.parse(message.started_at);
+      if (message.ends_at) this.endsAt = Date.parse(message.ends_at);
     },
     mode: (message) => this.#moved(message.mode, message.by, message.reason),
     chat: (message) => this.chat.receive(message),
@@ -144,7 +167,7 @@ export class Call {
     quality: (message) => {
       this.grades = message.participants ?? {};
       this.bytes = Math.max(this.bytes, this.grades[this.me]?.bytes ?? 0);
-      this.#advise(message.advice);
+      this.steps.heard(message);
     },
     takeover: (message) =>
       this.options.takeover({ id: message.id, device: message.device, place: message.place }, (admit) => {
@@ -170,9 +193,12 @@ export class Call {
     this.held = false;
     this.me = you.id;
     this.startedAt = session.started_at ? Date.parse(session.started_at) : null;
+    this.endsAt = session.ends_at ? Date.parse(session.ends_at) : null;
     const [other] = peers;
     if (other) this.other = { ...other, media: other.media ?? null, quickly: other.quickly === true };
     this.peer.iceServers = servers ?? [];
+    this.steps.peerSays(this.other.media);
+    this.steps.moved(session.mode, session.mode_reason, false);
     this.sending.moved(this.options.state.mode, session.mode, false, performance.now());
     this.options.state.mode = session.mode;
     const { wanted } = this.options;
@@ -213,6 +239,7 @@ export class Call {
     if (this.over) return;
     const paired = this.other.state === 'connected';
     const { mode } = this.options.state;
+    let silentMs = 0;
     if (report && mode !== 'chat') {
       const counted = count(report);
       const media = this.other.media;
@@ -221,6 +248,7 @@ export class Call {
       if (verdict.own === 'silent' && this.own === 'ok') this.signal.probe();
       this.own = verdict.own;
       this.their = verdict.other;
+      if (this.own === 'silent') silentMs = verdict.silentMs;
       if (verdict.fresh) this.#restart(true);
       else if (verdict.restart) this.#restart(false);
       this.ownBytes = Math.max(this.ownBytes, costOf(counted.pair));
@@ -229,6 +257,8 @@ export class Call {
       this.own = mode === 'chat' && !this.socket ? 'silent' : 'ok';
       this.their = 'ok';
     }
+    const endsInS = this.endsAt === null ? null : (this.endsAt - Date.now() - this.signal.skewMs) / 1000;
+    this.steps.look({ now, used: Math.max(this.bytes, this.ownBytes), endsInS, silentMs, socket: this.socket });
     this.signal.suspect = mode !== 'chat' && this.own === 'silent';
     this.signal.pingEvery = mode === 'voice' && paired && this.own === 'ok' ? QUIET_BEATS : 1;
     this.update();
@@ -266,18 +296,6 @@ export class Call {
     this.#restart(false);
   }
 
-  /** @param {string | undefined} advice */
-  #advise(advice) {
-    this.peer.setPicture(advice === 'reduce_video' || advice === 'voice' ? 'small' : 'full');
-    if (advice === 'voice' && this.options.state.mode === 'video' && !this.advised) {
-      this.advised = true;
-      toast(t('say.advice_voice'), { label: t('control.to_voice'), act: () => void this.setMode('voice') });
-    }
-  }
-
-  /** @type {boolean} */
-  advised = false;
-
   /** Works out where we stand and lets sound and picture go accordingly. */
   update() {
     if (this.over) return;
@@ -312,9 +330,11 @@ export class Call {
    * @param {string} reason
    */
   #moved(mode, by, reason) {
-    const off = this.sending.moved(this.options.state.mode, mode, by === this.me, performance.now());
+    const asked = by === this.me && reason === 'user'; // What the line took comes back like what another took.
+    const off = this.sending.moved(this.options.state.mode, mode, asked, performance.now());
     this.options.state.mode = mode;
-    const who = by === this.me ? 'me' : reason === 'user' ? 'other' : 'line';
+    this.steps.moved(mode, reason, by === this.me);
+    const who = reason === 'network' ? 'line' : reason === 'data' ? 'data' : by === this.me ? 'me' : 'other';
     toast(`${t(`mode.${mode}_by_${who}`, { name: this.other.name })}${off ? ` ${t('say.camera_stays_off')}` : ''}`);
     void this.sending.refresh();
   }

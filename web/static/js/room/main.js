@@ -13,6 +13,7 @@ import { makePicker } from './picker.js';
 import { PlaceError, keeper, openPlace } from './place.js';
 import { Preview } from './preview.js';
 import { pill } from './quality.js';
+import { makeSaving } from './saving.js';
 import { hideToast, showFigures, showGone, showScene, showScreen, speak, toast } from './screen.js';
 import { inside, makeState } from './state.js';
 
@@ -20,6 +21,7 @@ const remote = byId('remote', HTMLVideoElement);
 const endDialog = byId('end-dialog', HTMLDialogElement);
 const takeoverDialog = byId('takeover-dialog', HTMLDialogElement);
 const deviceDialog = byId('device-dialog', HTMLDialogElement);
+const savingDialog = byId('saving-dialog', HTMLDialogElement);
 
 /** @type {import('./place.js').Place | null} */
 let place = null;
@@ -82,6 +84,8 @@ function show() {
     quickly: other.quickly === true,
     picture,
     theirMic: other.media?.audio !== false,
+    theirPaused: other.media?.picture === 'paused' ? (other.media.by ?? 'user') : '',
+    ownPaused: call.steps.sent.step === 'paused',
     ownBroken,
     weak: other.state === 'connected' && call.their === 'silent',
     self: devices.video,
@@ -103,6 +107,7 @@ function show() {
     seconds: call.startedAt === null || state.now === 'waiting' ? null : (now - call.startedAt) / 1000,
     brokenS: call.brokenAt === null ? null : (performance.now() - call.brokenAt) / 1000,
   });
+  saving.show(call.steps, call.bytes || call.ownBytes, state.mode === 'video');
   if (state.mode === 'chat' && !chatOpen()) openChat(true);
 }
 
@@ -150,6 +155,12 @@ function chooseChat(open) {
   else action('chat').focus();
 }
 
+const saving = makeSaving({
+  choose: (picture) => call?.steps.choose(picture),
+  limit: (mb) => call?.steps.limit(mb),
+});
+const openSaving = () => call && saving.open(call.steps);
+
 /** Enters the session, from the preview, after leaving, or after a reload. */
 function enter() {
   if (!place) return;
@@ -170,6 +181,8 @@ function enter() {
     over,
     takeover: askTakeover,
     chat,
+    openChat: () => !chatOpen() && openChat(true),
+    openSaving,
   });
   chat.shown(chatOpen());
   show();
@@ -181,7 +194,7 @@ function enter() {
 function over(why, by, told) {
   const kept = place && keeper(place.participant);
   call = null;
-  for (const dialog of [endDialog, takeoverDialog, deviceDialog]) dialog.close();
+  for (const dialog of [endDialog, takeoverDialog, deviceDialog, savingDialog]) dialog.close();
   hideToast();
   // A server that did not hear of it keeps the place taken: only the key opens it again.
   if (why === 'left' && !told) kept?.keep({ left: true });
@@ -272,6 +285,7 @@ const ACTIONS = {
   mode: () => void call?.setMode(state.mode === 'voice' ? 'video' : 'voice'),
   chat: () => chooseChat(!chatOpen()),
   restart: () => call?.tryAgain(),
+  saving: openSaving,
   end: () => {
     endDialog.returnValue = 'no';
     endDialog.showModal();

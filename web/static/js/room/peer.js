@@ -4,11 +4,7 @@
  * `allow(true)` holds, that is while the other person is `connected` and our own line carries.
  */
 
-/** Upper limits of the picture we send; the browser's congestion control goes below them by itself. */
-export const PICTURE = Object.freeze({
-  full: { maxBitrate: 900_000, maxFramerate: 24, scaleResolutionDownBy: 1 },
-  small: { maxBitrate: 250_000, maxFramerate: 15, scaleResolutionDownBy: 2 },
-});
+import { limitsOf } from './ladder.js';
 
 /**
  * What the offer's Opus line asks of us: bits a second, or undefined when it says nothing.
@@ -96,8 +92,10 @@ export class Peer {
     /** @type {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} */
     this.tracks = { audio: null, video: null };
     this.allowed = false;
-    /** @type {keyof typeof PICTURE} */
+    /** @type {import('./ladder.js').Picture} */
     this.picture = 'full';
+    /** The voice goes twice (RFC 2198): for a line that loses much of it. */
+    this.redundant = false;
     this.opusBps = /** @type {number | undefined} */ (undefined);
     this.stream = new MediaStream();
     this.queue = Promise.resolve();
@@ -185,7 +183,8 @@ export class Peer {
     for (const transceiver of pc?.getTransceivers() ?? []) {
       const kind = transceiver.receiver.track.kind === 'audio' ? 'audio' : 'video';
       const active = /send/.test(transceiver.currentDirection ?? '');
-      const track = this.allowed && active ? this.tracks[kind] : null;
+      const paused = kind === 'video' && this.picture === 'paused';
+      const track = this.allowed && active && !paused ? this.tracks[kind] : null;
       if (transceiver.sender.track !== track) await transceiver.sender.replaceTrack(track).catch(() => undefined);
       if (track) await this.#limit(transceiver.sender, kind);
     }
@@ -199,16 +198,34 @@ export class Peer {
     const parameters = sender.getParameters();
     const [encoding] = parameters.encodings ?? [];
     if (!encoding) return;
-    const limits = kind === 'audio' ? { maxBitrate: this.opusBps } : PICTURE[this.picture];
-    if (kind === 'audio' && !this.opusBps) return;
-    Object.assign(encoding, limits);
-    if (kind === 'video') Object.assign(parameters, { degradationPreference: 'balanced' });
+    if (kind === 'video' && this.picture !== 'paused') {
+      Object.assign(encoding, limitsOf(this.picture, sender.track?.getSettings() ?? {}));
+      Object.assign(parameters, { degradationPreference: 'balanced' });
+    } else if (kind === 'audio') this.#voice(parameters, encoding);
     await sender.setParameters(parameters).catch(() => undefined); // Limits are a wish; media flows without them.
   }
 
   /**
-   * Sends a smaller picture, or the full one again.
-   * @param {keyof typeof PICTURE} picture
+   * How Opus is sent. RED stands among the codecs only where both sides can take it; Firefox has none.
+   * @param {RTCRtpSendParameters} parameters
+   * @param {RTCRtpEncodingParameters & {codec?: RTCRtpCodec}} encoding
+   */
+  #voice({ codecs }, encoding) {
+    if (this.opusBps) encoding.maxBitrate = this.opusBps;
+    const wanted = codecs.find(({ mimeType }) => /\/red$/i.test(mimeType)) && codecs.find(({ mimeType }) => (this.redundant ? /\/red$/i : /\/opus$/i).test(mimeType));
+    if (wanted) encoding.codec = wanted;
+  }
+
+  /** @param {boolean} redundant */
+  setRedundant(redundant) {
+    if (redundant === this.redundant) return;
+    this.redundant = redundant;
+    void this.#attach();
+  }
+
+  /**
+   * Sends a smaller picture, none, or the full one again.
+   * @param {import('./ladder.js').Picture} picture
    */
   setPicture(picture) {
     if (picture === this.picture) return;

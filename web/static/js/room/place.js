@@ -78,6 +78,8 @@ export const renewPlace = (participant) => post(`/api/v1/place/${encodeURICompon
  * @property {number} seq
  * @property {boolean} mic
  * @property {boolean} camera
+ * @property {string} picture the picture that the person chose, '' when the line decides
+ * @property {number | null} budget MB that this session may cost
  * @property {boolean} left the person left, and the server could not be told: the key still opens the place
  */
 

@@ -2,7 +2,7 @@
 /** @file What the page shows: its screens, the other person, the broken line, short notices, and what is said aloud. */
 
 import { action, box, byId, set, write } from './dom.js';
-import { clock, megabytes, t } from './i18n.js';
+import { clock, t } from './i18n.js';
 
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./state.js').Mode} Mode */
@@ -63,6 +63,8 @@ export function initials(name) {
  * @property {boolean} quickly they left by the quick exit
  * @property {boolean} picture their picture arrives
  * @property {boolean} theirMic
+ * @property {string} theirPaused who or what paused their picture, '' when it is not
+ * @property {boolean} ownPaused
  * @property {boolean} ownBroken our own line is the broken one
  * @property {boolean} weak the other person is there, and nothing of them arrives
  * @property {MediaStreamTrack | null} self
@@ -87,6 +89,8 @@ export function showScene(scene) {
   const shown = /** @type {MediaStream | null} */ (self.srcObject)?.getTracks()[0] ?? null;
   if (shown !== scene.self) self.srcObject = scene.self ? new MediaStream([scene.self]) : null;
   box('self-box').hidden = mode !== 'video' || !scene.self;
+  box('self-box').classList.toggle('paused', scene.ownPaused);
+  write(box('self-words'), t(scene.ownPaused ? 'state.self_paused' : 'state.self'));
   showBroken(scene, other);
 }
 
@@ -95,7 +99,7 @@ export function showScene(scene) {
  * @param {string} other
  * @returns {[string, string]}
  */
-function personWords({ state, mode, held, name, peer, quickly }, other) {
+function personWords({ state, mode, held, name, peer, quickly, theirPaused }, other) {
   if (held) return [t('state.held'), t('state.held_more')];
   if (state === 'joining') return [t('state.joining'), ''];
   if (state === 'waiting') {
@@ -104,7 +108,8 @@ function personWords({ state, mode, held, name, peer, quickly }, other) {
     if (peer === 'connecting') return [t('state.other_comes', { name: name || other }), ''];
     return [t('state.waiting', { other: name || other }), t('state.waiting_more')];
   }
-  return [name, mode === 'voice' ? t('state.voice') : mode === 'video' ? t('state.no_picture') : ''];
+  if (mode !== 'video') return [name, mode === 'voice' ? t('state.voice') : ''];
+  return [name, t(theirPaused ? `state.paused_${theirPaused}` : 'state.no_picture')];
 }
 
 /** @param {Scene} scene @param {string} other */
@@ -130,7 +135,6 @@ export function showFigures({ pill, bytes, seconds, brokenS }) {
   set(box('pill'), 'data-grade', pill.grade);
   write(box('pill-words'), pill.words);
   box('used').hidden = bytes <= 0;
-  write(box('used-amount'), megabytes(bytes));
   const time = byId('clock', HTMLTimeElement);
   time.hidden = seconds === null;
   if (seconds !== null) {

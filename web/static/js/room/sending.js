@@ -16,7 +16,7 @@ export const CAMERA_BACK_MS = 60000;
  * @property {{keep: (wish: {mic: boolean, camera: boolean}) => void}} kept
  * @property {() => Mode} mode
  * @property {import('./peer.js').Peer} peer
- * @property {(media: {audio: boolean, video: boolean}) => void} tell the other side
+ * @property {(media: {audio: boolean, video: boolean, budget_mb?: number | null}) => void} tell the other side
  * @property {() => void} changed
  */
 
@@ -107,9 +107,18 @@ export class Sending {
     }
     if (devices.audio) devices.audio.enabled = wish.mic;
     await peer.use({ audio: devices.audio, video: devices.video });
-    this.options.tell({ audio: Boolean(devices.audio) && wish.mic, video: Boolean(devices.video) });
+    this.say();
     this.options.changed();
     return undefined;
+  }
+
+  /**
+   * Tells the other side what is sent now.
+   * @param {{budget_mb?: number | null}} [more] for the server alone
+   */
+  say(more = {}) {
+    const { devices, wish } = this.options;
+    this.options.tell({ audio: Boolean(devices.audio) && wish.mic, video: Boolean(devices.video), ...more });
   }
 
   /** @param {{audio: boolean, video: boolean}} wanted */
