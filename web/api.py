@@ -125,7 +125,7 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
                 schema.Place(place.id, place.role, place.name, live.get(place.id, place.state))
                 for place in session.participants
             ],
-            quality=api_quality.summary(record, session.participants),
+            quality=api_quality.summary(api_quality.sides(session, record, now=services.now()), record),
             recording=schema.RecordingState("off"),
         )
     )
@@ -137,12 +137,14 @@ async def quality(request: http.Request, key: ApiKey) -> http.Response:
     wanted = request.query.get("format", "json")
     if wanted not in {"json", "csv"}:
         raise InvalidInput("The query does not fit.", [Misfit("/format", "It must be json or csv.")])
-    async with request.app[SERVICES].database.sessions() as db:
+    services = request.app[SERVICES]
+    async with services.database.sessions() as db:
         session = await _own(db, request, key)
         record = await quality_record.read(db, session_id=session.id)
     if wanted == "csv":
         return http.Response(text=api_quality.as_csv(record), content_type="text/csv", charset="utf-8")
-    return _json(api_quality.whole(session.id, record, session.participants))
+    sides = api_quality.sides(session, record, now=services.now())
+    return _json(api_quality.whole(session.id, sides, record))
 
 
 @with_key(Scope.END)

@@ -93,8 +93,32 @@ class Place(msgspec.Struct, frozen=True):
     state: str
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """Percentiles by the nearest rank: of a hundred samples 5, 50 and 95 were at most this."""
+
+    p5: float
+    p50: float
+    p95: float
+
+
+class Spreads(msgspec.Struct, frozen=True):
+    """How each value was over the session; `loss_pct` is the worse direction of each sample."""
+
+    rtt_ms: Spread | None
+    loss_pct: Spread | None
+    loss_up_pct: Spread | None
+    loss_down_pct: Spread | None
+    jitter_ms: Spread | None
+    mos: Spread | None
+
+
 class SideSummary(msgspec.Struct, frozen=True):
-    """One side's connection over the whole session; null is unknown, bytes count from its start."""
+    """One side's connection over the whole session; null is unknown, bytes count from its start.
+
+    The first four are means. `causes` counts what broke the line or made it poor, as `direction_kind`;
+    `grades` how many samples had which grade; `steps_down` how often the line or the budget took
+    something away.
+    """
 
     rtt_ms: float | None
     loss_up_pct: float | None
@@ -103,6 +127,14 @@ class SideSummary(msgspec.Struct, frozen=True):
     bytes_up: int
     bytes_down: int
     interruptions: int
+    gaps_ms: int
+    longest_gap_ms: int
+    causes: dict[str, int]
+    grades: dict[str, int]
+    steps_down: int
+    freezes: int
+    network: str | None
+    percentiles: Spreads
 
 
 class QualitySummary(msgspec.Struct, frozen=True):
@@ -136,14 +168,39 @@ class Sample(msgspec.Struct, frozen=True):
 
     participant: str
     at: datetime
+    grade: str | None
+    mos: float | None
     rtt_ms: float | None
     loss_up_pct: float | None
     loss_down_pct: float | None
     jitter_ms: float | None
+    buffer_ms: float | None
+    concealed_pct: float | None
+    silent_ms: int | None
+    ws_rtt_ms: float | None
+    available_kbps: float | None
     bytes_up: int
     bytes_down: int
+    freezes: int | None
+    fps: float | None
+    height: int | None
+    network: str | None
     transport: str | None
     ip_version: int | None
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """One time that a side could not be reached; `returned` when it came back on the same way.
+
+    `direction` is up, down, both or unknown; `kind` is what kind of trouble it was, or unknown.
+    """
+
+    participant: str
+    began_at: datetime
+    gap_ms: int
+    direction: str
+    kind: str
+    returned: bool
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -160,6 +217,7 @@ class Quality(msgspec.Struct, frozen=True):
 
     session: str
     summary: QualitySummary
+    drops: list[Drop]
     samples: list[Sample]
     events: list[Event]
 

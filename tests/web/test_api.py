@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,24 @@ from signaling.records import EventRecord, QualitySample, StateRecord
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeCalls, Program, new_program, wanted
 from web.services import Services
+
+NOTHING: dict[str, Any] = {
+    "rtt_ms": None,
+    "loss_up_pct": None,
+    "loss_down_pct": None,
+    "jitter_ms": None,
+    "bytes_up": 0,
+    "bytes_down": 0,
+    "interruptions": 0,
+    "gaps_ms": 0,
+    "longest_gap_ms": 0,
+    "causes": {},
+    "grades": {},
+    "steps_down": 0,
+    "freezes": 0,
+    "network": None,
+    "percentiles": dict.fromkeys(("rtt_ms", "loss_pct", "loss_up_pct", "loss_down_pct", "jitter_ms", "mos")),
+}
 
 
 async def test_a_program_makes_a_session_and_gets_a_token_and_a_link_for_each(
@@ -38,15 +57,6 @@ async def test_a_program_sees_its_session(program: Program) -> None:
     status, seen = await program.ask("GET", f"/api/v1/sessions/{made['id']}")
     assert status == 200
     ids = [place["id"] for place in made["participants"]]
-    nothing = {
-        "rtt_ms": None,
-        "loss_up_pct": None,
-        "loss_down_pct": None,
-        "jitter_ms": None,
-        "bytes_up": 0,
-        "bytes_down": 0,
-        "interruptions": 0,
-    }
     assert seen == {
         "id": made["id"],
         "state": "waiting",
@@ -57,7 +67,7 @@ async def test_a_program_sees_its_session(program: Program) -> None:
             {"id": ids[0], "role": "client", "name": "Sekar", "state": "absent"},
             {"id": ids[1], "role": "counselor", "name": "Bima", "state": "absent"},
         ],
-        "quality": {"participants": dict.fromkeys(ids, nothing)},
+        "quality": {"participants": dict.fromkeys(ids, NOTHING)},
         "recording": {"state": "off"},
     }
 
@@ -91,14 +101,19 @@ async def keep_quality(services: Services, made: dict[str, Any], clock: FakeCloc
                 rtt_ms=20.0 + number,
                 loss_up_pct=loss,
                 loss_down_pct=1.0,
+                grade="good",
+                mos=4.2,
+                network="cellular",
                 bytes_up=100 * number,
                 bytes_down=50,
                 transport="udp",
                 ip_version=4,
             )
             await records.write(db, [sample])
-        for kind in ("interrupted", "resumed", "interrupted"):
-            await records.write(db, [EventRecord(session, place, kind, {"gap_ms": 7}, clock.now())])
+        for number, kind in enumerate(("interrupted", "resumed", "interrupted")):
+            at = clock.now() + timedelta(seconds=number)
+            detail = {"gap_ms": 7, "direction": "up", "kind": "cut"} if kind == "resumed" else {"gap_ms": 7}
+            await records.write(db, [EventRecord(session, place, kind, detail, at)])
         await records.write(db, [StateRecord(session, "active", began_at=clock.now())])
     return place
 
@@ -108,14 +123,26 @@ async def test_the_summary_sums_up(program: Program, services: Services, clock: 
     place = await keep_quality(services, made, clock)
     _, seen = await program.ask("GET", f"/api/v1/sessions/{made['id']}")
     assert seen["started_at"] is not None
-    assert seen["quality"]["participants"][place] == {
+    assert seen["quality"]["participants"][place] == NOTHING | {
         "rtt_ms": 21.0,
         "loss_up_pct": 1.5,
         "loss_down_pct": 1.0,
-        "jitter_ms": None,
         "bytes_up": 200,
         "bytes_down": 50,
         "interruptions": 2,
+        "gaps_ms": 7,
+        "longest_gap_ms": 7,
+        "causes": {"unknown_unknown": 1, "up_cut": 1},
+        "grades": {"good": 3},
+        "network": "cellular",
+        "percentiles": {
+            "rtt_ms": {"p5": 20.0, "p50": 21.0, "p95": 22.0},
+            "loss_pct": {"p5": 1.0, "p50": 1.0, "p95": 3.0},
+            "loss_up_pct": {"p5": 0.0, "p50": 0.0, "p95": 3.0},
+            "loss_down_pct": {"p5": 1.0, "p50": 1.0, "p95": 1.0},
+            "jitter_ms": None,
+            "mos": {"p5": 4.2, "p50": 4.2, "p95": 4.2},
+        },
     }
 
 
@@ -130,6 +157,10 @@ async def test_the_whole_record_as_json_and_as_csv(
     assert [sample["rtt_ms"] for sample in whole["samples"]] == [20.0, 21.0, 22.0]
     assert [event["kind"] for event in whole["events"]] == ["interrupted", "resumed", "interrupted"]
     assert whole["events"][0]["detail"] == {"gap_ms": 7}
+    assert set(whole["samples"][0]) == {"participant", *QualitySample.__slots__} - {"participant_id"}
+    dropped = {"participant": place, "direction": "up", "kind": "cut", "gap_ms": 7, "returned": True}
+    assert whole["drops"][0] == dropped | {"began_at": "2026-03-02T08:59:59.993000Z"}
+    assert [drop["returned"] for drop in whole["drops"]] == [True, False]
     async with program.client.get(f"{path}?format=csv", headers=program.headers()) as answer:
         assert answer.content_type == "text/csv"
         rows = list(csv.DictReader(io.StringIO(await answer.text())))
