@@ -72,9 +72,9 @@ def is_due(*, gone_since: datetime, now: datetime) -> bool:
     return now - gone_since >= ALARM_AFTER
 
 
-def calls_duty(state: State, *, raised_at: datetime, now: datetime) -> bool:
+def calls_duty(state: State, *, broke_at: datetime, now: datetime) -> bool:
     """Whether who is on duty is called besides: nobody has seen it."""
-    return state is State.CALLING and now - raised_at >= DUTY_AFTER
+    return state is State.CALLING and now - broke_at >= DUTY_AFTER
 
 
 def act(choice: OnDrop, alone: Alone | None) -> OnDrop:

@@ -41,6 +41,7 @@ class Drop:
     kept_until: datetime | None
     duty: UserId | None
     phoned_at: datetime | None
+    ended_at: datetime | None
 
     @property
     def is_open(self) -> bool:
@@ -154,6 +155,18 @@ async def of_talk(db: AsyncSession, *, talk: str) -> Drop | None:
     return await _one(db, talk=talk)
 
 
+async def last_of_talk(db: AsyncSession, *, talk: str) -> Drop | None:
+    """Look up the last drop of a talk, also one that is over."""
+    row = await db.scalar(
+        select(DropRow)
+        .where(DropRow.talk_id == talk)
+        .order_by(DropRow.broke_at.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    return None if row is None else _drop(row)
+
+
 async def of_client(db: AsyncSession, *, client: UserId) -> list[Drop]:
     """List the open drops of a client."""
     rows = await db.scalars(
@@ -207,6 +220,7 @@ def _drop(row: DropRow) -> Drop:
         row.kept_until,
         None if row.duty_id is None else UserId(row.duty_id),
         row.phoned_at,
+        row.ended_at,
     )
 
 

@@ -1,7 +1,8 @@
 """``GET /api/v1/alarms``: a WebSocket that tells a page of the staff how many alarms sound on it.
 
-It sends ``{"alarms": 1}`` when it opens and whenever the number is another one, and takes nothing. It closes
-by itself after a while, so that a login that has ended hears no more than that.
+It sends ``{"alarms": 1, "drops": 0}`` (urgent calls; lines that broke under a risk flag) when it opens and
+whenever a number is another one, and takes nothing. It closes by itself after a while, so that a login that
+has ended hears no more than that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from aiohttp import WSCloseCode
 from aiohttp import web as http
 
 from accounts.roles import Permission
+from web.drops import DROPS
 from web.escalation import CALLS
 from web.gate import add, check_origin, person_of
 
@@ -28,13 +30,14 @@ SOCKETS: Final = http.AppKey("alarm_sockets", set[http.WebSocketResponse])
 async def listen(request: http.Request) -> http.WebSocketResponse:
     """Answer the upgrade; browsers name the page that asks, and another site's hears nothing."""
     check_origin(request)
-    calls, person = request.app[CALLS], person_of(request)
+    calls, drops, person = request.app[CALLS], request.app[DROPS], person_of(request)
     socket = http.WebSocketResponse(
         heartbeat=HEARTBEAT_S, timeout=CLOSE_S, compress=False, max_msg_size=MAX_BYTES
     )
     await socket.prepare(request)
     changed = asyncio.Event()
-    calls.listeners.add(changed.set)
+    for source in (calls, drops):
+        source.listeners.add(changed.set)
     request.app[SOCKETS].add(socket)
     reading = asyncio.create_task(_read(socket), name="alarm socket")
     reading.add_done_callback(lambda _: changed.set())
@@ -44,14 +47,16 @@ async def listen(request: http.Request) -> http.WebSocketResponse:
             async with asyncio.timeout(LIFE_S):
                 while not reading.done():
                     changed.clear()
-                    if (count := calls.count(person)) != told:
-                        await socket.send_json({"alarms": count})
-                        told = count
+                    counts = {"alarms": calls.count(person), "drops": drops.count(person)}
+                    if counts != told:
+                        await socket.send_json(counts)
+                        told = counts
                     await changed.wait()
     except TimeoutError:
         pass  # its life is over; the page opens another one
     finally:
-        calls.listeners.discard(changed.set)
+        for source in (calls, drops):
+            source.listeners.discard(changed.set)
         request.app[SOCKETS].discard(socket)
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -27,6 +27,7 @@ from counseling.turns import TURN, Assigned, Turned
 from counseling.waits import Range
 from counseling.walkins import State, Walkin
 from web import opening
+from web.drops import DROPS
 from web.escalation import CALLS
 from web.jobs import every
 from web.register import REGISTER
@@ -104,12 +105,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class CounselorNews:
-    """What a counselor is told: whom they are offered, how many wait, the room to go to, alarms."""
+    """What a counselor is told: whom they are offered, how many wait, the room to go to, alarms, drops."""
 
     offer: Offer | None = None
     waiting: int = 0
     go: str | None = None
     alarms: int = 0
+    drops: int = 0
 
     def as_json(self) -> Mapping[str, object]:
         """Write it as the socket sends it."""
@@ -119,6 +121,7 @@ class CounselorNews:
             "waiting": self.waiting,
             "go": self.go,
             "alarms": self.alarms,
+            "drops": self.drops,
         }
 
 
@@ -162,7 +165,8 @@ async def counselor_of(
     services = request.app[SERVICES]
     there = await services.crowd.read(db, now=services.now(), now_s=services.clock.monotonic())
     go = None if talk is None else await opening.place_path(db, talk, person.id)
-    return CounselorNews(offer, there.waiting, go, request.app[CALLS].count(person))
+    drops = len(request.app[DROPS].of(person.id))
+    return CounselorNews(offer, there.waiting, go, request.app[CALLS].count(person), drops)
 
 
 def offer_of(walkin: Walkin | None, persons: Sequence[Person]) -> Offer | None:
@@ -212,6 +216,7 @@ def setup(app: http.Application) -> None:
         async with services.database.sessions.begin() as db:
             await walkins.prune(db, now=services.now())
 
+    app[DROPS].listeners.add(bell.ring)
     every(app, EVERY_S, take_turns)
     every(app, FINISHED_EVERY_S, end_finished_talks)
     every(app, HOUR_S, forget_old_walkins)

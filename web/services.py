@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -31,6 +31,7 @@ from counseling.crowd import CrowdReader
 from counseling.minors import Policy
 from media.description import Answer, OfferRequest
 from media.events import LegId
+from signaling.presence import Dropped, Presence
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -55,6 +56,18 @@ class Calls(Protocol):
 
     def leave_quickly(self, participant: ParticipantId) -> None:
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""
+        ...
+
+    def dropped(self) -> Sequence[Dropped]:
+        """List those whose line broke, of all sessions in memory."""
+        ...
+
+    def presence(self, participant: ParticipantId) -> Presence | None:
+        """Say how somebody stands to their session; None when it is not in memory."""
+        ...
+
+    def by_phone(self, participant: ParticipantId) -> None:
+        """Let somebody go on with the other by telephone; nothing happens while both are connected."""
         ...
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:

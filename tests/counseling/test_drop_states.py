@@ -42,7 +42,7 @@ def test_a_short_break_calls_nobody(*, gone_s: float, due: bool) -> None:
 def test_who_is_on_duty_is_called_when_nobody_has_seen_it(
     *, state: State, waited_s: int, called: bool
 ) -> None:
-    assert calls_duty(state, raised_at=NOW - timedelta(seconds=waited_s), now=NOW) is called
+    assert calls_duty(state, broke_at=NOW - timedelta(seconds=waited_s), now=NOW) is called
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from media.description import Answer, AnsweredLine, Direction, InvalidAnswer, Of
 from media.events import LegId
 from signaling import directory, records
 from signaling.directory import SessionState
+from signaling.presence import Dropped, Presence
 from tests.fakes import FakeClock
 from web.app import make_app
 from web.place import comer_of
@@ -43,6 +44,9 @@ class FakeCalls:
     left_quickly: list[ParticipantId] = field(default_factory=list)
     sits_by: list[str] = field(default_factory=list)
     logged_out: list[str] = field(default_factory=list)
+    gone: list[Dropped] = field(default_factory=list)
+    stand: dict[ParticipantId, Presence] = field(default_factory=dict)
+    phoning: list[ParticipantId] = field(default_factory=list)
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         async with self.database.sessions.begin() as db:
@@ -60,6 +64,18 @@ class FakeCalls:
 
     def leave_quickly(self, participant: ParticipantId) -> None:
         self.left_quickly.append(participant)
+        self.gone = [one for one in self.gone if one.participant != participant]
+        if participant in self.stand:
+            self.stand[participant] = Presence.QUICK
+
+    def dropped(self) -> list[Dropped]:
+        return self.gone
+
+    def presence(self, participant: ParticipantId) -> Presence | None:
+        return self.stand.get(participant)
+
+    def by_phone(self, participant: ParticipantId) -> None:
+        self.phoning.append(participant)
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
         return self.live.get(session_id)

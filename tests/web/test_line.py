@@ -122,7 +122,7 @@ async def test_a_counselor_is_told_no_more_than_they_may_know(client: Client, se
     await log_in(client, ratna)
     await open_desk(services, ratna)
     socket = await listen(client)
-    assert await told(socket) == {"offer": None, "waiting": 0, "go": None, "alarms": 0}
+    assert await told(socket) == {"offer": None, "waiting": 0, "go": None, "alarms": 0, "drops": 0}
     asked = await ask(services, embun, alone=Alone.UNSURE)
     client.app[BELL].ring()
     assert (await told(socket))["waiting"] == 1

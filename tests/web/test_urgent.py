@@ -247,7 +247,7 @@ async def test_who_is_on_duty_answers_whatever_fits(danger: Danger) -> None:
     assert "Anda bertugas pada jam ini" in desk.text
     assert 'class="alarm"' in desk.text
     assert re.fullmatch(r"/room/p_\w+", await answers(danger, walkin))
-    assert 'data-count="0"' in (await get(danger.client, "/duty")).text
+    assert 'data-alarms="0"' in (await get(danger.client, "/duty")).text
 
 
 async def test_a_counselor_whom_it_does_not_concern_cannot_answer(danger: Danger) -> None:
@@ -257,7 +257,7 @@ async def test_a_counselor_whom_it_does_not_concern_cannot_answer(danger: Danger
     await log_in(danger.client, await make(danger.client, Role.COUNSELOR, name="Lain"))
     desk = await get(danger.client, "/duty")
     assert "Tidak ada panggilan mendesak" in desk.text
-    assert 'data-count="0"' in desk.text
+    assert 'data-alarms="0"' in desk.text
     form = (await get(danger.client, "/me/duty")).form("/me/logout")
     for one in (walkin, mine):
         sent = await post(danger.client, await take_of(danger, one), form)
@@ -430,12 +430,12 @@ async def test_a_socket_hears_when_it_begins_and_when_it_ends(danger: Danger) ->
     ratna = await danger.at_desk()
     await log_in(danger.client, ratna)
     async with danger.client.ws_connect("/api/v1/alarms") as socket:
-        assert await socket.receive_json() == {"alarms": 0}
+        assert await socket.receive_json() == {"alarms": 0, "drops": 0}
         walkin = await danger.walks_in(await make(danger.client))
         await danger.look()
-        assert await socket.receive_json() == {"alarms": 1}
+        assert await socket.receive_json() == {"alarms": 1, "drops": 0}
         await answers(danger, walkin)
-        assert await socket.receive_json() == {"alarms": 0}
+        assert await socket.receive_json() == {"alarms": 0, "drops": 0}
 
 
 async def test_a_socket_of_another_site_or_of_a_client_hears_nothing(danger: Danger) -> None:

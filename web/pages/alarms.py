@@ -20,12 +20,13 @@ from counseling import alarms, line, roster, talks, walkins
 from counseling.around import around
 from counseling.talks import Busy
 from counseling.urgent import Around
-from web import alarm_socket, escalation, opening
+from web import alarm_socket, drops, escalation, opening
 from web.duties import DUTIES
 from web.escalation import CALLS, Call
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
 from web.line import BELL
+from web.pages import care
 from web.pages.site import SITE, language_of
 from web.register import REGISTER
 from web.services import SERVICES
@@ -64,6 +65,7 @@ async def _show(request: http.Request, *, wrong: str = "", status: int = 200) ->
     mine = [call for call in calls.now if call.concerns(person)]
     async with services.database.sessions() as db:
         held = await roster.load(db, zone=request.app[DUTIES].zone, now=now)
+        dropped = await care.shown(request, db, person)
         clients = await people.find_all(db, users=[call.alarm.client for call in mine])
     names = {client.id: client.name for client in clients}
     return request.app[SITE].show(
@@ -71,6 +73,7 @@ async def _show(request: http.Request, *, wrong: str = "", status: int = 200) ->
         "duty/desk.html",
         status=status,
         wrong=wrong,
+        dropped=dropped,
         standing=_standing(Around(duty=held.on_duty(now)), person),
         calls=[_shown(request, call, names.get(call.alarm.client, ""), now) for call in mine],
     )
@@ -147,6 +150,7 @@ def _shown(request: http.Request, call: Call, name: str, now: datetime) -> Shown
 def setup(app: http.Application) -> None:
     """Add the duty desk and the alarm, before the application starts."""
     escalation.setup(app, app[SITE].renderer)
+    drops.setup(app)
     alarm_socket.setup(app)
     add(app, "GET", PAGE, desk, Permission.DUTY)
     add(app, "POST", PAGE + "/{alarm}/take", take, Permission.DUTY)

@@ -28,6 +28,7 @@ from counseling.roster import Duty
 from web.fields import pick
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of
+from web.pages.care import does_on_drop, open_number
 from web.pages.site import SITE
 from web.services import SERVICES
 
@@ -59,13 +60,14 @@ class OpenForm(PageForm):
 class Case:
     """What one page is about. ``found`` is None where nothing was prepared, or it is gone.
 
-    ``talk`` is the reader's own, None for anybody else and before there is one; ``seconds`` are who may be
-    the second person.
+    ``does`` is what a drop does; ``talk`` is the reader's own, None for anybody else and before there is one;
+    ``seconds`` are who may be the second person.
     """
 
     about: str
     talk: str | None
     found: Preparation | None
+    does: OnDrop
     client: Person
     duty: Duty | None
     seconds: list[Person]
@@ -111,24 +113,14 @@ async def open_one(request: http.Request) -> http.Response:
 
 async def call(request: http.Request) -> http.Response:
     """Answer `POST /contact/{about}/call`: the number, where the client asked to be called after a drop."""
-    me, services = person_of(request), request.app[SERVICES]
+    me = person_of(request)
     form = await sent(request, PageForm)
 
     async def act(db: AsyncSession) -> str:
         case = await _case(request, db)
-        found = _prepared(case)
-        if case.talk is None or found.on_drop is not OnDrop.CALL:
+        if case.talk is None:
             raise NotFound("There is no number to call.")
-        await grants.give(
-            db,
-            services.audit,
-            person=me,
-            permission=Permission.CALL_BACK,
-            subject=case.client.id,
-            object_id=found.id,
-            purpose=request.app[SITE].renderer.text(case.client.language, "contact.call_purpose"),
-            now=services.now(),
-        )
+        await open_number(request, db, talk=await talks.get(db, talk=case.talk), person=me)
         return f"{PAGE}/{case.about}"
 
     return await do_once(request, form, act)
@@ -165,6 +157,7 @@ async def _show(request: http.Request, form: OpenForm, *, status: int = 200) -> 
         until=until,
         number=number,
         on_drop=OnDrop.NOTHING if case.found is None else case.found.on_drop,
+        not_alone=case.found is not None and case.found.on_drop is not case.does,
         has_contact=case.found is not None and case.found.has_contact,
     )
 
@@ -184,7 +177,7 @@ async def _opened(
 
 
 async def _number_to_call(request: http.Request, db: AsyncSession, case: Case) -> str | None:
-    if case.talk is None or case.found is None or case.found.on_drop is not OnDrop.CALL:
+    if case.talk is None or case.found is None or case.does is not OnDrop.CALL:
         return None
     services, now = request.app[SERVICES], request.app[SERVICES].now()
     grant = await grants.current(
@@ -250,18 +243,18 @@ async def _case(request: http.Request, db: AsyncSession) -> Case:
         raise NotFound("There is nothing here.")
     now = services.now()
     duty = (await roster.load(db, zone=ZoneInfo(services.config.time_zone), now=now)).on_duty(now)
-    talk = None
+    talk, does = None, OnDrop.NOTHING
     if about.startswith("t_"):
         met = await talks.get(db, talk=about)
         client, talk = met.client, about if met.counselor == me.id else None
-        found = await preparation.of_talk(db, talk=about)
+        found, does = await preparation.of_talk(db, talk=about), await does_on_drop(db, talk=met)
     else:
         client = (await walkins.get(db, walkin=about)).client
         found = await preparation.of_walkin(db, walkin=about)
     if not await breakglass.may_open(db, person=me, client=client, duty=duty, now=now):
         raise NotFound("There is nothing here.")
     person = await people.get(db, user=client)
-    return Case(about, talk, found, person, duty, await breakglass.seconds(db, person=me, duty=duty))
+    return Case(about, talk, found, does, person, duty, await breakglass.seconds(db, person=me, duty=duty))
 
 
 def _prepared(case: Case) -> Preparation:

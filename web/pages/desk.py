@@ -37,6 +37,7 @@ from web import line, opening
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
 from web.line import BELL, RULES
+from web.pages import care
 from web.pages.site import SITE, language_of
 from web.pages.waiting import told_json
 from web.register import REGISTER
@@ -106,6 +107,7 @@ async def show(request: http.Request) -> http.Response:
         ]
         names = await _names(db, clients)
         history = await _history(db, request, person, talk, now)
+        dropped = await care.shown(request, db, person)
     whys = why_not(stands[person.id][1], ours.credentials, today=ours.today(now)) if stands else ()
     rows = [_row(request, one, names, lately, now) for one in line_of if not offer or one.id != offer.id]
     return request.app[SITE].show(
@@ -120,6 +122,7 @@ async def show(request: http.Request) -> http.Response:
         talk=talk,
         partner="" if talk is None else names.get(talk.client, ""),
         history=history,
+        dropped=dropped,
         topic=lambda key: _topic(request, key),
         told=told_json(told.as_json()),
         go=told.go,

@@ -15,6 +15,8 @@ from accounts.roles import Permission
 from core.errors import InvalidState
 from counseling import walkins
 from counseling.walkins import Ended, State
+from web import drops
+from web.drops import DROPS
 from web.gate import add, visitor_of
 from web.line import BELL
 from web.pages.site import SITE
@@ -61,12 +63,14 @@ async def _end(request: http.Request) -> None:
         return
     async with services.database.sessions.begin() as db:
         await logins.end(db, user=person.id, login=visitor.login.id)
+        await drops.left_quickly(services, db, client=person.id)
         walkin = await walkins.find_open(db, client=person.id)
         if walkin is not None and walkin.state is not State.TALKING:
             with contextlib.suppress(InvalidState):  # a talk has begun in this moment
                 await walkins.leave(
                     db, services.audit, walkin=walkin.id, why=Ended.QUICK_EXIT, now=services.now()
                 )
+    await drops.look(services, request.app[DROPS])
     if walkin is not None:
         request.app[BELL].ring()
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from accounts.people import Person
 from accounts.roles import Permission
+from web.drops import DROPS
 from web.escalation import CALLS
 from web.forms import new_once, token_for
 from web.gate import visitor_of
@@ -67,6 +68,8 @@ class Site:
             unread=request.get(UNREAD, 0),
             waits_beside=person is not None and person.is_client and request.path.startswith(BESIDE),
             alarms=_alarms(request, person),
+            drops=0 if person is None else request.app[DROPS].count(person),
+            drop_page="/counselor/desk" if person is not None and person.may(Permission.SERVE) else "/duty",
             when=lambda at: say_time(at, language=language, zone=zone),
             day=lambda on: say_day(on, language=language, zone=zone),
             **values,

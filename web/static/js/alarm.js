@@ -1,8 +1,9 @@
 // @ts-check
 /**
- * @file The alarm of urgent calls on every page of who may answer: it stands above all, sounds, moves the title
- * and shakes a phone, again and again until somebody answers. Sound waits for a first touch, as browsers ask;
- * until then a button says so. Without this module the alarm is there when the page is opened.
+ * @file The alarm of urgent calls, and of lines that broke under a risk flag, on every page of who may answer: it
+ * stands above all, sounds, moves the title and shakes a phone, again and again until somebody answers. Sound waits
+ * for a first touch, as browsers ask; until then a button says so. Without this module the alarm is there when the
+ * page is opened.
  */
 
 const AGAIN_MS = 4000;
@@ -13,13 +14,18 @@ const BELL_S = 0.22;
 const box = document.getElementById("alarm");
 const words = document.getElementById("alarm-words");
 const say = document.getElementById("alarm-say");
+const sayDrop = document.getElementById("alarm-say-drop");
 const button = document.getElementById("alarm-sound");
+const open = document.getElementById("alarm-open");
+const openDrop = document.getElementById("alarm-drop");
 const ready = document.getElementById("alarm-ready");
 
-if (box && words && say instanceof HTMLTemplateElement && button) {
+if (box && words && say instanceof HTMLTemplateElement && sayDrop instanceof HTMLTemplateElement && button) {
   const title = document.title;
   const text = say.content.textContent?.trim() ?? "";
-  let count = Number(box.dataset.count);
+  const dropText = sayDrop.content.textContent?.trim() ?? "";
+  let alarms = Number(box.dataset.alarms);
+  let drops = Number(box.dataset.drops);
   let tries = 0;
   /** A form is on its way: nothing takes an answer back by loading the page again. */
   let sent = false;
@@ -53,10 +59,14 @@ if (box && words && say instanceof HTMLTemplateElement && button) {
   };
 
   const show = () => {
+    const count = alarms + drops;
     box.hidden = count === 0;
+    for (const [link, shown] of /** @type {[HTMLElement | null, number][]} */ ([[open, alarms], [openDrop, drops]])) {
+      if (link) link.hidden = shown === 0;
+    }
     button.hidden = canSound();
     if (ready) ready.hidden = !canSound();
-    const said = count ? text : "";
+    const said = [alarms ? text : "", drops ? dropText : ""].filter(Boolean).join(" ");
     if (words.textContent?.trim() !== said) words.textContent = said;
     if (count && ringing === undefined) {
       ring();
@@ -86,9 +96,10 @@ if (box && words && say instanceof HTMLTemplateElement && button) {
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/v1/alarms`);
     socket.addEventListener("message", (event) => {
       tries = 0;
-      const now = Number(JSON.parse(event.data).alarms);
-      const differs = now !== count;
-      count = now;
+      const now = JSON.parse(event.data);
+      const differs = now.alarms !== alarms || now.drops !== drops;
+      alarms = now.alarms;
+      drops = now.drops;
       show();
       // The desk itself lists who calls.
       if (differs && !sent && location.pathname === "/duty") location.reload();
