@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,12 @@ class Person:
         self.look = look
         self.errors: list[str] = []
         page.set_default_timeout(PRESS_MS)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._went_wrong)
+
+    def _went_wrong(self, error: Exception) -> None:
+        # Firefox reports a WebSocket that a network fault took as an error of the page.
+        if not re.search(r"connection .*\bwss?://", str(error)):
+            self.errors.append(str(error))
 
     async def open(self, url: str) -> None:
         """Open a join link (or the room again) up to its preview."""
