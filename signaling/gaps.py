@@ -1,8 +1,8 @@
-"""When one side of a session could not be reached, made out of its events. Pure.
+"""When one side of a session could not be reached, made out of its events, as they come or afterwards. Pure.
 
 A gap begins when packets that were expected are missing, or in chat when the socket is lost. It ends when
 they come again, when another leg's first packets do, when the session goes on in chat, or without a return:
-with who leaves, and with the session. Where the first mode is not known, the voice is what counts.
+with who leaves, and with the session. Until a side's voice was there, its socket is all there is.
 """
 
 from __future__ import annotations
@@ -11,27 +11,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from core.ids import ParticipantId
 from media.codecs import Mode
-from signaling.quality_record import SessionEvent
+from media.diagnosis import Direction, Trouble
 
 VOICE_LINE: Final = ("interrupted", "resumed")
 CHAT_LINE: Final = ("socket_lost", "socket_resumed")
 LEAVING: Final = frozenset({"left", "left_quickly", "grace_over"})
-DIRECTIONS: Final = ("up", "down", "both")
-KINDS: Final = (
-    "loss",
-    "delay",
-    "jitter",
-    "rate",
-    "cut",
-    "path_changed",
-    "udp_blocked",
-    "browser_closed",
-    "server",
-)
+DIRECTIONS: Final = tuple(Direction)
+KINDS: Final = tuple(Trouble)
 UNKNOWN: Final = "unknown"
 
 
@@ -71,67 +61,96 @@ class Gap:
         return self.began_at + timedelta(milliseconds=self.gap_ms)
 
 
-def gaps_of(
-    events: Iterable[SessionEvent], participant: ParticipantId, *, mode: Mode, until: datetime
-) -> tuple[Gap, ...]:
-    """Make out the gaps of one side, in the order of time.
+class Happened(Protocol):
+    """An event: one that is read, or one that is about to be written."""
 
-    ``mode`` is the session's own, which held all the time unless an event tells otherwise; ``until`` is when
-    it ended, or now.
-    """
-    events = list(events)
-    changed = any(event.kind == "mode" for event in events)
-    looking = _Looking(in_chat=mode is Mode.CHAT and not changed)
+    @property
+    def participant_id(self) -> ParticipantId | None:
+        """Whose it is, None for the session's."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What happened."""
+        ...
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """Numbers and words of ours."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was told."""
+        ...
+
+
+def gaps_of(events: Iterable[Happened], participant: ParticipantId, *, until: datetime) -> tuple[Gap, ...]:
+    """Make out the gaps of one side, in the order of time. ``until`` is when the session ended, or now."""
+    side, found = Gaps(participant), list[Gap]()
     for event in events:
+        found += side.take(event)
+    return (*found, *side.close(until))
+
+
+class Gaps:
+    """Goes through the events of a session with one side in mind; a gap is given when it is over."""
+
+    def __init__(self, participant: ParticipantId) -> None:
+        self._participant = participant
+        self._voice: bool | None = None
+        self._open: Gap | None = None
+
+    def take(self, event: Happened) -> list[Gap]:
+        """Take the next event; give the gap that it ends, if it ends one."""
         if event.kind == "mode":
-            looking.moved(event)
-        elif event.participant_id == participant:
-            looking.take(event)
-    looking.end(until, returned=False)
-    return tuple(looking.found)
-
-
-class _Looking:
-    """Goes through the events of one side; ``open`` is the gap that has begun."""
-
-    def __init__(self, *, in_chat: bool) -> None:
-        self.in_chat = in_chat
-        self.open: Gap | None = None
-        self.found: list[Gap] = []
-
-    def moved(self, event: SessionEvent) -> None:
-        self.in_chat = event.detail.get("mode") == Mode.CHAT
-        if self.in_chat:
-            self.end(event.at, returned=False)
-
-    def take(self, event: SessionEvent) -> None:
-        broke, mended = CHAT_LINE if self.in_chat else VOICE_LINE
+            return self._moved(event)
+        if event.participant_id != self._participant:
+            return []
+        first_path = event.kind == "path_changed" and bool(event.detail.get("first"))
+        if self._voice is None and (first_path or event.kind == VOICE_LINE[0]):
+            self._voice = True
+        broke, mended = VOICE_LINE if self._voice else CHAT_LINE
         if event.kind == broke:
-            self.begin(event)
-        elif event.kind == mended:
-            self.end(event.at, returned=True, event=event)
-        elif event.kind == "path_changed" and event.detail.get("first") and not self.in_chat:
-            self.end(event.at, returned=True)
+            self._begin(event)
+        elif event.kind == mended or (first_path and self._voice):
+            return self._end(event)
         elif event.kind in LEAVING:
-            self.end(event.at, returned=False)
+            return self.close(event.at)
+        return []
 
-    def begin(self, event: SessionEvent) -> None:
-        if self.open is None:
+    def close(self, at: datetime) -> list[Gap]:
+        """End what is open without a return."""
+        gap, self._open = self._open, None
+        return [] if gap is None else [replace(gap, gap_ms=_between(gap.began_at, at))]
+
+    def _moved(self, event: Happened) -> list[Gap]:
+        self._voice = event.detail.get("mode") != Mode.CHAT
+        return [] if self._voice else self.close(event.at)
+
+    def _begin(self, event: Happened) -> None:
+        if self._open is None:
             # What is told first is how long nothing has come already.
             began_at = event.at - timedelta(milliseconds=_ms(event.detail))
-            self.open = Gap(began_at, 0, cause_of(event.detail), returned=False)
+            self._open = Gap(began_at, 0, cause_of(event.detail), returned=False)
 
-    def end(self, at: datetime, *, returned: bool, event: SessionEvent | None = None) -> None:
-        gap = self.open
+    def _end(self, event: Happened) -> list[Gap]:
+        gap, self._open = self._open, None
         if gap is None:
-            return
-        self.open = None
-        gap_ms = max(0, math.ceil((at - gap.began_at) / timedelta(milliseconds=1)))
-        if event is not None:
-            gap_ms = _ms(event.detail) or gap_ms
-            told = cause_of(event.detail)
-            gap = replace(gap, cause=gap.cause if told.kind == UNKNOWN else told)
-        self.found.append(replace(gap, gap_ms=gap_ms, returned=returned))
+            return []
+        told = cause_of(event.detail)
+        return [
+            replace(
+                gap,
+                gap_ms=_ms(event.detail) or _between(gap.began_at, event.at),
+                cause=gap.cause if told.kind == UNKNOWN else told,
+                returned=True,
+            )
+        ]
+
+
+def _between(began_at: datetime, at: datetime) -> int:
+    return max(0, math.ceil((at - began_at) / timedelta(milliseconds=1)))
 
 
 def _ms(detail: Mapping[str, Any]) -> int:

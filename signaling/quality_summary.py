@@ -14,7 +14,7 @@ from typing import Final
 from core.ids import ParticipantId
 from core.percentiles import nearest_rank
 from media.codecs import Mode
-from signaling.gaps import Gap, cause_of, gaps_of
+from signaling.gaps import Gap, Happened, cause_of, gaps_of
 from signaling.quality_record import QualityRecord, SessionEvent
 from signaling.records import QualitySample
 
@@ -65,14 +65,14 @@ class SideQuality:
         return max((gap.gap_ms for gap in self.gaps), default=0)
 
 
-def side_quality(
-    record: QualityRecord, participant: ParticipantId, *, mode: Mode, until: datetime
-) -> SideQuality:
-    """Sum up one side. ``mode`` is the session's now or at its end, ``until`` its end, or now."""
+def side_quality(record: QualityRecord, participant: ParticipantId, *, until: datetime) -> SideQuality:
+    """Sum up one side. ``until`` is when the session ended, or now."""
     samples = [one for one in record.samples if one.participant_id == participant]
     events = [one for one in record.events if one.participant_id == participant]
-    gaps = gaps_of(record.events, participant, mode=mode, until=until)
-    causes = Counter(str(gap.cause) for gap in gaps) + Counter(_made_poor(events))
+    gaps = gaps_of(record.events, participant, until=until)
+    causes = Counter(str(gap.cause) for gap in gaps) + Counter(
+        str(cause_of(event.detail)) for event in events if makes_poor(event)
+    )
     return SideQuality(
         rtt_ms=spread(one.rtt_ms for one in samples),
         loss_pct=spread(_worse(one) for one in samples),
@@ -113,13 +113,10 @@ def _worse(sample: QualitySample) -> float | None:
     return max(known, default=None)
 
 
-def _made_poor(events: Iterable[SessionEvent]) -> list[str]:
-    """Name the causes that made a line poor; what broke it altogether is a gap."""
-    return [
-        str(cause_of(event.detail))
-        for event in events
-        if event.kind == "grade" and event.detail.get("to") == "poor" and event.detail.get("from") != "lost"
-    ]
+def makes_poor(event: Happened) -> bool:
+    """Whether this event says that a line became poor; what broke it altogether is a gap."""
+    to, before = event.detail.get("to"), event.detail.get("from")
+    return event.kind == "grade" and to == "poor" and before != "lost"
 
 
 def _picture_falls(events: Iterable[SessionEvent]) -> int:

@@ -98,8 +98,7 @@ def summaries_of(session: SessionRecord, record: QualityRecord) -> list[Summary]
     if session.started_at is None or session.ended_at is None:
         return []
     sides = {
-        place.id: side_quality(record, place.id, mode=session.mode, until=session.ended_at)
-        for place in session.participants
+        place.id: side_quality(record, place.id, until=session.ended_at) for place in session.participants
     }
     why = ended_why(session, record.events, sides.values())
     return [_summary(session, place, sides[place.id], why) for place in session.participants]

@@ -27,10 +27,7 @@ Sides = Mapping[ParticipantId, SideQuality]
 def sides(session: SessionRecord, record: QualityRecord, *, now: datetime) -> Sides:
     """Sum up both sides; a session that goes on, up to now."""
     until = session.ended_at or now
-    return {
-        place.id: side_quality(record, place.id, mode=session.mode, until=until)
-        for place in session.participants
-    }
+    return {place.id: side_quality(record, place.id, until=until) for place in session.participants}
 
 
 def summary(found: Sides, record: QualityRecord) -> schema.QualitySummary:

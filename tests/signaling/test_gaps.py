@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from core.ids import ParticipantId
-from media.codecs import Mode
 from signaling.gaps import Cause, Gap, cause_of, gaps_of
 from signaling.quality_record import SessionEvent
 
@@ -24,9 +23,9 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def look(*told: Told, mode: Mode = Mode.VOICE, who: ParticipantId = ME) -> list[tuple[float, int, str, bool]]:
+def look(*told: Told, who: ParticipantId = ME) -> list[tuple[float, int, str, bool]]:
     events = [SessionEvent(after(at_s), who, kind, detail) for at_s, kind, detail in told]
-    found = gaps_of(events, ME, mode=mode, until=after(100))
+    found = gaps_of(events, ME, until=after(100))
     return [((gap.began_at - NOW).total_seconds(), gap.gap_ms, str(gap.cause), gap.returned) for gap in found]
 
 
@@ -87,7 +86,14 @@ CAUSE = {"direction": "both", "kind": "cut"}
             [(10.0, 6_000, "unknown_unknown", False), (40.0, 2_000, "unknown_unknown", True)],
         ),
         # A socket that is lost while the voice goes on.
-        ([(40, "socket_lost", {}), (42, "socket_resumed", {"gap_ms": 2_000})], []),
+        (
+            [
+                (1, "path_changed", {"first": True}),
+                (40, "socket_lost", {}),
+                (42, "socket_resumed", {"gap_ms": 2_000}),
+            ],
+            [],
+        ),
         # Times that make no sense.
         (
             [(11, "interrupted", {"gap_ms": -5}), (10, "resumed", {"gap_ms": "long"})],
@@ -99,9 +105,11 @@ def test_a_story_has_its_gaps(told: list[Told], found: list[tuple[float, int, st
     assert look(*told) == found
 
 
-def test_in_a_session_of_chat_the_socket_is_the_line() -> None:
+def test_without_a_voice_the_socket_is_the_line() -> None:
     told = [(40.0, "socket_lost", {}), (42.0, "socket_resumed", {"gap_ms": 2_000})]
-    assert look(*told, mode=Mode.CHAT) == [(40.0, 2_000, "unknown_unknown", True)]
+    assert look(*told) == [(40.0, 2_000, "unknown_unknown", True)]
+    voice: Told = (43.0, "mode", {"mode": "voice"})
+    assert look(*told, voice, *told) == [(40.0, 2_000, "unknown_unknown", True)]
 
 
 def test_the_gaps_of_the_other_are_theirs() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from core.ids import ParticipantId
-from media.codecs import Mode
 from signaling.quality_record import QualityRecord, SessionEvent
 from signaling.quality_summary import SideQuality, Spread, grown, side_quality, spread
 from signaling.records import QualitySample
@@ -32,7 +31,7 @@ def happened(at_s: float, kind: str, detail: dict[str, Any], who: ParticipantId 
 def summed(*record: QualitySample | SessionEvent) -> SideQuality:
     samples = tuple(one for one in record if isinstance(one, QualitySample))
     events = tuple(one for one in record if isinstance(one, SessionEvent))
-    return side_quality(QualityRecord(samples, events), ME, mode=Mode.VIDEO, until=after(1_000))
+    return side_quality(QualityRecord(samples, events), ME, until=after(1_000))
 
 
 def test_nothing_known_is_nothing_said() -> None:
