@@ -35,7 +35,7 @@ from counseling.lineup import Rules
 from counseling.register_tables import CounselorRow
 from counseling.triage import Triage
 from counseling.turns import Offered
-from counseling.walkins import Alone, State
+from counseling.walkin_states import Alone, State
 from counseling.way_tables import DeskRow, ExclusionRow, TalkRow, WalkinRow
 from migrations.run import upgrade
 from tests.postgres import running_cluster

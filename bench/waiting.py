@@ -30,7 +30,7 @@ from core.keyfile import master_key
 from counseling import walkins
 from counseling.entry import Medium
 from counseling.triage import Triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from tests.e2e.server import Server, free_port
 from web.gate import cookie_name
 

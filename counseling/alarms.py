@@ -26,7 +26,7 @@ from counseling.alarm_sendings import Channel
 from counseling.triage import Safe
 from counseling.urgent import TELLS, Around, Course, Event, Kind, State, Step
 from counseling.urgent_tables import AlarmRow, AlarmStepRow
-from counseling.walkins import Walkin
+from counseling.walkin_states import Walkin
 
 NOTICE: Final = "urgent_call"
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.people import Person
 from core.ids import UserId
-from counseling import appointments, exclusions, practice_days, queue, slots, talks
+from counseling import appointment_lists, exclusions, practice_days, queue, slots, talks
 from counseling.appointment_states import AHEAD, NOTICE
 from counseling.credentials import Credentials
 from counseling.entry import Entry, Medium
@@ -139,7 +139,7 @@ async def asker_of(db: AsyncSession, *, client: Person, language: str, moving: s
     """Read what the rule asks of a client; the appointment that is being moved does not count as busy."""
     apart = await exclusions.apart(db, clients=[client.id])
     last = await talks.last_of_client(db, client=client.id)
-    before = await appointments.open_of_client(db, client=client.id)
+    before = await appointment_lists.open_of_client(db, client=client.id)
     return Asker(
         client.id,
         client.adult,
@@ -171,7 +171,7 @@ async def helpers(
     hours = await practice_days.hours_of(db, entries=entries, since=today, until=last)
     places = await practice_days.places_of(db, counselors=users)
     caseloads = await talks.caseloads(db, counselors=users, now=now)
-    booked = await appointments.open_of_counselors(db, counselors=users)
+    booked = await appointment_lists.open_of_counselors(db, counselors=users)
     return [
         Helper(
             entry,

@@ -16,12 +16,12 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import UserId
-from counseling import desks, waits, walkins
+from counseling import desks, waits, walkin_states
 from counseling.register_tables import CounselorRow
 from counseling.triage import Risk
 from counseling.verification import State as Verification
 from counseling.waits import Range
-from counseling.walkins import Ended, State
+from counseling.walkin_states import Ended, State
 from counseling.way_tables import DeskRow, TalkRow, WalkinRow
 
 FRESH_S: Final = 2.0
@@ -118,7 +118,7 @@ async def _read(db: AsyncSession, talk_s: float | None, now: datetime) -> Crowd:
         select(WalkinRow.client_id, WalkinRow.language)
         .where(
             WalkinRow.state.in_([State.WAITING.value, State.OFFERED.value]),
-            WalkinRow.seen_at >= now - walkins.PRESENT,
+            WalkinRow.seen_at >= now - walkin_states.PRESENT,
             WalkinRow.ended_why.is_(None),
         )
         .order_by(WalkinRow.risk != Risk.URGENT.value, WalkinRow.asked_at, WalkinRow.id)

@@ -19,7 +19,7 @@ from typing import Final
 
 from core.errors import InvalidState
 from counseling.preparation import OnDrop
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 
 ALARM_AFTER: Final = timedelta(seconds=8)
 DUTY_AFTER: Final = timedelta(seconds=60)

@@ -21,7 +21,7 @@ from counseling.lineup import Rules
 from counseling.matching import Candidate
 from counseling.talks import Busy, Taken, Talk
 from counseling.triage import Risk
-from counseling.walkins import Ended, State, Walkin
+from counseling.walkin_states import Ended, State, Walkin
 from counseling.way_tables import WalkinRow
 
 

@@ -19,13 +19,13 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import UserId
-from counseling import appointments, desks, exclusions, matching, walkins
+from counseling import appointment_lists, desks, exclusions, matching, walkin_states
 from counseling.credentials import Credentials
 from counseling.matching import Candidate, Match, Reason, Waiting
 from counseling.register_tables import CounselorRow
 from counseling.triage import Risk
 from counseling.verification import State as Verification
-from counseling.walkins import State
+from counseling.walkin_states import State
 from counseling.way_tables import DeskRow, TalkRow, WalkinRow
 
 
@@ -216,7 +216,7 @@ async def _piece(
     return await _waiting(
         db,
         WalkinRow.state == State.WAITING.value,
-        WalkinRow.seen_at >= now - walkins.PRESENT,
+        WalkinRow.seen_at >= now - walkin_states.PRESENT,
         WalkinRow.ended_why.is_(None),
         some,
         *([] if last is None else [_behind(last)]),
@@ -269,7 +269,7 @@ async def checked(
 
     Whoever has an appointment in a moment is kept for it, but for somebody in danger.
     """
-    soon = await appointments.soon(db, now=now, within=KEPT_FOR)
+    soon = await appointment_lists.soon(db, now=now, within=KEPT_FOR)
     able = await desks.able(db, rules.credentials, counselors=chosen, today=rules.today(now), now=now)
     for counselor in chosen:
         one = able.get(counselor)

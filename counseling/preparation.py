@@ -26,13 +26,13 @@ from core.db import insert_into
 from core.errors import InvalidInput, InvalidState, NotFound
 from core.ids import UserId, new_id
 from core.sealing import seal, unseal
-from counseling import appointments, walkins
+from counseling import appointment_lists, walkins
 from counseling.appointment_tables import AppointmentRow
 from counseling.drop_tables import RiskFlagRow
 from counseling.entry import Medium
 from counseling.preparation_tables import PreparationRow
 from counseling.triage import Risk
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from counseling.way_tables import TalkRow, WalkinRow
 
 KEPT_AT_RISK: Final = timedelta(hours=72)
@@ -135,7 +135,7 @@ async def occasion_of(db: AsyncSession, *, client: UserId) -> Occasion | None:
     walkin = await walkins.find_open(db, client=client)
     if walkin is not None:
         return Occasion(client, walkin.medium, walkin.triage.risk, walkin.alone, None, walkin=walkin.id)
-    booked = sorted(await appointments.open_of_client(db, client=client), key=lambda one: one.slot.since)
+    booked = sorted(await appointment_lists.open_of_client(db, client=client), key=lambda one: one.slot.since)
     if not booked:
         return None
     return Occasion(client, booked[0].medium, Risk.NONE, None, booked[0].slot.since, appointment=booked[0].id)

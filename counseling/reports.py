@@ -19,7 +19,8 @@ from counseling.message_tables import MessageRow
 from counseling.tallies import Tally, Times, tally, times
 from counseling.triage import Risk
 from counseling.urgent_tables import AlarmRow, AlarmStepRow
-from counseling.walkins import RETENTION, Ended
+from counseling.walkin_states import Ended
+from counseling.walkins import RETENTION
 from counseling.way_tables import TalkRow, WalkinRow
 
 PERIODS: Final = (7, 30, RETENTION.days)
@@ -33,7 +34,7 @@ PATIENCE_MIN: Final = (2, 5, 10)
 class Report:
     """One period.
 
-    The words are those of ``walkins.Ended`` (and `open`), ``matching.Reason``, ``urgent.State``,
+    The words are those of ``walkin_states.Ended`` (and `open`), ``matching.Reason``, ``urgent.State``,
     ``urgent.Kind`` and ``patience``; of the promises `kept` and `late`.
     """
 

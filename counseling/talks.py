@@ -19,9 +19,9 @@ from accounts.audit import Audit
 from core.db import insert_into
 from core.errors import InvalidState, NotFound
 from core.ids import SessionId, UserId, new_id
-from counseling import walkins
+from counseling import walkin_states, walkins
 from counseling.entry import Medium
-from counseling.walkins import Ended, Event, State
+from counseling.walkin_states import Ended, Event, State
 from counseling.way_tables import TalkRow, WalkinRow
 
 CASELOAD_DAYS: Final = timedelta(days=30)
@@ -84,7 +84,7 @@ async def begin(
     await audit.hold(db)
     waiting = None if walkin is None else await walkins.row_of(db, walkin)
     if waiting is not None:
-        waiting.state = walkins.after(State(waiting.state), Event.TAKE).value
+        waiting.state = walkin_states.after(State(waiting.state), Event.TAKE).value
         waiting.offered_to = None
         waiting.ended_why = None
     values = {

@@ -19,12 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
 from core.ids import UserId
-from counseling import desks, exclusions, lineup, talks, walkins
+from counseling import desks, exclusions, lineup, talks, walkin_states, walkins
 from counseling.lineup import Mode, Rules
 from counseling.matching import Match
 from counseling.talks import Talk
 from counseling.triage import Risk
-from counseling.walkins import Ended, Event, State, Walkin
+from counseling.walkin_states import Ended, Event, State, Walkin
 from counseling.way_tables import DeskRow, TalkRow, WalkinRow
 
 TURN: Final = timedelta(seconds=60)
@@ -111,14 +111,14 @@ def _due(now: datetime) -> Select[str]:
     offer_is_over = or_(
         WalkinRow.offered_to.is_(None),
         WalkinRow.offered_at <= now - TURN,
-        WalkinRow.seen_at < now - walkins.PRESENT,
+        WalkinRow.seen_at < now - walkin_states.PRESENT,
         WalkinRow.risk == Risk.URGENT.value,
         ~sits,
         talks_now,
     )
     nobody_came = or_(
-        and_(WalkinRow.seen_at < now - walkins.SURVIVES, WalkinRow.ended_why.is_(None)),
-        WalkinRow.seen_at < now - walkins.HELD,
+        and_(WalkinRow.seen_at < now - walkin_states.SURVIVES, WalkinRow.ended_why.is_(None)),
+        WalkinRow.seen_at < now - walkin_states.HELD,
     )
     return (
         select(WalkinRow.id)
@@ -189,7 +189,7 @@ async def _given(db: AsyncSession, audit: Audit, rules: Rules, match: Match, now
             now=now,
         )
         return [Assigned(talk)]
-    row.state = walkins.after(asked.state, Event.OFFER).value
+    row.state = walkin_states.after(asked.state, Event.OFFER).value
     row.offered_to, row.offered_at = match.counselor, now
     await db.flush()
     await append(db, audit, "walkin:offer", row, actor=None, now=now, counselor=match.counselor)

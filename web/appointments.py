@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from accounts import notices, people
 from accounts.roles import Permission
 from core.errors import InvalidState
-from counseling import appointments, practice_days, reminders, talks
+from counseling import appointment_lists, appointments, practice_days, reminders, talks
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import WAIT, By, who_missed
-from counseling.appointments import Appointment
 from counseling.entry import Medium
 from counseling.slots import Terms
 from counseling.talks import Talk
@@ -58,7 +58,7 @@ async def begin_due(services: Services) -> int:
     """Begin what is due, and give up what waited too long; gives how many appointments changed."""
     now, changed = services.now(), 0
     async with services.database.sessions() as db:
-        due = await appointments.due(db, now=now)
+        due = await appointment_lists.due(db, now=now)
     for one in due:
         with contextlib.suppress(InvalidState):  # one of the two is in another talk: again in a moment
             async with services.database.sessions.begin() as db:
@@ -109,7 +109,7 @@ async def end_begun(services: Services) -> int:
     """End what is over, and what somebody did not come to; gives how many appointments changed."""
     now, changed = services.now(), 0
     async with services.database.sessions() as db:
-        begun = await appointments.begun(db)
+        begun = await appointment_lists.begun(db)
     for one in begun:
         async with services.database.sessions.begin() as db:
             talk = None if one.talk is None else await talks.get(db, talk=one.talk)
@@ -169,7 +169,7 @@ async def let_go(services: Services) -> int:
     """Cancel what cannot take place: of clients who asked to be erased, and counselors who work no more."""
     now = services.now()
     async with services.database.sessions.begin() as db:
-        booked = await appointments.booked(db)
+        booked = await appointment_lists.booked(db)
         both = sorted({user for one in booked for user in (one.client, one.counselor)})
         there = {person.id: person for person in await people.find_all(db, users=both)}
         gone = 0

@@ -28,7 +28,7 @@ from counseling.around import around
 from counseling.lineup import Rules
 from counseling.roster import Roster
 from counseling.urgent import Around
-from counseling.walkins import State, Walkin
+from counseling.walkin_states import State, Walkin
 from web.jobs import every
 from web.register import REGISTER
 from web.render import Renderer

@@ -21,7 +21,7 @@ from counseling.entry import Medium
 from counseling.instruments import Instrument, read_instruments
 from counseling.intake import CONCERNS, HISTORY, SAFETY, Content, Items, Progress, Saved
 from counseling.triage import Answers, Safe, raised, triage
-from counseling.walkins import Alone, State, Walkin
+from counseling.walkin_states import Alone, State, Walkin
 from web import escalation
 from web.jobs import every
 from web.services import SERVICES, Services

@@ -25,7 +25,7 @@ from counseling.talks import Talk
 from counseling.triage import Risk, Suitability
 from counseling.turns import TURN, Assigned, Turned
 from counseling.waits import Range
-from counseling.walkins import State, Walkin
+from counseling.walkin_states import State, Walkin
 from web import opening
 from web.drops import DROPS
 from web.escalation import CALLS

@@ -15,7 +15,7 @@ from accounts.roles import Role
 from counseling import talks, walkins
 from counseling.entry import Medium
 from counseling.triage import Triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.paper import at, look, press

@@ -17,7 +17,7 @@ from core.ids import new_id
 from counseling import walkins
 from counseling.entry import Medium
 from counseling.triage import Answers, triage
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from counseling.way_tables import TalkRow
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.paper import look, press

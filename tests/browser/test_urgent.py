@@ -20,7 +20,7 @@ from accounts.roles import Role
 from counseling import alarms, desks, roster, talks, walkins
 from counseling.roster import DAYS, HOURS
 from counseling.urgent_tables import AlarmRow
-from counseling.walkins import Ended
+from counseling.walkin_states import Ended
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.paper import at, look, press

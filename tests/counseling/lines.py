@@ -23,7 +23,7 @@ from counseling.talks import Talk
 from counseling.triage import Risk, Triage
 from counseling.turns import Turned
 from counseling.verification import State
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from tests.counseling.conftest import LICENCE, MASTER
 
 URGENT = Triage(Risk.URGENT, reasons=("danger_said",))

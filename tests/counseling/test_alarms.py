@@ -22,7 +22,7 @@ from counseling.entry import Medium
 from counseling.roster import Duty
 from counseling.triage import Answers, Safe, triage
 from counseling.urgent import Around, Kind, State, Step
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from tests.fakes import FakeClock
 
 MASTER = bytes(range(32))

@@ -19,7 +19,8 @@ from accounts.roles import Role
 from core.db import Database
 from core.errors import InvalidState, NotFound
 from core.ids import UserId
-from counseling import appointments, reminders, talks
+from counseling import appointment_lists, appointments, reminders, talks
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import (
     AHEAD,
     MOST_IN_A_WEEK,
@@ -31,7 +32,8 @@ from counseling.appointment_states import (
     State,
 )
 from counseling.appointment_tables import AppointmentRow, AppointmentTimeRow
-from counseling.appointments import Appointment, Taken, TooLate, TooManyBooked, Wish
+from counseling.appointment_times import Taken
+from counseling.appointments import TooLate, TooManyBooked, Wish
 from counseling.entry import Medium
 from counseling.slots import Slot, Terms
 from tests.fakes import FakeClock
@@ -106,7 +108,7 @@ class Diary:
     async def do(self, what: str, client: Person, wish: Wish, minutes: int) -> None:
         """One thing that somebody does with the first that the client has before them."""
         async with self.database.sessions() as db:
-            mine = await appointments.open_of_client(db, client=client.id)
+            mine = await appointment_lists.open_of_client(db, client=client.id)
         if what == "book":
             await self.book(client, wish)
         elif what == "wait":
@@ -153,20 +155,20 @@ async def test_it_is_booked_and_both_can_see_it(diary: Diary) -> None:
     made = await diary.book(embun, diary.wish(ratna))
     assert (made.state, made.sequence, made.slot.since) == (State.BOOKED, 0, TOMORROW)
     async with diary.database.sessions() as db:
-        assert await appointments.open_of_client(db, client=embun.id) == [made]
+        assert await appointment_lists.open_of_client(db, client=embun.id) == [made]
         since = TOMORROW - timedelta(days=1)
-        assert await appointments.of_counselor(
+        assert await appointment_lists.of_counselor(
             db, counselor=ratna.id, since=since, until=since + timedelta(days=7)
         ) == [made]
-        assert await appointments.of_counselor(db, counselor=ratna.id, since=since, until=TOMORROW) == []
-        assert await appointments.open_of_counselors(db, counselors=[ratna.id, embun.id]) == {
+        assert await appointment_lists.of_counselor(db, counselor=ratna.id, since=since, until=TOMORROW) == []
+        assert await appointment_lists.open_of_counselors(db, counselors=[ratna.id, embun.id]) == {
             ratna.id: [made]
         }
-        assert await appointments.get(db, appointment=made.id, client=embun.id) == made
+        assert await appointment_lists.get(db, appointment=made.id, client=embun.id) == made
         with pytest.raises(NotFound):
-            await appointments.get(db, appointment=made.id, client=ratna.id)
+            await appointment_lists.get(db, appointment=made.id, client=ratna.id)
         with pytest.raises(NotFound):
-            await appointments.get(db, appointment=made.id, counselor=embun.id)
+            await appointment_lists.get(db, appointment=made.id, counselor=embun.id)
     assert await diary.told(ratna.id) == ["appointment_booked"]
     assert await diary.told(embun.id) == []
 
@@ -262,7 +264,7 @@ async def test_who_cannot_have_another_time_keeps_the_one_they_have(diary: Diary
     with pytest.raises(Taken):
         await diary.move(embun, made, diary.wish(ratna, later))
     async with diary.database.sessions() as db:
-        assert await appointments.open_of_client(db, client=embun.id) == [made]
+        assert await appointment_lists.open_of_client(db, client=embun.id) == [made]
     with pytest.raises(Taken):
         await diary.book(await diary.client(), diary.wish(ratna))
 
@@ -319,7 +321,7 @@ async def test_what_a_counselor_writes_on_cancelling_is_the_clients_alone(diary:
         assert words.encode() not in sealed
         with pytest.raises(NotFound):
             await appointments.words_of(db, diary.audit, appointment=made.id, client=ratna.id)
-        ended = await appointments.ended_of_client(db, client=embun.id, since=diary.clock.now())
+        ended = await appointment_lists.ended_of_client(db, client=embun.id, since=diary.clock.now())
         assert [one.id for one in ended] == [made.id]
 
 
@@ -327,19 +329,21 @@ async def test_it_begins_with_a_talk_and_is_done_when_it_is_over(diary: Diary) -
     embun, ratna = await diary.client(), await diary.counselor()
     made = await diary.book(embun, diary.wish(ratna))
     async with diary.database.sessions() as db:
-        assert await appointments.due(db, now=TOMORROW - timedelta(seconds=1)) == []
-        assert await appointments.due(db, now=TOMORROW) == [made]
-        assert await appointments.soon(
+        assert await appointment_lists.due(db, now=TOMORROW - timedelta(seconds=1)) == []
+        assert await appointment_lists.due(db, now=TOMORROW) == [made]
+        assert await appointment_lists.soon(
             db, now=TOMORROW - timedelta(minutes=9), within=timedelta(minutes=10)
         ) == {ratna.id}
         assert (
-            await appointments.soon(db, now=TOMORROW - timedelta(minutes=11), within=timedelta(minutes=10))
+            await appointment_lists.soon(
+                db, now=TOMORROW - timedelta(minutes=11), within=timedelta(minutes=10)
+            )
             == set()
         )
     begun = await diary.begin(made)
     assert begun.talk is not None
     async with diary.database.sessions.begin() as db:
-        assert [one.id for one in await appointments.begun(db)] == [made.id]
+        assert [one.id for one in await appointment_lists.begun(db)] == [made.id]
         done = await appointments.finish(db, diary.audit, appointment=made.id, now=diary.clock.now())
         assert (done.state, done.ended_by, done.talk) == (State.DONE, None, begun.talk)
     assert await diary.times() == 0
@@ -465,7 +469,9 @@ async def test_whatever_is_clicked_nobody_is_in_two_at_once(
         assert strange == []
         async with diary.database.sessions() as db:
             whole = [
-                one for client in clients for one in await appointments.open_of_client(db, client=client.id)
+                one
+                for client in clients
+                for one in await appointment_lists.open_of_client(db, client=client.id)
             ]
             times = await db.scalar(
                 select(func.count())

@@ -10,7 +10,7 @@ import pytest
 from core.errors import InvalidState
 from counseling.drop_states import TABLE, Event, State, act, after, calls_duty, is_due
 from counseling.preparation import OnDrop
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from counseling import histories, talks, walkins
 from counseling.entry import Medium
 from counseling.talks import Talk
 from counseling.triage import Triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from tests.counseling.conftest import Desk
 from tests.fakes import FakeClock
 

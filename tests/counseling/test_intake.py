@@ -24,7 +24,7 @@ from counseling.intake_tables import IntakeAnswerRow
 from counseling.screening import Hints
 from counseling.talks import Talk
 from counseling.triage import Reason, Risk, Safe, Triage, triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from tests.fakes import FakeClock
 
 MASTER = bytes(range(32))

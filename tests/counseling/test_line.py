@@ -18,7 +18,7 @@ from counseling.entry import Medium
 from counseling.line import Absent, Unfit
 from counseling.talks import Busy, Taken
 from counseling.triage import Risk, Triage
-from counseling.walkins import Ended, State
+from counseling.walkin_states import Ended, State
 from tests.counseling.conftest import MASTER
 from tests.counseling.lines import URGENT, Line
 from tests.fakes import FakeClock

@@ -28,7 +28,7 @@ from counseling import desks, line, talks, walkins
 from counseling.entry import Medium
 from counseling.lineup import Mode
 from counseling.triage import Triage
-from counseling.walkins import Ended, State
+from counseling.walkin_states import Ended, State
 from counseling.way_tables import TalkRow, WalkinRow
 from tests.counseling.lines import URGENT, Line
 from tests.fakes import FakeClock

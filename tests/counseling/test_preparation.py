@@ -25,7 +25,7 @@ from counseling.preparation import (
 )
 from counseling.preparation_tables import PreparationRow
 from counseling.triage import Answers, Risk, triage
-from counseling.walkins import Alone, Ended
+from counseling.walkin_states import Alone, Ended
 from counseling.way_tables import TalkRow, WalkinRow
 from tests.counseling.conftest import Desk
 

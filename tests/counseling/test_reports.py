@@ -8,7 +8,7 @@ from core.db import Database
 from counseling import reports, walkins
 from counseling.reports import Report, patience
 from counseling.tallies import Row
-from counseling.walkins import Ended
+from counseling.walkin_states import Ended
 from tests.counseling.lines import URGENT, Line
 from tests.fakes import FakeClock
 

@@ -6,7 +6,7 @@ from core.db import Database
 from counseling import turns
 from counseling.lineup import Mode
 from counseling.turns import Assigned, Gone, Offered, Over, Withdrawn
-from counseling.walkins import Ended, State
+from counseling.walkin_states import Ended, State
 from tests.counseling.lines import URGENT, Line
 from tests.fakes import FakeClock
 

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import itertools
 from datetime import timedelta
 
 import pytest
 
 from core.db import Database
 from core.errors import InvalidState, NotFound
-from counseling import walkins
+from counseling import walkin_states, walkins
 from counseling.entry import Medium
 from counseling.triage import Risk, Suitability, Triage
-from counseling.walkins import HELD, NEXT, RETENTION, SURVIVES, Alone, Ended, Event, State, after
+from counseling.walkin_states import HELD, SURVIVES, Alone, Ended, State
+from counseling.walkins import RETENTION
 from tests.counseling.lines import URGENT, Line
 from tests.fakes import FakeClock
 
@@ -19,20 +19,6 @@ from tests.fakes import FakeClock
 def line(database: Database, clock: FakeClock) -> Line:
     """A line with nobody in it, once on each database."""
     return Line(database, clock)
-
-
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
-def test_every_pair_is_in_the_table_or_refused(state: State, event: Event) -> None:
-    if (state, event) in NEXT:
-        assert after(state, event) is NEXT[state, event]
-    else:
-        with pytest.raises(InvalidState):
-            after(state, event)
-
-
-def test_nothing_leads_out_of_the_end() -> None:
-    assert not [pair for pair in NEXT if pair[0] is State.ENDED]
-    assert {NEXT[state, Event.END] for state in State if state is not State.ENDED} == {State.ENDED}
 
 
 async def test_who_asks_twice_keeps_the_place_and_the_risk(line: Line, clock: FakeClock) -> None:
@@ -140,7 +126,7 @@ async def test_every_change_stands_in_the_clients_history(line: Line) -> None:
     assert all(entry.actor in {None, asked.client} for entry in own), "who passed is not told"
 
 
-async def leave(line: Line, walkin: str, why: Ended) -> walkins.Walkin:
+async def leave(line: Line, walkin: str, why: Ended) -> walkin_states.Walkin:
     """Leave the line."""
     async with line.database.sessions.begin() as db:
         return await walkins.leave(db, line.audit, walkin=walkin, why=why, now=line.clock.now())

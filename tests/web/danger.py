@@ -14,7 +14,7 @@ from counseling.alarms import Alarm
 from counseling.entry import Medium
 from counseling.roster import DAYS, HOURS
 from counseling.triage import Answers, triage
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from tests.fakes import FakeClock
 from tests.web.conftest import Client
 from tests.web.counselors import verified

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.roles import Role
-from counseling import matching, urgent, walkins
+from counseling import matching, urgent, walkin_states
 from counseling.reports import PERIODS
 from tests.web.conftest import Client
 from tests.web.people import log_in, make
@@ -20,7 +20,7 @@ async def test_a_service_without_people_shows_that_there_is_nothing_to_show(clie
 
 
 async def test_there_is_a_word_for_everything_that_is_counted(client: Client) -> None:
-    keys = [f"report.outcome_{one}" for one in (*walkins.Ended, "open")]
+    keys = [f"report.outcome_{one}" for one in (*walkin_states.Ended, "open")]
     keys += [f"report.reason_{one}" for one in (*matching.Reason, "appointment")]
     keys += [f"report.alarm_{one}" for one in urgent.State]
     keys += [f"report.step_{one}" for one in urgent.Kind]

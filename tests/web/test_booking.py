@@ -13,9 +13,9 @@ from pytest_aiohttp.plugin import AiohttpClient
 from accounts import consents, people, texts
 from accounts.people import Person
 from accounts.texts import Kind
-from counseling import appointments, exclusions, practice_days, register
+from counseling import appointment_lists, exclusions, practice_days, register
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import State
-from counseling.appointments import Appointment
 from counseling.hours import Span
 from tests.docs.conftest import ROOT
 from tests.fakes import FakeClock
@@ -82,7 +82,7 @@ async def book(client: Client, query: str = CHOSEN, which: int = 0, **fields: st
 
 async def coming(client: Client, person: Person) -> list[Appointment]:
     async with client.app[SERVICES].database.sessions() as db:
-        return await appointments.open_of_client(db, client=person.id)
+        return await appointment_lists.open_of_client(db, client=person.id)
 
 
 async def test_from_choosing_to_an_appointment_that_a_calendar_keeps(client: Client) -> None:
@@ -356,7 +356,7 @@ async def test_who_leaves_keeps_nobody_waiting(client: Client) -> None:
     assert (await send(client, "/me/erase", sure="y")).status == 303
     await let_go(services)
     async with services.database.sessions() as db:
-        ended = await appointments.ended_of_client(db, client=embun.id, since=services.now())
+        ended = await appointment_lists.ended_of_client(db, client=embun.id, since=services.now())
         assert [one.state for one in ended] == [State.CANCELLED]
     other = await client_of(client)
     await book(client)

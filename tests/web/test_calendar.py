@@ -10,13 +10,14 @@ import pytest
 from accounts import notices
 from accounts.people import Person
 from core.ids import UserId
-from counseling import appointments, desks, lineup, talks, walkins
+from counseling import appointment_lists, appointments, desks, lineup, talks, walkins
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import By, State
-from counseling.appointments import Appointment, Wish
+from counseling.appointments import Wish
 from counseling.entry import Medium
 from counseling.slots import Slot
 from counseling.triage import Answers, triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from signaling import directory, records
 from signaling.directory import SessionState
 from signaling.records import PlaceRecord, StateRecord
@@ -47,7 +48,7 @@ async def book(
 
 async def now_is(client: Client, booked: Appointment) -> Appointment:
     async with client.app[SERVICES].database.sessions() as db:
-        return await appointments.get(db, appointment=booked.id, client=booked.client)
+        return await appointment_lists.get(db, appointment=booked.id, client=booked.client)
 
 
 async def told(client: Client, user: UserId) -> list[str]:

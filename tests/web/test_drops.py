@@ -20,7 +20,7 @@ from counseling.preparation import Contact, OnDrop
 from counseling.roster import DAYS, HOURS
 from counseling.talks import Talk
 from counseling.triage import Risk, Triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from signaling import directory
 from signaling.presence import Dropped, Presence
 from tests.fakes import FakeClock

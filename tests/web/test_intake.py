@@ -8,12 +8,12 @@ import pytest
 
 from accounts.people import Person
 from accounts.roles import Role
-from counseling import acceptances, alarms, intake, talks, walkins
+from counseling import acceptances, alarms, intake, talks, walkin_states, walkins
 from counseling.entry import Medium
 from counseling.intake import Concerns, Content, History, Items, Safety, Skipped
 from counseling.talks import Talk
 from counseling.triage import Risk, Safe, Triage
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from tests.fakes import FakeClock
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
@@ -315,7 +315,9 @@ async def test_not_safe_last_time_is_not_urgent_this_time(
     await send(client, f"{PAGE}/q/phq9/9", choice="3")
     await send(client, f"{PAGE}/safety", choice="not_safe")
     async with services.database.sessions.begin() as db:
-        await walkins.leave(db, services.audit, walkin=walkin.id, why=walkins.Ended.LEFT, now=services.now())
+        await walkins.leave(
+            db, services.audit, walkin=walkin.id, why=walkin_states.Ended.LEFT, now=services.now()
+        )
     clock.advance(3600)
     await wait(client, embun)
     await send(client, f"{PAGE}/concerns", marked="money")

@@ -19,7 +19,7 @@ from counseling.entry import Medium
 from counseling.lineup import Mode
 from counseling.talks import Talk
 from counseling.triage import Triage
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from media.codecs import Mode as SessionMode
 from signaling import directory
 from signaling.directory import Role, SessionState

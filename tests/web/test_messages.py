@@ -14,7 +14,7 @@ from counseling import exclusions, register, thread_lists, thread_reading, walki
 from counseling.entry import Medium
 from counseling.hours import Span
 from counseling.triage import Answers, triage
-from counseling.walkins import Alone, State
+from counseling.walkin_states import Alone, State
 from counseling.way_tables import TalkRow
 from tests.fakes import FakeClock
 from tests.web.browsing import get, post

@@ -13,7 +13,7 @@ from counseling import preparation, talks, walkins
 from counseling.entry import Medium
 from counseling.preparation import Contact, OnDrop
 from counseling.triage import Answers, triage
-from counseling.walkins import Alone, Ended
+from counseling.walkin_states import Alone, Ended
 from signaling.directory import Recording
 from tests.fakes import FakeClock
 from tests.web.browsing import get

@@ -12,10 +12,10 @@ from accounts import consents, notices, people
 from accounts.people import Person
 from accounts.roles import Role
 from core.ids import UserId
-from counseling import around, exclusions, roster, talks, walkins
+from counseling import around, exclusions, roster, talks, walkin_states, walkins
 from counseling.triage import Reason, Risk, Safe
 from counseling.urgent import Around, State
-from counseling.walkins import Alone, Ended
+from counseling.walkin_states import Alone, Ended
 from tests.fakes import FakeClock
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
@@ -172,7 +172,7 @@ async def test_one_busy_counselor_is_not_called_until_free(danger: Danger) -> No
     assert ("counselor", ratna.id) in await danger.story(walkin)
 
 
-async def answers(danger: Danger, walkin: walkins.Walkin) -> str:
+async def answers(danger: Danger, walkin: walkin_states.Walkin) -> str:
     """Answer on the duty desk as who is logged in; gives where it led."""
     alarm = await danger.alarm(walkin)
     sent = await send(danger.client, f"/duty/{alarm.id}/take", _page="/duty")
@@ -229,7 +229,7 @@ async def test_the_second_to_answer_is_told_kindly_and_a_busy_one_too(danger: Da
     assert (await danger.alarm(other)).is_open, "nothing was written down"
 
 
-async def take_of(danger: Danger, walkin: walkins.Walkin) -> str:
+async def take_of(danger: Danger, walkin: walkin_states.Walkin) -> str:
     return f"/duty/{(await danger.alarm(walkin)).id}/take"
 
 

@@ -9,7 +9,7 @@ from accounts.people import Person
 from accounts.roles import Role
 from counseling import exclusions, talks, walkins
 from counseling.talks import Talk
-from counseling.walkins import Ended, State, Walkin
+from counseling.walkin_states import Ended, State, Walkin
 from tests.fakes import FakeClock
 from tests.web.browsing import Page, get, post, send
 from tests.web.conftest import Client

@@ -14,7 +14,7 @@ from counseling import alarms, line, talks, walkins
 from counseling.entry import Medium
 from counseling.minors import Policy
 from counseling.triage import Risk
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from tests.fakes import FakeClock
 from tests.web.browsing import Page, get, post, send
 from tests.web.conftest import Client

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.roles import Permission
 from core.errors import InvalidState
-from counseling import appointments, ics, talks
+from counseling import appointment_lists, appointments, ics, talks
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import State
-from counseling.appointments import Appointment
 from counseling.booking import Wishes
 from web import opening
 from web.forms import PageForm, do_once, sent
@@ -30,7 +30,7 @@ async def _one(request: http.Request, *, wrong: str = "", status: int = 200) -> 
     services, person = request.app[SERVICES], person_of(request)
     now, user = services.now(), person.id
     async with services.database.sessions() as db:
-        mine = await appointments.get(db, appointment=number_of(request), client=user)
+        mine = await appointment_lists.get(db, appointment=number_of(request), client=user)
         names = await names_of(db, [mine])
         words = await appointments.words_of(db, services.audit, appointment=mine.id, client=user)
         talk = None if mine.talk is None else await talks.get(db, talk=mine.talk)
@@ -72,7 +72,7 @@ async def cancel(request: http.Request) -> http.Response:
 async def file(request: http.Request) -> http.Response:
     """Answer `GET /book/{id}/calendar.ics`."""
     async with request.app[SERVICES].database.sessions() as db:
-        mine = await appointments.get(db, appointment=number_of(request), client=person_of(request).id)
+        mine = await appointment_lists.get(db, appointment=number_of(request), client=person_of(request).id)
     return calendar_file(request, mine)
 
 

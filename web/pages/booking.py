@@ -18,7 +18,7 @@ from accounts import consents, people, texts
 from accounts.roles import Permission
 from accounts.texts import Kind, Overtaken
 from core.errors import InvalidState, TeduhError
-from counseling import appointments, minors, slots, talks
+from counseling import appointment_lists, appointments, minors, slots, talks
 from counseling.appointment_states import AHEAD, MOST_OPEN
 from counseling.appointments import TooManyBooked, Wish
 from counseling.booking import Offer
@@ -92,7 +92,7 @@ async def own(request: http.Request) -> http.Response:
         return _to(home_of(person))
     refused = await _not_yet(request)
     async with request.app[SERVICES].database.sessions() as db:
-        coming = await appointments.open_of_client(db, client=person.id)
+        coming = await appointment_lists.open_of_client(db, client=person.id)
     if refused is not None and not coming:
         return refused
     return await _own(request, closed=refused is not None)
@@ -104,8 +104,8 @@ async def _own(
     services, person = request.app[SERVICES], person_of(request)
     now = services.now()
     async with services.database.sessions() as db:
-        coming = await appointments.open_of_client(db, client=person.id)
-        ended = await appointments.ended_of_client(db, client=person.id, since=now - TOLD_FOR)
+        coming = await appointment_lists.open_of_client(db, client=person.id)
+        ended = await appointment_lists.ended_of_client(db, client=person.id, since=now - TOLD_FOR)
         names = await names_of(db, [*coming, *ended])
         said = {
             one.id: await appointments.words_of(db, services.audit, appointment=one.id, client=person.id)
@@ -337,7 +337,7 @@ async def _wish(request: http.Request, db: AsyncSession, chosen: Chosen, at: dat
 async def _check_move(request: http.Request, db: AsyncSession, chosen: Chosen) -> None:
     """Refuse to move what is not theirs. Raises ``NotFound``."""
     if chosen.move is not None:
-        await appointments.get(db, appointment=chosen.move, client=person_of(request).id)
+        await appointment_lists.get(db, appointment=chosen.move, client=person_of(request).id)
 
 
 async def _not_yet(request: http.Request, *, moving: str | None = None) -> http.Response | None:
@@ -348,7 +348,7 @@ async def _not_yet(request: http.Request, *, moving: str | None = None) -> http.
     if person.adult:
         return None
     async with services.database.sessions() as db:
-        coming = await appointments.open_of_client(db, client=person.id)
+        coming = await appointment_lists.open_of_client(db, client=person.id)
         others = sum(one.id != moving for one in coming)
         number = await talks.count_of_client(db, client=person.id) + others + 1
         found = minors.admits(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.errors import NotFound
 from core.ids import UserId, is_id
 from counseling import booking, register
-from counseling.appointments import Appointment
+from counseling.appointment_rows import Appointment
 from counseling.booking import Asker, Helper, Offer, Wishes
 from counseling.entry import Medium
 from web import zones

@@ -19,9 +19,10 @@ from accounts import people
 from accounts.roles import Permission
 from core.errors import InvalidState
 from core.ids import UserId
-from counseling import appointments, hours, practice_days, register, slots, talks
+from counseling import appointment_lists, appointments, hours, practice_days, register, slots, talks
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import AHEAD, State
-from counseling.appointments import MAX_WORDS_CHARS, Appointment
+from counseling.appointments import MAX_WORDS_CHARS
 from counseling.entry import Medium
 from counseling.hours import Unreadable, write_day
 from counseling.practice_days import MAX_PLACE_CHARS
@@ -92,13 +93,13 @@ async def _week(
         sunday = monday + timedelta(days=6)
         differ = await practice_days.days_of(db, counselors=[user], since=monday, until=sunday)
         coming = await practice_days.days_of(db, counselors=[user], since=today, until=today + LONGEST_AHEAD)
-        booked = await appointments.of_counselor(
+        booked = await appointment_lists.of_counselor(
             db,
             counselor=user,
             since=_begin(request, monday),
             until=_begin(request, monday + timedelta(days=7)),
         )
-        before = (await appointments.open_of_counselors(db, counselors=[user])).get(user, [])
+        before = (await appointment_lists.open_of_counselors(db, counselors=[user])).get(user, [])
         all_days = coming.get(user, {})
         works = Hours(entry.hours, all_days, entry.away_from, entry.away_until)
         names = await _names(db, [*booked, *before])
@@ -214,7 +215,7 @@ async def _one(
     services, user = request.app[SERVICES], person_of(request).id
     now = services.now()
     async with services.database.sessions() as db:
-        found = await appointments.get(db, appointment=number_of(request), counselor=user)
+        found = await appointment_lists.get(db, appointment=number_of(request), counselor=user)
         names = await _names(db, [found])
         talk = None if found.talk is None else await talks.get(db, talk=found.talk)
         enter = None if talk is None else await opening.place_path(db, talk, user)
@@ -272,7 +273,7 @@ async def _mark(request: http.Request, *, came: bool) -> http.Response:
     services, user = request.app[SERVICES], person_of(request).id
     await sent(request, PageForm)
     async with services.database.sessions() as db:
-        found = await appointments.get(db, appointment=number_of(request), counselor=user)
+        found = await appointment_lists.get(db, appointment=number_of(request), counselor=user)
     if found.state is State.BEGUN and found.medium is Medium.IN_PERSON:
         await mark(services, found, came=came)
         request.app[BELL].ring()
@@ -282,7 +283,9 @@ async def _mark(request: http.Request, *, came: bool) -> http.Response:
 async def file(request: http.Request) -> http.Response:
     """Answer `GET /counselor/appointments/{id}/calendar.ics`."""
     async with request.app[SERVICES].database.sessions() as db:
-        found = await appointments.get(db, appointment=number_of(request), counselor=person_of(request).id)
+        found = await appointment_lists.get(
+            db, appointment=number_of(request), counselor=person_of(request).id
+        )
     return calendar_file(request, found)
 
 

@@ -20,10 +20,10 @@ from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import InvalidState, NotFound
 from core.ids import UserId
-from counseling import appointments, desks, exclusions, histories, register, talks, walkins
+from counseling import appointment_lists, desks, exclusions, histories, register, talks, walkins
 from counseling import line as queue
+from counseling.appointment_rows import Appointment
 from counseling.appointment_states import OPEN
-from counseling.appointments import Appointment
 from counseling.entry import Medium
 from counseling.exclusions import NOBODY
 from counseling.histories import Before
@@ -32,7 +32,7 @@ from counseling.standings import standings
 from counseling.talks import CASELOAD_DAYS, Talk
 from counseling.triage import Risk
 from counseling.turns import TURN
-from counseling.walkins import Alone, Walkin
+from counseling.walkin_states import Alone, Walkin
 from web import line, opening
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
@@ -274,7 +274,7 @@ async def _today(db: AsyncSession, request: http.Request, person: Person, now: d
     """List what is booked for today in the service's zone."""
     zone = request.app[REGISTER].zone
     begins = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    found = await appointments.of_counselor(
+    found = await appointment_lists.of_counselor(
         db, counselor=person.id, since=begins, until=begins + timedelta(days=1)
     )
     return [one for one in found if one.state in OPEN]

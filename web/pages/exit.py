@@ -14,7 +14,7 @@ from accounts import logins
 from accounts.roles import Permission
 from core.errors import InvalidState
 from counseling import walkins
-from counseling.walkins import Ended, State
+from counseling.walkin_states import Ended, State
 from web import drops
 from web.drops import DROPS
 from web.gate import add, visitor_of

@@ -33,7 +33,7 @@ from counseling.intake import (
     with_item,
 )
 from counseling.triage import Safe
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from web.fields import Checks, pick
 from web.forms import Act, OldForm, PageForm, blank, do_once, sent
 from web.gate import add, person_of

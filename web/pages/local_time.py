@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web as http
 
-from counseling import appointments
-from counseling.appointments import Appointment
+from counseling import appointment_lists
+from counseling.appointment_rows import Appointment
 from web import zones
 from web.appointments import PRACTICE
 from web.gate import person_of
@@ -25,7 +25,7 @@ async def zone_of(request: http.Request, mine: Appointment | None = None) -> Zon
         return asked
     if mine is None:
         async with request.app[SERVICES].database.sessions() as db:
-            coming = await appointments.open_of_client(db, client=person_of(request).id)
+            coming = await appointment_lists.open_of_client(db, client=person_of(request).id)
         mine = coming[0] if coming else None
     kept = None if mine is None else zones.find(mine.zone)
     return kept or request.app[PRACTICE].zone
@@ -73,9 +73,11 @@ async def next_of(request: http.Request) -> Next | None:
     person = person_of(request)
     async with request.app[SERVICES].database.sessions() as db:
         if person.is_client:
-            coming = await appointments.open_of_client(db, client=person.id)
+            coming = await appointment_lists.open_of_client(db, client=person.id)
         else:
-            coming = (await appointments.open_of_counselors(db, counselors=[person.id])).get(person.id, [])
+            coming = (await appointment_lists.open_of_counselors(db, counselors=[person.id])).get(
+                person.id, []
+            )
     if not coming:
         return None
     one = coming[0]

@@ -26,7 +26,7 @@ from counseling import minors, talks, threads, walkins
 from counseling.minors import Admission, Why
 from counseling.threads import MAX_TEXT_CHARS
 from counseling.triage import Risk
-from counseling.walkins import Ended, State, Walkin
+from counseling.walkin_states import Ended, State, Walkin
 from web import arriving, entering, messages
 from web.fields import pick
 from web.forms import PageForm, Wrong, blank, do_once, sent

@@ -20,7 +20,7 @@ from counseling.alarms import Alarm
 from counseling.crisis import Line, Signoff
 from counseling.entry import Medium
 from counseling.triage import Answers, Safe, triage
-from counseling.walkins import Alone, Ended, State, Walkin
+from counseling.walkin_states import Alone, Ended, State, Walkin
 from web import arriving, escalation, opening
 from web.duties import DUTIES, clinical_digest, clock
 from web.escalation import CALLS

@@ -22,7 +22,7 @@ from counseling import crisis, histories, register, talks, walkins
 from counseling.matching import Reason
 from counseling.triage import Risk
 from counseling.waits import Range
-from counseling.walkins import Alone, Ended, State
+from counseling.walkin_states import Alone, Ended, State
 from web import entering, line
 from web.forms import PageForm, do_once, sent
 from web.gate import add, cookie_name, login_of, person_of

@@ -24,7 +24,7 @@ from counseling import exclusions, minors, talks, walkins
 from counseling.entry import Medium
 from counseling.minors import Admission, Why
 from counseling.triage import Answers, Risk, Triage, triage
-from counseling.walkins import Alone
+from counseling.walkin_states import Alone
 from web import arriving, escalation
 from web.escalation import CALLS
 from web.fields import pick

@@ -19,7 +19,7 @@ from counseling import exclusions, histories, queue, talks, walkins
 from counseling.credentials import Verified
 from counseling.entry import MAX_LINE_CHARS
 from counseling.talks import Talk
-from counseling.walkins import State, Walkin
+from counseling.walkin_states import State, Walkin
 from web import opening
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, person_of
