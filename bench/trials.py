@@ -96,9 +96,8 @@ def recovery(trials: Sequence[tuple[Trial, Times]]) -> str:
         of_kind = [(trial, times) for trial, times in trials if trial.fault.kind is kind]
         if not of_kind:
             continue
-        named = [
-            min(one.after_s for one in trial.said if one.accuses) for trial, _ in of_kind if trial.verdict
-        ]
+        found = [[one.after_s for one in trial.said if one.accuses] for trial, _ in of_kind]
+        named = [min(after_s) for after_s in found if after_s]
         cells = (
             named,
             [gap for _, times in of_kind for gap in times.gaps],

@@ -36,6 +36,8 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
 def test_the_table_tells_of_each_kind_how_long_it_took() -> None:
     found = recovery([(Trial(CUT, (BROKE_OFF, RESUMED)), Times((0.2, 0.4), (5.2, 5.4), 0.5))])
     assert found.splitlines()[2:] == ["| cut | 1 | 1.2 / 1.2 | 5.3 / 5.4 | 0.3 / 0.4 | 0.5 / 0.5 |"]
+    changed = Said(0.5, "path_changed", CUT.side)
+    assert recovery([(Trial(CUT, (changed,)), Times())]).splitlines()[2:] == ["| cut | 1 |  |  |  |  |"]
     assert "never" in recovery([(Trial(CUT, ()), Times((math.inf,)))])
 
 
