@@ -138,10 +138,12 @@ class Checks:
         if check.nominates:
             path.selected_at = now
         if takes_over(path, leg.path, check, current=leg.newest.generation, now=now):
-            self._move(leg, path)
+            self._move(leg, path, check.credentials.generation)
         path.generation = max(path.generation, check.credentials.generation)
 
-    def _move(self, leg: Leg, path: Path) -> None:
-        first = leg.path is None and not leg.connected
+    def _move(self, leg: Leg, path: Path, generation: int) -> None:
+        first, before = leg.path is None and not leg.connected, leg.path
         leg.path = leg.out = path
-        self._tell(PathChanged(leg.id, path.transport, path.ip_version, first))
+        moved = before is not None and before.address[0] != path.address[0]
+        renewed = before is not None and before.generation < generation
+        self._tell(PathChanged(leg.id, path.transport, path.ip_version, first, moved=moved, renewed=renewed))

@@ -1,9 +1,30 @@
-"""Whose line has what: a cause from what the seconds of a line showed. Pure."""
+"""Whose line has what: a cause from what the seconds of a line showed. Pure.
+
+A cause is what costs the voice most points of the E-model's rating. Packets that are lost while they wait
+are no random loss: more is sent than passes, and the queue runs over.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from media.emodel import CODEC_DELAY_MS, delay_impairment, loss_impairment, voice_mos
+from media.ring import Second
+
+# So much later than at best, and packets stand in a queue.
+QUEUE_MS = 80.0
+# How much of the loss must be in seconds with a queue.
+QUEUED_SHARE = 0.5
+# A full queue drops reports too, so that a round trip of its worst time is known only later.
+NEAR_S = {"up": 1, "down": 10, "both": 10}
+BOTH_SHARE = 0.4
+# A packet that was overtaken counts as lost until it comes.
+LEAST_LOSS_PCT = 3.0
+# What NetEq keeps beyond the widest spread it saw before it plays faster: a third more, and two packets.
+BUFFER_MS = 40.0
+BUFFER_SHARE = 4 / 3
 
 
 class Direction(enum.StrEnum):
@@ -38,3 +59,123 @@ class Cause:
     def detail(self) -> dict[str, object]:
         """Write it as the detail of an event."""
         return {"kind": self.kind.value, "direction": self.direction.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Both ways of one line over the last ten seconds; None is unknown.
+
+    ``spread_*_ms`` is how far apart the quickest and the slowest packet came.
+    """
+
+    loss_up_pct: float | None = None
+    loss_down_pct: float | None = None
+    rtt_ms: float | None = None
+    spread_up_ms: float = 0.0
+    spread_down_ms: float = 0.0
+
+    @property
+    def loss_pct(self) -> float | None:
+        """The worse way's loss."""
+        known = [pct for pct in (self.loss_up_pct, self.loss_down_pct) if pct is not None]
+        return max(known, default=None)
+
+    @property
+    def delay_ms(self) -> float:
+        """One way over this line and through a jitter buffer that bears its spread."""
+        return (self.rtt_ms or 0.0) / 2 + buffer_for(max(self.spread_up_ms, self.spread_down_ms))
+
+    @property
+    def mos(self) -> float | None:
+        """Score a voice over this line alone, the worse way; None while nothing is known of it."""
+        if self.rtt_ms is None and self.loss_pct is None:
+            return None
+        return voice_mos(delay_ms=self.delay_ms, loss_pct=self.loss_pct or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a line has at its best: more than this waited somewhere. In ms."""
+
+    rtt_ms: float = 0.0
+    buffer_ms: float = 0.0
+
+
+def buffer_for(spread_ms: float) -> float:
+    """Return the delay of a jitter buffer that plays packets this far apart without a hole."""
+    return BUFFER_MS + BUFFER_SHARE * spread_ms
+
+
+def diagnose(seconds: Sequence[Second], ways: Ways, usual: Usual) -> Cause | None:
+    """Name what costs this line most, None when nothing does. ``seconds``: those without a cut."""
+    points = _points(ways)
+    kind = max(points, key=points.__getitem__)
+    if points[kind] <= 0:
+        return None
+    if kind is Trouble.LOSS:
+        way = _way(ways.loss_up_pct or 0.0, ways.loss_down_pct or 0.0)
+        return Cause(Trouble.RATE if _queued(seconds, way, usual) else Trouble.LOSS, way)
+    for way, lost in ((Direction.UP, ways.loss_up_pct), (Direction.DOWN, ways.loss_down_pct)):
+        if (lost or 0.0) >= LEAST_LOSS_PCT and _queued(seconds, way, usual):
+            return Cause(Trouble.RATE, way)
+    if kind is Trouble.JITTER:
+        return Cause(Trouble.JITTER, _way(ways.spread_up_ms, ways.spread_down_ms))
+    return Cause(Trouble.DELAY, _delayed(seconds, usual))
+
+
+def _points(ways: Ways) -> dict[Trouble, float]:
+    """What each costs in points of R."""
+    half_ms, spread_ms = (ways.rtt_ms or 0.0) / 2, max(ways.spread_up_ms, ways.spread_down_ms)
+    late = delay_impairment(CODEC_DELAY_MS + half_ms + buffer_for(spread_ms))
+    loss = loss_impairment(ways.loss_pct or 0.0) - loss_impairment(0.0)
+    # What one of the two costs on top of the other, and half of what they cost only together.
+    delay = late - delay_impairment(CODEC_DELAY_MS + buffer_for(spread_ms))
+    jitter = late - delay_impairment(CODEC_DELAY_MS + half_ms + buffer_for(0.0))
+    shared = late - delay - jitter
+    return {Trouble.LOSS: loss, Trouble.DELAY: delay + shared / 2, Trouble.JITTER: jitter + shared / 2}
+
+
+def _way(up: float, down: float) -> Direction:
+    if min(up, down) >= BOTH_SHARE * max(up, down):
+        return Direction.BOTH
+    return Direction.UP if up > down else Direction.DOWN
+
+
+def _queued(seconds: Sequence[Second], way: Direction, usual: Usual) -> bool:
+    """Whether most of what was lost on a way was lost while packets waited on it."""
+    lost = queued = 0
+    for number, one in enumerate(seconds):
+        here = (one.lost_up if way is not Direction.DOWN else 0) + (
+            one.lost_down if way is not Direction.UP else 0
+        )
+        lost += here
+        near = seconds[max(0, number - NEAR_S[way]) : number + NEAR_S[way] + 1]
+        if any(_queue_ms(each, way, usual) >= QUEUE_MS for each in near):
+            queued += here
+    return lost > 0 and queued >= QUEUED_SHARE * lost
+
+
+def _queue_ms(one: Second, way: Direction, usual: Usual) -> float:
+    up = one.delay_up_ms or 0
+    down = 0.0 if one.rtt_ms is None else one.rtt_ms - usual.rtt_ms - up
+    if one.buffer_ms is not None:
+        # A browser's word names what the relay has found; it raises no alarm.
+        down = max(down, one.buffer_ms - usual.buffer_ms - up)
+    if way is Direction.BOTH:
+        return max(up, down)
+    return up if way is Direction.UP else down
+
+
+def _delayed(seconds: Sequence[Second], usual: Usual) -> Direction:
+    """Which way became longer; both where it was always long."""
+    late = [
+        (float(one.delay_up_ms), one.rtt_ms - usual.rtt_ms - one.delay_up_ms)
+        for one in seconds
+        if one.rtt_ms is not None and one.delay_up_ms is not None
+    ][-5:]
+    if not late:
+        return Direction.BOTH
+    up, down = (sorted(values)[len(late) // 2] for values in zip(*late, strict=True))
+    if max(up, down) < QUEUE_MS / 2:
+        return Direction.BOTH
+    return _way(max(0.0, up), max(0.0, down))

@@ -50,15 +50,15 @@ def _noise() -> float:
         _RLR - 121 + pre + 0.008 * (pre - 35) ** 2,
         _NFOR + _RLR,
     )
-    return 10 * math.log10(sum(10 ** (part / 10) for part in parts))
+    return 10 * math.log10(sum(math.pow(10, part / 10) for part in parts))
 
 
 def _simultaneous(noise: float, signal: float) -> float:
     """Is: what happens together with the voice (7-8 to 7-17); without echo STMRo is STMR."""
     olr = _SLR + _RLR
     loud = (olr + 0.2 * (64 + noise - _RLR)) / 8
-    too_loud = 20 * ((1 + loud**8) ** (1 / 8) - loud)
-    sidetone = (
+    too_loud: float = 20 * ((1 + loud**8) ** (1 / 8) - loud)
+    sidetone: float = (
         12 * (1 + ((_STMR - 13) / 6) ** 8) ** (1 / 8)
         - 28 * (1 + ((_STMR + 1) / 19.4) ** 35) ** (1 / 35)
         - 13 * (1 + ((_STMR - 3) / 33) ** 13) ** (1 / 13)
@@ -68,7 +68,7 @@ def _simultaneous(noise: float, signal: float) -> float:
     g = 1.07 + 0.258 * q + 0.0602 * q**2
     y = (signal - 100) / 15 + 46 / 8.4 - g / 9
     z = 46 / 30 - g / 40
-    quantizing = 15 * math.log10(1 + 10**y + 10**z)
+    quantizing = 15 * math.log10(1 + math.pow(10, y) + math.pow(10, z))
     return too_loud + sidetone + quantizing
 
 
@@ -93,8 +93,8 @@ def delay_impairment(delay_ms: float) -> float:
         return 0.0
     x = math.log2(delay_ms / LEAST_FELT_DELAY_MS)
     power = 6 * _ST
-    late = (1 + x**power) ** (1 / power)
-    very_late = (1 + (x / 3) ** power) ** (1 / power)
+    late = math.pow(1 + math.pow(x, power), 1 / power)
+    very_late = math.pow(1 + math.pow(x / 3, power), 1 / power)
     return 25 * (late - 3 * very_late + 2)
 
 

@@ -50,12 +50,18 @@ class LegFailed:
 
 @dataclass(frozen=True, slots=True)
 class PathChanged:
-    """Media now goes over another path; ``first`` for the first one. Addresses are not told."""
+    """Media now goes over another path; ``first`` for the first one. Addresses are not told.
+
+    ``moved``: it comes from another address than before. ``renewed``: the page asked for it, by an ICE
+    restart; otherwise it is the network that changed under the page.
+    """
 
     leg: LegId
     transport: Transport
     ip_version: int
     first: bool
+    moved: bool = False
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,40 @@ MediaEvent = LegConnected | LegFailed | PathChanged | StreamsChanged | LegInterr
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """Counters of one leg since it began, and what its last second was like; for the monitor's seconds.
+
+    ``*_down`` are of the peer's streams, as this side's reports tell. ``transits_ms``: the least and the
+    greatest transit of its voice (their zero means nothing but for one ``voice``). ``rtts_ms``
+    are the round trips measured since the last look. ``stalled_ms``: for so long it has reported that nothing
+    reaches it. ``gap_lost`` is the share that it missed while its line was
+    cut, told once. ``unsaid_ms``: since
+    its last voice, though more was announced; None when none is due.
+    """
+
+    at: float
+    expected_up: int = 0
+    lost_up: int = 0
+    expected_down: int = 0
+    lost_down: int = 0
+    packets_up: int = 0
+    packets_down: int = 0
+    jitter_down_ms: float | None = None
+    voice: int | None = None
+    transits_ms: tuple[float, float] | None = None
+    rtts_ms: tuple[float, ...] = ()
+    stalled_ms: int | None = None
+    gap_lost: float | None = None
+    unsaid_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LegSample:
     """What the relay saw of one leg, percentages and rates over the last 10 s.
 
     ``up`` is from the participant to the server, ``down`` the other way. ``bytes_*`` count IP
-    headers and everything since the leg began. None means not known yet.
+    headers and everything since the leg began. None means not known yet; ``seen`` is given to the one
+    who looks each second.
     """
 
     leg: LegId
@@ -113,3 +148,4 @@ class LegSample:
     silent_ms: int | None
     transport: Transport | None
     ip_version: int | None
+    seen: Seen | None = None

@@ -22,6 +22,7 @@ from media.paths import Path
 from media.rtcp import SenderReport, read_reports
 
 RTP_HEADER = 12
+MAX_RTTS = 8
 BUFFER_BYTES = PLACES * PLACE_BYTES
 OWN_BYTES = 64
 
@@ -147,8 +148,11 @@ class Forwarder:
                 if stream is not None:
                     stream.sender_report(report, now)
             elif peer is not None and report.ssrc in peer.streams:
-                rtt_ms = peer.streams[report.ssrc].receiver_report(report, now)
-                leg.rtt_ms = leg.rtt_ms if rtt_ms is None else rtt_ms
+                back_at = leg.back_at if leg.interrupted_at is None else now
+                rtt_ms = peer.streams[report.ssrc].receiver_report(report, now, back_at=back_at)
+                if rtt_ms is not None:
+                    leg.rtt_ms = rtt_ms
+                    leg.rtts_ms = [*leg.rtts_ms[1 - MAX_RTTS :], rtt_ms]
 
     def own_rtcp(self, leg: Leg, data: bytes, now: float) -> None:
         """Send RTCP of the server's own to a connected leg (its SSRC is in no answer)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from media.codecs import BY_PAYLOAD_TYPE, KIND_OF, RTX_TYPES, Kind
 from media.dtls import Certificate, DtlsSession
-from media.events import LegId, Streams
+from media.events import LegId, Seen, Streams
 from media.ice import Credentials, make_credentials
 from media.observe import Stream, Totals, Window
 from media.paths import Path
@@ -32,6 +32,7 @@ class Leg:
     __slots__ = (
         "allowed",
         "answered",
+        "back_at",
         "bytes_down",
         "bytes_up",
         "connected",
@@ -55,6 +56,7 @@ class Leg:
         "refusals",
         "rtcp_ssrcs",
         "rtt_ms",
+        "rtts_ms",
         "rx",
         "sent_at",
         "sources",
@@ -99,6 +101,9 @@ class Leg:
         self.spent = False
         self.bytes_up = self.bytes_down = 0
         self.rtt_ms: float | None = None
+        # Those measured since somebody looked, for the monitor.
+        self.rtts_ms: list[float] = []
+        self.back_at = float("-inf")
         self.window = Window()
 
     # --- credentials and paths -------------------------------------------------------------
@@ -214,17 +219,13 @@ class Leg:
     def totals(self, now: float) -> Totals:
         """Sum up the counters of this moment."""
         streams = self.streams.values()
-        reported = [
-            (stream.reported, stream)
-            for stream in (self.peer.streams.values() if self.peer is not None else ())
-            if stream.reported is not None
-        ]
+        sent = [stream.reception for stream in (self.peer.streams.values() if self.peer is not None else ())]
         return Totals(
             at=now,
             expected=sum(stream.expected for stream in streams),
             lost=sum(stream.lost for stream in streams),
-            down_expected=sum(block.highest for block, _ in reported),
-            down_lost=sum(max(0, block.lost - stream.lost) for block, stream in reported),
+            down_expected=sum(one.expected for one in sent),
+            down_lost=sum(one.lost for one in sent),
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
         )
@@ -233,3 +234,53 @@ class Leg:
         """Return the jitter of the audio as it arrives in ms, None without audio."""
         values = [s.jitter_ms for s in self.streams.values() if s.kind is Kind.AUDIO and s.received > 1]
         return max(values, default=None)
+
+    def seen(self, now: float) -> Seen:
+        """Tell the counters, and what came since the last call."""
+        totals = self.totals(now)
+        voices = [stream for stream in self.streams.values() if stream.kind is Kind.AUDIO]
+        voice = max(voices, key=lambda stream: stream.last_at, default=None)
+        sent = [*self.peer.streams.values()] if self.peer is not None else []
+        reported = [stream for stream in sent if stream.reception.known]
+        stalls = [stream.reception.stalled_at for stream in reported if stream.reception.is_fresh(now)]
+        gaps = [stream.reception.take_gap() for stream in reported]
+        rtts_ms, self.rtts_ms = tuple(self.rtts_ms), []
+        return Seen(
+            at=now,
+            expected_up=totals.expected,
+            lost_up=totals.lost,
+            expected_down=totals.down_expected,
+            lost_down=totals.down_lost,
+            packets_up=sum(stream.received + stream.duplicates for stream in self.streams.values()),
+            packets_down=sum(stream.received for stream in sent),
+            jitter_down_ms=_jitter_down_ms([one for one in reported if one.reception.take_news()]),
+            voice=None if voice is None else voice.ssrc,
+            transits_ms=None if voice is None else voice.take_transits(),
+            rtts_ms=rtts_ms,
+            stalled_ms=_stalled_ms(stalls, now),
+            gap_lost=_share([gap for gap in gaps if gap is not None]),
+            unsaid_ms=self._unsaid_ms(now),
+        )
+
+    def _unsaid_ms(self, now: float) -> int | None:
+        if not self.expects_audio or self.last_audio_at is None:
+            return None
+        return int((now - self.last_audio_at) * 1000)
+
+
+def _jitter_down_ms(streams: list[Stream]) -> float | None:
+    """What the way down adds to the jitter of the voice, None without a report of one."""
+    added = [s.reception.jitter * 1000 / s.clock_rate - s.jitter_ms for s in streams if s.kind is Kind.AUDIO]
+    return max(0.0, *added) if added else None
+
+
+def _stalled_ms(stalls: list[float | None], now: float) -> int | None:
+    """For how long nothing has reached the other end, None unless all its reports say so."""
+    known = [since for since in stalls if since is not None]
+    return int((now - min(known)) * 1000) if known and len(known) == len(stalls) else None
+
+
+def _share(gaps: list[tuple[int, int]]) -> float | None:
+    """The share that was lost of what was sent meanwhile."""
+    expected = sum(sent for sent, _ in gaps)
+    return max(0.0, min(1.0, sum(lost for _, lost in gaps) / expected)) if expected > 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +12,21 @@ from media.rtcp import ReportBlock, SenderReport
 
 WINDOW_S = 10
 SENDER_REPORTS_KEPT = 4
+# Two comfort packets of DTX may be lost in a row; longer, and nothing came at all.
+OUTAGE_S = 1.3
+STALLED_PACKETS = 3
+STALLED_REPORTS = 2
+REPORTS_APART_S = 8.0
+# Twice what video sends in the longest time between reports.
+MOST_REPORTED = 1 << 14
+_NO_TRANSIT = (math.inf, -math.inf)
 
 
 class Stream:
     """One SSRC as it arrives at the relay (RFC 3550, A.1 and A.8).
 
-    ``cleared`` is the receiving leg towards which this SSRC was found free, None before that.
+    ``cleared`` is the receiving leg towards which this SSRC was found free, None before that. ``low`` and
+    ``high`` are the least and the greatest transit since they were last taken.
     """
 
     __slots__ = (
@@ -24,14 +34,16 @@ class Stream:
         "cleared",
         "clock_rate",
         "duplicates",
+        "high",
         "highest",
         "jitter",
         "kind",
         "last_at",
+        "low",
         "payload_type",
         "received",
+        "reception",
         "reordered",
-        "reported",
         "rtx",
         "sender_reports",
         "sequence",
@@ -53,9 +65,10 @@ class Stream:
         self.jitter = 0.0
         self.timestamp = -1
         self.transit = 0.0
+        self.low, self.high = _NO_TRANSIT
         self.last_at = 0.0
         self.cleared: Any = None
-        self.reported: ReportBlock | None = None
+        self.reception = Reception()
         self.sender_reports: dict[int, float] = {}
 
     def packet(self, sequence: int, timestamp: int, now: float) -> None:
@@ -65,6 +78,9 @@ class Stream:
             if ahead:
                 self.highest += ahead
                 self.sequence = sequence
+                if ahead > 1 and now - self.last_at > OUTAGE_S:
+                    # Nothing at all came: a line that was cut, and no loss.
+                    self.base += ahead - 1
             else:
                 self.duplicates += 1
                 return
@@ -78,13 +94,17 @@ class Stream:
                 # A wrapped or jumped time stamp says nothing about the line.
                 if step < 10 * self.clock_rate:
                     self.jitter += (step - self.jitter) / 16
+            if transit < self.low:  # noqa: PLR1730  # min() costs a call for each packet
+                self.low = transit
+            if transit > self.high:  # noqa: PLR1730  # as above
+                self.high = transit
             self.transit = transit
             self.timestamp = timestamp
         self.last_at = now
 
     @property
     def expected(self) -> int:
-        """Packets that the sender has sent, as far as sequence numbers say."""
+        """Packets that the sender has sent, as far as sequence numbers say; those of an outage left out."""
         return self.highest - self.base
 
     @property
@@ -97,20 +117,110 @@ class Stream:
         """Interarrival jitter in ms."""
         return self.jitter * 1000 / self.clock_rate
 
+    def take_transits(self) -> tuple[float, float] | None:
+        """Return the least and the greatest transit in ms since the last call; their zero means nothing.
+
+        None when nothing came, or when the sender's clock jumped.
+        """
+        low, high = self.low, self.high
+        self.low, self.high = _NO_TRANSIT
+        if not 0 <= high - low < 10 * self.clock_rate:
+            return None
+        return low * 1000 / self.clock_rate, high * 1000 / self.clock_rate
+
     def sender_report(self, report: SenderReport, now: float) -> None:
         """Remember when this side's sender report passed, for the round trip of who answers it."""
         self.sender_reports[report.middle] = now
         while len(self.sender_reports) > SENDER_REPORTS_KEPT:
             del self.sender_reports[next(iter(self.sender_reports))]
 
-    def receiver_report(self, block: ReportBlock, now: float) -> float | None:
-        """Take the other side's report about this stream; return its round trip in ms if known."""
-        self.reported = block
+    def receiver_report(self, block: ReportBlock, now: float, *, back_at: float = -math.inf) -> float | None:
+        """Take the other side's report about this stream; return its round trip in ms if known.
+
+        ``back_at``: since when the reporter's line carries again after it was cut.
+        """
+        self.reception.take(block, self, now, back_at=back_at)
         passed = self.sender_reports.get(block.last_report)
         if passed is None or not block.last_report:
             return None
         rtt_ms = (now - passed) * 1000 - block.delay / 65.536
         return rtt_ms if 0 <= rtt_ms < 60_000 else None
+
+
+class Reception:
+    """What receiver reports say of one stream behind the relay.
+
+    Loss is what a report adds, without the gaps that the relay saw itself by then. A line that was cut in
+    between lost nothing: ``gap`` tells (expected, lost) of that time instead. Numbers that go back or jump,
+    as those of a page that was loaded again, begin anew.
+    """
+
+    __slots__ = (
+        "_moved_at",
+        "_news",
+        "_stalls",
+        "at",
+        "expected",
+        "gap",
+        "highest",
+        "jitter",
+        "lost",
+        "missing",
+        "received",
+        "stalled_at",
+    )
+
+    def __init__(self) -> None:
+        self.at = -math.inf
+        self.highest = self.missing = self.received = 0
+        self.expected = self.lost = 0
+        self.jitter = 0
+        self.gap: tuple[int, int] | None = None
+        self.stalled_at: float | None = None
+        self._stalls = 0
+        self._news = False
+        self._moved_at = -math.inf
+
+    @property
+    def known(self) -> bool:
+        """Whether the stream was ever reported."""
+        return self.at != -math.inf
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether reports still come; Chromium's of voice are up to 7.5 s apart."""
+        return now - self.at <= REPORTS_APART_S
+
+    def take_news(self) -> bool:
+        """Say, once, that a report has come."""
+        news, self._news = self._news, False
+        return news
+
+    def take_gap(self) -> tuple[int, int] | None:
+        """Return, once, how many packets were expected and lost while the line was cut."""
+        gap, self.gap = self.gap, None
+        return gap
+
+    def take(self, block: ReportBlock, stream: Stream, now: float, *, back_at: float) -> None:
+        """Take a report block. ``stalled_at`` is since when reports come and tell of nothing new."""
+        before_s, first = self.at, not self.known
+        expected, missing = block.highest - self.highest, block.lost - stream.lost - self.missing
+        passed = stream.received - self.received
+        self.at, self.jitter, self._news = now, block.jitter, True
+        if expected == 0 and not first and passed >= STALLED_PACKETS:
+            # One report may have crossed the first packets after a silence.
+            self._stalls += 1
+            if self._stalls == STALLED_REPORTS:
+                self.stalled_at = self._moved_at
+            return
+        was_cut = self._stalls > 0 or back_at >= before_s
+        if not first and 0 <= expected < MOST_REPORTED:
+            if was_cut:
+                self.gap = (expected, missing)
+            else:
+                self.expected += expected
+                self.lost += missing
+        self.stalled_at, self._stalls, self._moved_at = None, 0, now
+        self.highest, self.missing, self.received = block.highest, block.lost - stream.lost, stream.received
 
 
 @dataclass(frozen=True, slots=True)

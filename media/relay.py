@@ -198,9 +198,9 @@ class Relay:
         """Ask this leg's video sender for a key frame, again after 0.5 and 1.5 s unless one passed."""
         self._watch.want_key_frame(self._leg(leg), time.monotonic())
 
-    def sample(self, leg: LegId) -> LegSample:
-        """Say what was seen of a leg in the last ten seconds."""
-        return self._watch.sample(self._leg(leg), time.monotonic())
+    def sample(self, leg: LegId, *, take: bool = False) -> LegSample:
+        """Say what was seen of a leg in the last ten seconds; ``take`` its last second, each time once."""
+        return self._watch.sample(self._leg(leg), time.monotonic(), take=take)
 
     def close_leg(self, leg: LegId) -> None:
         """End a leg: the pair, then its paths, then DTLS. Idempotent."""

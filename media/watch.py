@@ -72,7 +72,7 @@ class Watch:
                 self._tell(LegInterrupted(leg.id, int(silent_s * 1000)))
         elif leg.heard_at > leg.interrupted_at:
             gap_ms = int((leg.heard_at - leg.interrupted_at) * 1000)
-            leg.interrupted_at = None
+            leg.interrupted_at, leg.back_at = None, now
             if leg.missed_too_much():
                 self._tell(LegSpent(leg.id, "missed_packets"))
             else:
@@ -105,8 +105,8 @@ class Watch:
         if ssrc is not None:
             self._forwarder.own_rtcp(leg, picture_loss(leg.ssrc, ssrc), now)
 
-    def sample(self, leg: Leg, now: float) -> LegSample:
-        """Say what was seen of this leg."""
+    def sample(self, leg: Leg, now: float, *, take: bool) -> LegSample:
+        """Say what was seen of this leg; with ``take`` also its time since the last such look."""
         up, down = leg.window.kbps()
         return LegSample(
             leg=leg.id,
@@ -121,4 +121,5 @@ class Watch:
             silent_ms=int((now - leg.heard_at) * 1000) if leg.connected else None,
             transport=leg.path.transport if leg.path is not None else None,
             ip_version=leg.path.ip_version if leg.path is not None else None,
+            seen=leg.seen(now) if take and leg.connected else None,
         )

@@ -62,8 +62,8 @@ class RelayLike(Protocol):
         """Ask a leg's sender for a key frame."""
         ...
 
-    def sample(self, leg: LegId) -> LegSample:
-        """Say what was seen of a leg."""
+    def sample(self, leg: LegId, *, take: bool = False) -> LegSample:
+        """Say what was seen of a leg; with ``take`` also its time since the last such look."""
         ...
 
     def close_leg(self, leg: LegId) -> None:

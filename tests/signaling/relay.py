@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.errors import NotFound
 from media.description import Answer, AnsweredLine, Direction, InvalidAnswer, OfferRequest
-from media.events import LegConnected, LegId, LegSample, MediaEvent, Transport
+from media.events import LegConnected, LegId, LegSample, MediaEvent, Seen, Transport
 
 
 def line(
@@ -98,9 +99,10 @@ class FakeRelay:
         self._check(leg)
         self.key_frames.append(leg)
 
-    def sample(self, leg: LegId) -> LegSample:
+    def sample(self, leg: LegId, *, take: bool = False) -> LegSample:
         self._check(leg)
-        return self.sampled.get(leg, sample(leg))
+        found = self.sampled.get(leg, sample(leg))
+        return found if take else dataclasses.replace(found, seen=None)
 
     def close_leg(self, leg: LegId) -> None:
         self.open.discard(leg)
@@ -117,6 +119,7 @@ def sample(
     loss_up_pct: float | None = 0.0,
     loss_down_pct: float | None = 0.0,
     silent_ms: int | None = 0,
+    seen: Seen | None = None,
 ) -> LegSample:
     return LegSample(
         leg=leg,
@@ -131,4 +134,5 @@ def sample(
         silent_ms=silent_ms,
         transport=Transport.UDP,
         ip_version=4,
+        seen=seen,
     )
