@@ -25,6 +25,7 @@ BENCHES = (
     "campus",
     "matching",
     "waiting",
+    "keeping",
     "way",
 )
 

@@ -1,7 +1,7 @@
 """How many events a side of a session may leave behind, and how long each may be. Pure.
 
 A page can be made to send a new mode or a new picture a hundred times a second, and a line can come and go
-all night. Each side has ``AT_ONCE`` events and one more each ``ONE_EACH``; the last third is kept for what
+all night. Each side has ``AT_ONCE`` events and one more each ``ONE_EACH``; the last ``SPARED`` are for what
 breaks and mends. What is left out is counted, and told by the next event of that side: ``left_out``.
 """
 
@@ -17,9 +17,9 @@ from typing import Final
 from core.ids import ParticipantId, SessionId
 from signaling.records import EventRecord
 
-AT_ONCE: Final = 75.0
-ONE_EACH: Final = timedelta(seconds=36)
-SPARED: Final = AT_ONCE / 3
+AT_ONCE: Final = 50.0
+ONE_EACH: Final = timedelta(seconds=60)
+SPARED: Final = 15.0
 SIDES_KNOWN: Final = 10_000
 MAX_FIELDS: Final = 8
 MAX_WORD_CHARS: Final = 40
