@@ -65,6 +65,25 @@ async def _recording(db: AsyncSession, talk: Talk, client: Person) -> Recording:
     return Recording.ASK if agreed else Recording.OFF
 
 
+async def make_way(services: Services, db: AsyncSession, *, client: UserId) -> Talk | None:
+    """Give the talk in which somebody is there for a client in danger; None, and everybody can be called.
+
+    An appointment to which no counselor has come yet ends, and so does a visit: whoever calls is not at it.
+    """
+    talk = await talks.open_of_client(db, client=client)
+    if talk is None or talk.walkin is not None or await _counselor_came(db, talk):
+        return talk
+    await talks.end(db, services.audit, talk=talk.id, now=services.now())
+    return None
+
+
+async def _counselor_came(db: AsyncSession, talk: Talk) -> bool:
+    session = None if talk.session is None else await directory.find(db, session_id=talk.session)
+    if session is None or session.state is SessionState.ENDED:
+        return False
+    return any(place.role is Role.COUNSELOR and place.seat is not None for place in session.participants)
+
+
 async def place_path(db: AsyncSession, talk: Talk, user: UserId) -> str | None:
     """Say where one of the two goes in; None while there is no session, and for anybody else."""
     if talk.session is None:

@@ -31,6 +31,7 @@ from web.pages.site import SITE, language_of
 from web.services import SERVICES
 
 PAGE: Final = "/talk/urgent"
+WAITING: Final = "/talk/waiting"
 PURPOSE: Final = "urgent call"
 OTHER: Final = "other"
 
@@ -105,6 +106,8 @@ async def call(request: http.Request) -> http.Response:
     async def act(db: AsyncSession) -> str:
         client = await arriving.somebody(request, db, form, purpose=PURPOSE, adult=None)
         now, found = services.now(), triage(Answers(danger=True))
+        if await opening.make_way(services, db, client=client.id) is not None:
+            return WAITING  # somebody is there already
         open_ = await walkins.find_open(db, client=client.id)
         if open_ is None:
             open_ = await walkins.ask(
@@ -118,8 +121,6 @@ async def call(request: http.Request) -> http.Response:
                 triage=found,
                 now=now,
             )
-        elif open_.state is State.TALKING:
-            return PAGE
         else:
             await walkins.seen(db, walkin=open_.id, now=now)
             open_ = await walkins.retriage(db, services.audit, walkin=open_.id, triage=found, now=now)

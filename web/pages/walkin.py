@@ -25,7 +25,7 @@ from counseling.entry import Medium
 from counseling.minors import Admission, Why
 from counseling.triage import Answers, Risk, Triage, triage
 from counseling.walkin_states import Alone
-from web import arriving, escalation
+from web import arriving, escalation, opening
 from web.escalation import CALLS
 from web.fields import pick
 from web.forms import OldForm, PageForm, blank, do_once, sent
@@ -141,7 +141,7 @@ async def _call_for_help(request: http.Request, form: WalkinForm) -> http.Respon
 
     async def act(db: AsyncSession) -> str:
         person = await arriving.somebody(request, db, form, purpose=PURPOSE, adult=adult)
-        if await talks.open_of_client(db, client=person.id) is not None:
+        if await opening.make_way(request.app[SERVICES], db, client=person.id) is not None:
             return WAITING  # somebody is there already
         found = triage(Answers(danger=True))
         await _walk_in(request, db, person, topic=str(topic), medium=medium, alone=alone, found=found)
