@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 from icalendar import Calendar
@@ -22,6 +23,7 @@ from tests.fakes import FakeClock
 from tests.web.browsing import Page, get, post, send
 from tests.web.conftest import Client, FakeEngine, make_config
 from tests.web.counselors import verified
+from tests.web.danger import Danger
 from tests.web.people import log_in, make
 from web.app import make_app
 from web.appointments import let_go
@@ -365,3 +367,34 @@ async def test_who_leaves_keeps_nobody_waiting(client: Client) -> None:
     await let_go(services)
     assert "had to call off" in (await get(client, "/book")).text
     assert await coming(client, other) == []
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59Z", "2026-03-03T02:00:00"])
+async def test_a_moment_out_of_every_calendar_is_no_moment(client: Client, at: str) -> None:
+    await working(client)
+    await client_of(client)
+    assert (await get(client, f"/book/confirm?{CHOSEN}&at={quote(at)}")).location == "/book"
+    page = (await listed(client))[0]
+    assert (await send(client, "/book", _page=page, at=at)).location == "/book"
+
+
+async def test_who_waits_for_urgent_help_is_offered_no_appointment(client: Client, clock: FakeClock) -> None:
+    await working(client)
+    embun = await client_of(client)
+    first = (await listed(client))[0]
+    fields = (await get(client, first)).form("/book")
+    await Danger(client, clock).walks_in(embun)
+    for path in ("/book", f"/book/times?{CHOSEN}", first):
+        assert (await get(client, path)).location == "/talk/urgent", path
+    assert (await post(client, "/book", fields)).location == "/talk/urgent"
+    assert await coming(client, embun) == []
+
+
+async def test_coming_in_person_is_chosen_where_one_came_from(client: Client) -> None:
+    ratna = await working(client)
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await practice_days.set_place(db, services.audit, counselor=ratna.id, place="A", now=services.now())
+    await client_of(client)
+    for query, medium in (("?medium=in_person", "in_person"), ("", "video"), ("?medium=x", "video")):
+        assert (await get(client, f"/book{query}")).form("/book/times")["medium"] == medium

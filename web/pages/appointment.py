@@ -14,7 +14,8 @@ from counseling.booking import Wishes
 from web import opening
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
-from web.pages.booking import PAGE, TIMES
+from web.pages.booking import TIMES
+from web.pages.booking_admission import PAGE
 from web.pages.booking_choice import Chosen, names_of, number_of, topic_of
 from web.pages.local_time import in_zone, zone_of
 from web.pages.site import SITE, language_of

@@ -11,23 +11,22 @@ from typing import Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
-from wtforms import BooleanField, HiddenField, RadioField
+from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired
 
-from accounts import consents, people, texts
+from accounts import consents, texts
 from accounts.roles import Permission
 from accounts.texts import Kind, Overtaken
 from core.errors import InvalidState, TeduhError
-from counseling import appointment_lists, appointments, minors, slots, talks
+from counseling import appointment_lists, appointments, slots
 from counseling.appointment_states import AHEAD, MOST_OPEN
 from counseling.appointments import TooManyBooked, Wish
 from counseling.booking import Offer
 from counseling.entry import Medium
-from counseling.minors import Why
 from web.appointments import PRACTICE
-from web.fields import pick
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of, visitor_of
+from web.pages.booking_admission import PAGE, not_yet
 from web.pages.booking_choice import (
     Can,
     Chosen,
@@ -43,27 +42,17 @@ from web.pages.local_time import in_zone, zone_of
 from web.pages.navigation import home_of
 from web.pages.site import SITE, language_of
 from web.pages.texts import number_of, shown
+from web.pages.waiting import URGENT, is_urgent
 from web.pages.walkin import Terms
 from web.register import REGISTER
 from web.services import SERVICES
 
-PAGE: Final = "/book"
 TIMES: Final = "/book/times"
 CONFIRM: Final = "/book/confirm"
 DAYS_SHOWN: Final = 5
 """How many days that have times are listed on one page."""
 TOLD_FOR: Final = timedelta(days=14)
 """How long what ended stands below what comes."""
-
-
-class AgeForm(PageForm):
-    """The one question that has to be answered before anything can fit."""
-
-    age = RadioField(
-        "start.age",
-        [InputRequired("form.choice")],
-        choices=pick(("adult", "start.age.adult"), ("minor", "start.age.minor")),
-    )
 
 
 class BookForm(PageForm):
@@ -90,7 +79,9 @@ async def own(request: http.Request) -> http.Response:
         return request.app[SITE].show(request, "booking/stranger.html")
     if not person.is_client or person.is_leaving:
         return _to(home_of(person))
-    refused = await _not_yet(request)
+    if await is_urgent(request):
+        return _to(URGENT)
+    refused = await not_yet(request)
     async with request.app[SERVICES].database.sessions() as db:
         coming = await appointment_lists.open_of_client(db, client=person.id)
     if refused is not None and not coming:
@@ -129,27 +120,14 @@ async def _own(
         counselors=can.names(),
         topics=list(request.app[REGISTER].marks.topics.items()),
         last=can.asker.last,
+        wanted=request.query.get("medium", ""),
         **in_zone(request, await zone_of(request)),
     )
 
 
-async def say_age(request: http.Request) -> http.Response:
-    """Answer `POST /book/age`."""
-    form, person = await sent(request, AgeForm), person_of(request)
-    if not form.validate():
-        return request.app[SITE].show(request, "booking/age.html", status=422, form=form)
-
-    async def act(db: AsyncSession) -> str:
-        if person.adult is None:
-            await people.say_age(db, user=person.id, adult=form.age.data == "adult")
-        return PAGE
-
-    return await do_once(request, form, act)
-
-
 async def times(request: http.Request) -> http.Response:
     """Answer `GET /book/times`: days with times, a few at once."""
-    if (elsewhere := await _not_yet(request, moving=request.query.get("move"))) is not None:
+    if (elsewhere := await not_yet(request, moving=request.query.get("move"))) is not None:
         return elsewhere
     chosen = await read_chosen(request, request.query)
     if chosen is None:
@@ -205,7 +183,7 @@ def _before(request: http.Request, first: date) -> date | None:
 
 async def confirm(request: http.Request) -> http.Response:
     """Answer `GET /book/confirm`: everything once more, before it counts."""
-    if (elsewhere := await _not_yet(request, moving=request.query.get("move"))) is not None:
+    if (elsewhere := await not_yet(request, moving=request.query.get("move"))) is not None:
         return elsewhere
     chosen, at = await read_chosen(request, request.query), moment_of(request.query.get("at", ""))
     if chosen is None or at is None:
@@ -253,7 +231,7 @@ async def book(request: http.Request) -> http.Response:
     """Answer `POST /book`: book, or move, what was confirmed, unless somebody was faster."""
     services, person = request.app[SERVICES], person_of(request)
     form = await sent(request, BookForm)
-    if (elsewhere := await _not_yet(request, moving=form.move.data)) is not None:
+    if (elsewhere := await not_yet(request, moving=form.move.data)) is not None:
         return elsewhere
     chosen, at = await read_chosen(request, form.data), moment_of(str(form.at.data or ""))
     if chosen is None or at is None:
@@ -340,30 +318,6 @@ async def _check_move(request: http.Request, db: AsyncSession, chosen: Chosen) -
         await appointment_lists.get(db, appointment=chosen.move, client=person_of(request).id)
 
 
-async def _not_yet(request: http.Request, *, moving: str | None = None) -> http.Response | None:
-    """Ask for the age where nobody did, and say honestly what there is for who cannot book another one."""
-    services, person = request.app[SERVICES], person_of(request)
-    if person.adult is None:
-        return request.app[SITE].show(request, "booking/age.html", form=blank(request, AgeForm))
-    if person.adult:
-        return None
-    async with services.database.sessions() as db:
-        coming = await appointment_lists.open_of_client(db, client=person.id)
-        others = sum(one.id != moving for one in coming)
-        number = await talks.count_of_client(db, client=person.id) + others + 1
-        found = minors.admits(
-            services.minors,
-            adult=False,
-            number=number,
-            decisions=await minors.decisions_about(db, user=person.id),
-        )
-    if found.admitted:
-        return None
-    if found.why is Why.NO_POLICY:
-        return _to("/start/under-18")
-    return request.app[SITE].show(request, "walkin/later.html", policy=services.minors)
-
-
 async def _terms(request: http.Request, form: BookForm) -> Terms | None:
     """Take the consent out of the form where it is given; else give its text."""
     async with request.app[SERVICES].database.sessions() as db:
@@ -394,6 +348,5 @@ def setup(app: http.Application) -> None:
     """Add the pages."""
     add(app, "GET", PAGE, own, Permission.OPEN)
     add(app, "POST", PAGE, book, Permission.OWN_WAY)
-    add(app, "POST", f"{PAGE}/age", say_age, Permission.OWN_WAY)
     add(app, "GET", TIMES, times, Permission.OWN_WAY)
     add(app, "GET", CONFIRM, confirm, Permission.OWN_WAY)

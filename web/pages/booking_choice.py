@@ -134,12 +134,12 @@ def topic_of(request: http.Request, topic: str) -> str:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Read a moment; None for what is none."""
+    """Read a moment; None for what is none, or lies where no calendar of ours goes."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if at.tzinfo is None else at.astimezone(UTC)
+    return at.astimezone(UTC) if at.tzinfo is not None and 2000 < at.year < 3000 else None
 
 
 def number_of(request: http.Request) -> str:

@@ -18,14 +18,12 @@ from wtforms import BooleanField, HiddenField, RadioField, SelectField
 from wtforms.validators import DataRequired, InputRequired
 
 from accounts import consents, texts
-from accounts.people import Person
 from accounts.roles import Permission
 from accounts.texts import Kind, Overtaken
 from core.ids import UserId, is_id
 from counseling import minors, talks, threads, walkins
 from counseling.minors import Admission, Why
 from counseling.threads import MAX_TEXT_CHARS
-from counseling.triage import Risk
 from counseling.walkin_states import Ended, State, Walkin
 from web import arriving, entering, messages
 from web.fields import pick
@@ -36,10 +34,10 @@ from web.pages.messages import NEW, PAGE, text_field
 from web.pages.navigation import home_of
 from web.pages.site import SITE, language_of
 from web.pages.texts import number_of, shown
+from web.pages.waiting import URGENT, is_urgent
 from web.register import REGISTER
 from web.services import SERVICES
 
-URGENT: Final = "/talk/urgent"
 PURPOSE: Final = "first message"
 DESK: Final = "desk"
 OTHER: Final = "other"
@@ -256,14 +254,7 @@ async def _elsewhere(request: http.Request) -> http.Response | None:
         return None
     if not person.is_client or person.is_leaving:
         return _to(home_of(person))
-    return _to(URGENT) if await is_urgent(request, person) else None
-
-
-async def is_urgent(request: http.Request, person: Person) -> bool:
-    """Whether this client waits for urgent help."""
-    async with request.app[SERVICES].database.sessions() as db:
-        walkin = await walkins.find_open(db, client=person.id)
-    return walkin is not None and walkin.triage.risk is Risk.URGENT
+    return _to(URGENT) if await is_urgent(request) else None
 
 
 def _to(path: str) -> http.Response:

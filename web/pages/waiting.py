@@ -83,6 +83,13 @@ async def is_in_line(request: http.Request) -> bool:
         )
 
 
+async def is_urgent(request: http.Request) -> bool:
+    """Whether this client waits for urgent help: nothing else is offered to them as an answer."""
+    async with request.app[SERVICES].database.sessions() as db:
+        walkin = await walkins.find_open(db, client=person_of(request).id)
+    return walkin is not None and walkin.triage.risk is Risk.URGENT
+
+
 async def show(request: http.Request) -> http.Response:
     """Answer `GET /talk/waiting`; a sign of life."""
     services, person = request.app[SERVICES], person_of(request)
