@@ -62,12 +62,13 @@ async def unread(db: AsyncSession, *, user: UserId) -> int:
     return sum(counts.values())
 
 
-async def waiting(db: AsyncSession) -> list[Waiting]:
-    """List what waits at the desk, the longest first; not of clients who are leaving."""
+async def waiting(db: AsyncSession, *, thread: str | None = None) -> list[Waiting]:
+    """List what waits at the desk, the longest first, or one of it; not of clients who are leaving."""
+    which = ThreadRow.taken_at.is_(None)
     rows = (
         await db.scalars(
             select(ThreadRow)
-            .where(ThreadRow.taken_at.is_(None))
+            .where(which if thread is None else and_(which, ThreadRow.id == thread))
             .order_by(ThreadRow.opened_at, ThreadRow.id)
             .limit(MOST_WAITING)
         )

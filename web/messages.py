@@ -123,7 +123,7 @@ async def tell_fitting(db: AsyncSession, ours: Register, thread: Thread, *, now:
     verified = [entry.user for entry in await queue.verified(db)]
     able = await desks.able(db, ours.credentials, counselors=verified, today=ours.today(now), now=now)
     kept = await exclusions.apart(db, clients=[thread.client])
-    waiting = [message for message in await thread_lists.waiting(db) if message.id == thread.id]
+    waiting = await thread_lists.waiting(db, thread=thread.id)
     users = [
         user for user, one in able.items() if any(_fits(one, message, ours, kept) for message in waiting)
     ]

@@ -357,3 +357,16 @@ async def test_erasing_a_client_takes_every_word(desk: Desk) -> None:
     async with desk.database.sessions() as db:
         assert list(await db.scalars(select(MessageRow))) == []
         assert await thread_lists.of_counselor(db, counselor=ratna.id) == []
+
+
+async def test_one_of_many_that_wait_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_lists, "MOST_WAITING", 1)
+    first = await leave(desk, await client_of(desk))
+    desk.clock.advance(60)
+    second = await leave(desk, await client_of(desk, "Awan"))
+    async with desk.database.sessions() as db:
+        assert [one.id for one in await thread_lists.waiting(db)] == [first.id]
+        assert [one.id for one in await thread_lists.waiting(db, thread=second.id)] == [second.id]
+    await take(desk, await desk.make(Role.COUNSELOR), second.id)
+    async with desk.database.sessions() as db:
+        assert await thread_lists.waiting(db, thread=second.id) == []

@@ -350,3 +350,17 @@ async def test_late_answers_are_told_and_old_threads_go(client: Client, clock: F
 async def unread_kinds(client: Client, user: UserId) -> list[str]:
     async with client.app[SERVICES].database.sessions() as db:
         return [one.kind for one in await notices.inbox(db, user=user)]
+
+
+async def test_a_counselor_does_not_begin_to_write_to_whom_they_are_kept_from(client: Client) -> None:
+    ratna, me = await verified(client), await make(client)
+    path = f"/counselor/messages/to/{await talked(client, me, ratna)}"
+    await as_person(client, ratna)
+    fields = (await get(client, path)).form(path) | {"text": TEXT}
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await exclusions.not_with(db, services.audit, client=me.id, counselor=ratna.id, now=services.now())
+    assert (await get(client, path)).status == 404
+    assert (await post(client, path, fields)).status == 404
+    async with services.database.sessions() as db:
+        assert await thread_lists.of_client(db, client=me.id) == []

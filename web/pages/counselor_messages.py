@@ -18,7 +18,7 @@ from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import NotFound
 from core.ids import UserId, is_id
-from counseling import register, talks, thread_lists, thread_reading, threads
+from counseling import exclusions, register, talks, thread_lists, thread_reading, threads
 from counseling.replies import promised_by
 from counseling.thread_reading import Leaf
 from counseling.threads import Taken, Thread
@@ -70,7 +70,7 @@ async def take(request: http.Request) -> http.Response:
     form = await sent(request, PageForm)
 
     async def act(db: AsyncSession) -> str:
-        waiting = [one for one in await thread_lists.waiting(db) if one.id == number]
+        waiting = await thread_lists.waiting(db, thread=number)
         mine = (await threads.find(db, thread=number)).counselor == me.id
         if not mine and not await messages.may_take(db, ours, me.id, waiting, now=now):
             raise Taken("This message is not there for you any more.")
@@ -214,12 +214,13 @@ async def _show_first(request: http.Request, form: TextForm, *, status: int = 20
 
 
 async def _client(request: http.Request, db: AsyncSession) -> Person:
-    """Say with whom this talk was. Raises ``NotFound`` unless it was with whoever asks."""
+    """Say with whom this talk was. Raises ``NotFound`` unless it was with whoever asks, and both may meet."""
     talk = await talks.get(db, talk=_number(request, "talk"))
     if talk.counselor != person_of(request).id:
         raise NotFound("There is no such talk.")
     client = await people.get(db, user=talk.client)
-    if client.is_leaving:
+    kept = await exclusions.excludes(db, client=client.id, counselor=talk.counselor)
+    if client.is_leaving or kept:
         raise NotFound("There is no such talk.")
     return client
 
