@@ -24,7 +24,8 @@ from web.services import SERVICES, Media
 
 MOST: Final = 20
 LASTS_S: Final = 20.0
-AGAIN_S: Final = 10.0
+AGAIN_S: Final = 120.0
+"""Or two computers of anybody's could send to each other through the relay for ever."""
 AT_ONCE: Final = 3.0
 
 

@@ -226,3 +226,8 @@ async def test_recording_may_be_asked_for_in_the_session_where_the_client_said_y
         )
         session = await opening.open_talk(services, db, talk)
     assert session.recording is expected
+
+
+async def test_a_probe_is_for_who_prepares_for_something(client: Client) -> None:
+    await log_in(client, await make(client))
+    assert (await post(client, "/talk/ready/probe"))[0] == 404

@@ -19,7 +19,7 @@ from wtforms.fields import Field
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from accounts.roles import Permission
-from core.errors import InvalidState
+from core.errors import InvalidState, NotFound
 from counseling import breakglass, preparation
 from counseling.entry import Medium
 from counseling.preparation import (
@@ -248,9 +248,12 @@ async def devices(request: http.Request) -> http.Response:
 
 
 async def begin_probe(request: http.Request) -> http.Response:
-    """Answer `POST /talk/ready/probe`: the offer of the leg to send on."""
-    services = request.app[SERVICES]
-    probe, offer = request.app[PROBER].begin(person_of(request).id, services.clock.monotonic())
+    """Answer `POST /talk/ready/probe`: the offer of the leg to send on. For who prepares for something."""
+    services, person = request.app[SERVICES], person_of(request)
+    async with services.database.sessions() as db:
+        if await preparation.occasion_of(db, client=person.id) is None:
+            raise NotFound("There is nothing to prepare for.")
+    probe, offer = request.app[PROBER].begin(person.id, services.clock.monotonic())
     servers = [
         {"urls": list(one.urls), "username": one.username, "credential": one.credential}
         for one in services.config.ice_servers

@@ -3,7 +3,7 @@
 
 import { advise } from './advice.js';
 import { camera, microphone, speaker, stopAll } from './devices.js';
-import { probe } from './probe.js';
+import { probe, Refused } from './probe.js';
 import { t, the } from './texts.js';
 
 /**
@@ -34,10 +34,20 @@ async function line() {
   button.disabled = true;
   facts.hidden = true;
   facts.replaceChildren();
-  const measured = await probe((state) => {
+  /** @param {'connecting' | 'measuring' | 'refused'} state */
+  const tell = (state) => {
     said.dataset.state = state;
     said.textContent = t(`prepare.line_${state}`);
+  };
+  const measured = await probe(tell).catch((error) => {
+    if (error instanceof Refused) return error;
+    throw error;
   });
+  button.disabled = false;
+  if (measured instanceof Refused) {
+    tell('refused');
+    return;
+  }
   const advice = advise(measured);
   said.dataset.state = advice;
   said.textContent = t(`prepare.advice_${advice}`);
@@ -51,7 +61,6 @@ async function line() {
     fact(t('prepare.way'), t(measured.tcp ? 'prepare.way_tcp' : 'prepare.way_udp'));
     facts.hidden = false;
   }
-  button.disabled = false;
 }
 
 on('mic', microphone);

@@ -12,6 +12,9 @@ const MEASURE_MS = 5_000;
 const PROBE = '/talk/ready/probe';
 export const LIMIT_BPS = 600_000;
 
+/** The server does not try a line now: too many are being tried, or this one too often. Says nothing of the line. */
+export class Refused extends Error {}
+
 /**
  * @param {string} path
  * @param {object} [body]
@@ -22,7 +25,7 @@ async function ask(path, body = {}) {
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
   });
-  if (!answer.ok) throw new Error(`probe ${answer.status}`);
+  if (!answer.ok) throw new Refused(`probe ${answer.status}`);
   return answer.status === 204 ? {} : answer.json();
 }
 
@@ -121,7 +124,7 @@ async function counted(pc) {
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Runs one probe. Null: no media came through at all.
+ * Runs one probe. Null: no media came through at all. Throws `Refused`.
  * @param {(state: 'connecting' | 'measuring') => void} tell
  * @returns {Promise<Line | null>}
  */
@@ -150,7 +153,8 @@ export async function probe(tell) {
     const after = { out: await counted(out), back: await counted(back) };
     const seconds = (performance.now() - began) / 1000;
     return lineOf(before, after, seconds);
-  } catch {
+  } catch (error) {
+    if (error instanceof Refused) throw error;
     return null;
   } finally {
     for (const connection of connections) connection.close();
