@@ -173,6 +173,7 @@ class Carrier:
                 logger.info("leg.opened", extra={"leg": effect.leg, "session": live.id})
                 self.legs[effect.leg] = live.id
                 live.leg_owners[effect.leg] = effect.participant
+                live.opened_s[effect.leg] = self._clock.monotonic()
                 self._relay.open_leg(effect.leg)
             case fx.CloseLeg():
                 self.legs.pop(effect.leg, None)
@@ -192,6 +193,7 @@ class Carrier:
 
     def _close_leg(self, live: Live, leg: LegId) -> None:
         owner = live.leg_owners.pop(leg, None)
+        live.opened_s.pop(leg, None)
         if owner is not None:
             sample = self._relay.sample(leg)
             live.meters[owner].close(bytes_up=sample.bytes_up, bytes_down=sample.bytes_down)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -39,6 +40,7 @@ from signaling.media_events import MediaEvents
 from signaling.participant import ConnectionId
 from signaling.presence import Dropped, Presence
 from signaling.protocol import MAX_ECHO_BYTES, CloseCode, WireState
+from signaling.quality_counts import Measured, QualityCounts
 from signaling.quality_watch import QualityWatch
 from signaling.server_messages import Ended, Error, LineQuality, Pong, ServerMessage
 from signaling.terms import Refused
@@ -73,12 +75,18 @@ class Hub:
         self._db = db
         self._relay = relay
         self._tokens = tokens
-        self._journal = Journal(db)
+        self._quality = QualityCounts()
+        self._journal = Journal(db, seen=self._quality.take)
         self._carrier = Carrier(relay=relay, journal=self._journal, clock=clock)
         self._watch = QualityWatch(relay=relay, journal=self._journal, send=self.send)
         self._lives = Lives(db=db, clock=clock, settings=settings)
         self._media_events = MediaEvents(
-            lives=self._lives, carrier=self._carrier, watch=self._watch, clock=clock, apply=self.apply
+            lives=self._lives,
+            carrier=self._carrier,
+            watch=self._watch,
+            counts=self._quality,
+            clock=clock,
+            apply=self.apply,
         )
         self._numbers = itertools.count(1)
         self._clockwork: list[asyncio.Task[None]] = []
@@ -415,7 +423,12 @@ class Hub:
             "connections": len(self._carrier.wires),
             "journal_failed": self._journal.failed,
             "journal_dropped": self._journal.dropped,
+            "events_left_out": self._journal.bounds.left_out,
         }
+
+    def measured(self) -> Iterator[Measured]:
+        """Tell the histograms and counts of quality since the start. No person, no session."""
+        return self._quality.measured()
 
 
 def _ref(message: ClientMessage) -> str:

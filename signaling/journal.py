@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -29,8 +29,12 @@ GATHER_S = 0.25
 class Journal:
     """The queue of writes and the task that does them."""
 
-    def __init__(self, db: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(
+        self, db: async_sessionmaker[AsyncSession], *, seen: Callable[[Record], None] | None = None
+    ) -> None:
+        """Write to a database; ``seen`` is shown every record before any is left out."""
         self._db = db
+        self._seen = seen
         self._queue: asyncio.Queue[Record] = asyncio.Queue(MAX_WAITING)
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -44,6 +48,8 @@ class Journal:
 
     def put(self, record: Record) -> None:
         """Queue a record, unless it is an event too many."""
+        if self._seen is not None:
+            self._seen(record)
         bounded = self.bounds.admit(record) if isinstance(record, EventRecord) else record
         if bounded is None:
             return

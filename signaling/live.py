@@ -27,6 +27,8 @@ class Live:
     refs: dict[ParticipantId, Refs] = field(default_factory=dict)
     meters: dict[ParticipantId, Meter] = field(default_factory=dict)
     leg_owners: dict[LegId, ParticipantId] = field(default_factory=dict)
+    opened_s: dict[LegId, float] = field(default_factory=dict)
+    """Since when those legs are open that were not connected yet."""
     transcript: Transcript = field(default_factory=Transcript)
     ladder: Ladder = field(default_factory=Ladder)
     advice: dict[ParticipantId, Advice] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from signaling import events as ev
 from signaling.carrying import Carrier
 from signaling.live import Live
 from signaling.lives import Lives
+from signaling.quality_counts import QualityCounts
 from signaling.quality_watch import QualityWatch
 
 logger = logging.getLogger(__name__)
@@ -25,11 +26,19 @@ class MediaEvents:
     """The events of the relay, in order. ``failed`` counts those that something went wrong with."""
 
     def __init__(
-        self, *, lives: Lives, carrier: Carrier, watch: QualityWatch, clock: Clock, apply: Apply
+        self,
+        *,
+        lives: Lives,
+        carrier: Carrier,
+        watch: QualityWatch,
+        counts: QualityCounts,
+        clock: Clock,
+        apply: Apply,
     ) -> None:
         self._lives = lives
         self._carrier = carrier
         self._watch = watch
+        self._counts = counts
         self._clock = clock
         self._apply = apply
         self._waiting: deque[MediaEvent] = deque()
@@ -62,11 +71,15 @@ class MediaEvents:
         match event:
             case media.LegConnected():
                 logger.info("leg.connected", extra=about)
+                opened_s = live.opened_s.pop(event.leg, None)
+                if opened_s is not None:
+                    self._counts.joined(self._clock.monotonic() - opened_s)
                 self._apply(live, ev.LegUp(event.leg))
             case media.LegFailed():
                 logger.info("leg.failed", extra=about)
                 self._carrier.legs.pop(event.leg, None)
                 owner = live.leg_owners.pop(event.leg, None)
+                live.opened_s.pop(event.leg, None)
                 if owner is not None:
                     live.meters[owner].close(bytes_up=event.bytes_up, bytes_down=event.bytes_down)
                 self._apply(live, ev.LegLost(event.leg, event.reason, closed=True))

@@ -7,16 +7,18 @@ owns prometheus_client.
 from __future__ import annotations
 
 import hmac
+import itertools
 from collections.abc import Iterator
 
 from aiohttp import web as http
 from prometheus_client import CollectorRegistry, exposition
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from accounts.roles import Permission
 from core.errors import NotFound
+from signaling.quality_counts import Histogram, Measured
 from web.access import REQUESTS
 from web.client import from_loopback
 from web.gate import add
@@ -47,6 +49,8 @@ class AppCollector(Collector):
         yield requests
         yield from _family("teduh_media", services.media.counters())
         yield from _family("teduh_calls", services.calls.counters())
+        for name, same in itertools.groupby(services.calls.measured(), key=lambda one: one.name):
+            yield _labelled(f"teduh_calls_{name}", list(same))
 
 
 def _family(prefix: str, counters: dict[str, int] | dict[str, int | float]) -> Iterator[Metric]:
@@ -56,6 +60,26 @@ def _family(prefix: str, counters: dict[str, int] | dict[str, int | float]) -> I
             yield CounterMetricFamily(full.removesuffix(COUNTS_UP), name.replace("_", " "), value=value)
         else:
             yield GaugeMetricFamily(full, name.replace("_", " "), value=value)
+
+
+def _labelled(name: str, same: list[Measured]) -> Metric:
+    """Make one family of what has one name and other labels."""
+    about, labels = same[0].about, [label for label, _ in same[0].labels]
+    counts = CounterMetricFamily(name.removesuffix(COUNTS_UP), about, labels=labels)
+    histograms = HistogramMetricFamily(name, about, labels=labels)
+    for one in same:
+        words = [word for _, word in one.labels]
+        if isinstance(one.value, Histogram):
+            histograms.add_metric(words, buckets=list(_buckets(one.value)), sum_value=one.value.sum)
+        else:
+            counts.add_metric(words, one.value)
+    return histograms if isinstance(same[0].value, Histogram) else counts
+
+
+def _buckets(histogram: Histogram) -> Iterator[tuple[str, float]]:
+    """Give each bound with how many values were at most that."""
+    bounds = [*map(str, histogram.bounds), "+Inf"]
+    yield from zip(bounds, itertools.accumulate(histogram.counts), strict=True)
 
 
 def setup(app: http.Application) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -32,6 +32,7 @@ from counseling.minors import Policy
 from media.description import Answer, OfferRequest
 from media.events import LegId
 from signaling.presence import Dropped, Presence
+from signaling.quality_counts import Measured
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -76,6 +77,10 @@ class Calls(Protocol):
 
     def counters(self) -> dict[str, int | float]:
         """Count what is live, for /metrics."""
+        ...
+
+    def measured(self) -> Iterable[Measured]:
+        """Tell the histograms and counts of quality, for /metrics."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from media.events import LegId
 from signaling import directory, records
 from signaling.directory import SessionState
 from signaling.presence import Dropped, Presence
+from signaling.quality_counts import Measured, QualityCounts
 from tests.fakes import FakeClock
 from web.app import make_app
 from web.place import comer_of
@@ -47,6 +48,7 @@ class FakeCalls:
     gone: list[Dropped] = field(default_factory=list)
     stand: dict[ParticipantId, Presence] = field(default_factory=dict)
     phoning: list[ParticipantId] = field(default_factory=list)
+    quality: QualityCounts = field(default_factory=QualityCounts)
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         async with self.database.sessions.begin() as db:
@@ -82,6 +84,9 @@ class FakeCalls:
 
     def counters(self) -> dict[str, int | float]:
         return {"sessions": 2, "joins_total": 5}
+
+    def measured(self) -> Iterable[Measured]:
+        return self.quality.measured()
 
 
 @dataclass

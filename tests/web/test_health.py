@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.conftest import Client, FakeMedia, Program
+from core.ids import ParticipantId, SessionId
+from signaling.records import EventRecord, QualitySample
+from tests.web.conftest import Client, FakeCalls, FakeMedia, Program
 from web.services import Services
 
 
@@ -56,6 +58,38 @@ async def test_metrics_name_no_person_and_no_session(program: Program, client: C
     assert made["id"] not in text
     assert program.key not in text
     assert "Sekar" not in text
+
+
+async def test_metrics_have_histograms_of_quality(client: Client, services: Services) -> None:
+    assert isinstance(services.calls, FakeCalls)
+    quality, who, now = services.calls.quality, ParticipantId("p_1"), services.now()
+    for rtt_ms, grade in ((40.0, "good"), (240.0, "good"), (9_000.0, "poor")):
+        quality.take(QualitySample(participant_id=who, at=now, rtt_ms=rtt_ms, loss_down_pct=6.0, grade=grade))
+    quality.joined(0.3)
+    cut = {"gap_ms": 4_000, "direction": "both", "kind": "cut"}
+    for kind in ("interrupted", "resumed"):
+        quality.take(EventRecord(SessionId("s_1"), who, kind, cut, now))
+    async with client.get("/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    for line in (
+        "# TYPE teduh_calls_rtt_seconds histogram",
+        'teduh_calls_rtt_seconds_bucket{le="0.05"} 1.0',
+        'teduh_calls_rtt_seconds_bucket{le="0.3"} 2.0',
+        'teduh_calls_rtt_seconds_bucket{le="+Inf"} 3.0',
+        "teduh_calls_rtt_seconds_count 3.0",
+        "teduh_calls_rtt_seconds_sum 9.28",
+        'teduh_calls_loss_ratio_bucket{direction="down",le="0.05"} 0.0',
+        'teduh_calls_loss_ratio_bucket{direction="down",le="0.08"} 3.0',
+        'teduh_calls_loss_ratio_count{direction="up"} 0.0',
+        'teduh_calls_join_seconds_bucket{le="0.5"} 1.0',
+        'teduh_calls_gap_seconds_bucket{le="5.0"} 1.0',
+        "# TYPE teduh_calls_troubles_total counter",
+        'teduh_calls_troubles_total{direction="both",kind="cut"} 1.0',
+        'teduh_calls_samples_total{grade="good"} 2.0',
+        'teduh_calls_events_total{kind="resumed"} 1.0',
+    ):
+        assert line in lines
+    assert not [line for line in lines if "p_1" in line or "s_1" in line]
 
 
 async def test_metrics_are_hidden_from_others(client: Client, services: Services) -> None:
