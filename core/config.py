@@ -117,6 +117,8 @@ class Config:
 
     quick_exit_url: str = _setting("QUICK_EXIT_URL", read.web_address, "https://www.bmkg.go.id/", "https URL")
     """Where the quick exit leads: a page that raises no question, such as the weather."""
+    service_phone: str | None = _setting("SERVICE_PHONE", read.telephone, None, "telephone number")
+    """The service's own, shown on the card of a broken line: it works without data."""
     grace_s: int = _setting("GRACE_S", read.whole(1, 86_400), 600, "s")
     """How long a place is kept for somebody who lost the connection."""
     api_requests_per_s: int = _setting("API_REQUESTS_PER_S", read.whole(1, 100_000), 50, "requests/s")

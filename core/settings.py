@@ -6,6 +6,7 @@ import base64
 import binascii
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formataddr, parseaddr
@@ -219,6 +220,14 @@ def origin(text: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     tail = "" if parts.port is None or parts.port == own[parts.scheme] else f":{parts.port}"
     return f"{parts.scheme}://{host}{tail}"
+
+
+def telephone(text: str) -> str:
+    """Read a telephone number as people write it."""
+    number = " ".join(text.split())
+    if re.fullmatch(r"\+?[0-9][0-9 ().-]{2,38}", number) is None:
+        raise ValueError("it must be a telephone number, such as +62 21 500 454")
+    return number
 
 
 def web_address(text: str) -> str:

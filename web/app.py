@@ -32,6 +32,7 @@ from migrations.run import upgrade
 from web import (
     api,
     appointments,
+    card,
     duties,
     health,
     jobs,
@@ -101,7 +102,7 @@ def make_app(
     security.setup(app, config)
     uploads.setup(app)
     duties.setup(app, master=master)
-    for part in (api, place, health, metrics, pages, upkeep, sitting, line, line_socket, appointments):
+    for part in (api, place, card, health, metrics, pages, upkeep, sitting, line, line_socket, appointments):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
     if open_doors := unguarded(app):

@@ -182,6 +182,18 @@ def _read(request: http.Request, cookie: str, participant: ParticipantId) -> Pla
     return claims
 
 
+async def sits(request: http.Request, db: AsyncSession, participant: ParticipantId) -> SessionRecord:
+    """Give the session of a place that is this browser's, by its cookie or by the login.
+
+    Raises ``Unauthenticated``.
+    """
+    session, place = await _place(db, participant)
+    person = visitor_of(request).person
+    if person is None or place.user != person.id:
+        _read(request, request.cookies.get(cookie_name(participant), ""), participant)
+    return session
+
+
 def _is_leaving(visitor: Visitor) -> bool:
     return visitor.person is None or visitor.person.is_leaving
 

@@ -20,13 +20,14 @@ from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import Forbidden, InvalidState, NotFound
 from core.ids import ParticipantId
-from counseling import drops, preparation, risk_flags, talks, walkins
-from counseling.drop_states import Event, State, act
+from counseling import drops, preparation, risk_flags, talks
+from counseling.drop_states import Event, State
 from counseling.drops import Drop
 from counseling.preparation import OnDrop
 from counseling.talks import Talk
 from signaling import directory
 from web.bodies import read_body
+from web.card import does_on_drop
 from web.drops import DROPS, go_by_phone, look
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
@@ -155,13 +156,6 @@ async def open_number(request: http.Request, db: AsyncSession, *, talk: Talk, pe
     number = await preparation.number_to_call(db, grant, services.audit, talk=talk.id, now=services.now())
     await go_by_phone(services, db, talk=talk, counselor=person.id)
     return number
-
-
-async def does_on_drop(db: AsyncSession, *, talk: Talk) -> OnDrop:
-    """Say what a drop does in a talk."""
-    walkin = None if talk.walkin is None else await walkins.get(db, walkin=talk.walkin)
-    chose = await preparation.on_drop(db, talk=talk.id)
-    return act(chose, None if walkin is None else walkin.alone)
 
 
 async def see(request: http.Request) -> http.Response:

@@ -25,10 +25,11 @@ from core.ids import UserId, is_id
 from counseling import breakglass, preparation, roster, talks, walkins
 from counseling.preparation import Contact, OnDrop, Preparation
 from counseling.roster import Duty
+from web.card import does_on_drop
 from web.fields import pick
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of
-from web.pages.care import does_on_drop, open_number
+from web.pages.care import open_number
 from web.pages.site import SITE
 from web.services import SERVICES
 

@@ -14,7 +14,19 @@ from accounts.roles import Permission
 from web.gate import add
 from web.pages.site import SITE, language_of
 
-SCRIPT_TEXTS: Final = ("say", "refusal", "state", "pill", "chat", "mode", "gone", "control", "data")
+SCRIPT_TEXTS: Final = (
+    "say",
+    "refusal",
+    "state",
+    "pill",
+    "chat",
+    "mode",
+    "gone",
+    "control",
+    "data",
+    "card",
+    "care",
+)
 """Which texts of the catalogues the page's modules are given."""
 
 

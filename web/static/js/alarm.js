@@ -6,10 +6,10 @@
  * page is opened.
  */
 
+import { ring as bell } from "./bell.js";
+
 const AGAIN_MS = 4000;
 const BACK_MS = [500, 2000, 5000, 15000];
-const BELLS_HZ = [880, 1175, 880, 1175];
-const BELL_S = 0.22;
 
 const box = document.getElementById("alarm");
 const words = document.getElementById("alarm-words");
@@ -38,24 +38,9 @@ if (box && words && say instanceof HTMLTemplateElement && sayDrop instanceof HTM
 
   /** One ring, if the browser lets us. */
   const ring = () => {
-    navigator.vibrate?.([400, 150, 400]);
     document.title = document.title === title ? `${box.dataset.title} ${title}` : title;
     box.classList.toggle("beat");
-    if (!audio || !canSound()) return;
-    BELLS_HZ.forEach((hz, number) => {
-      if (!audio) return;
-      const at = audio.currentTime + number * BELL_S;
-      const tone = audio.createOscillator();
-      const level = audio.createGain();
-      tone.frequency.value = hz;
-      level.gain.setValueAtTime(0.0001, at);
-      level.gain.exponentialRampToValueAtTime(0.5, at + 0.02);
-      level.gain.exponentialRampToValueAtTime(0.0001, at + BELL_S);
-      tone.connect(level).connect(audio.destination);
-      tone.start(at);
-      tone.stop(at + BELL_S);
-    });
-    box.dataset.rang = String(Number(box.dataset.rang ?? 0) + 1);
+    if (bell(audio)) box.dataset.rang = String(Number(box.dataset.rang ?? 0) + 1);
   };
 
   const show = () => {

@@ -62,6 +62,10 @@ export class Call {
     this.endedBy = { reason: '', by: '' };
     this.own = /** @type {'ok'|'silent'} */ ('ok');
     this.their = /** @type {'ok'|'silent'} */ ('ok');
+    /** How long the server keeps our place, in s. */
+    this.graceS = 600;
+    /** The two go on by telephone. */
+    this.phone = false;
     this.restartedAt = -Infinity;
     this.reportedAt = 0;
     this.reports = new Reports();
@@ -158,6 +162,7 @@ export class Call {
       if (message.state === 'left' && before !== 'left' && this.met) toast(t('say.left', { name: message.name }));
     },
     session: (message) => {
+      this.phone = message.phone === true;
       if (message.started_at) this.startedAt = Date.parse(message.started_at);
       if (message.ends_at) this.endsAt = Date.parse(message.ends_at);
     },
@@ -191,6 +196,8 @@ export class Call {
   #welcome(message) {
     const { session, you, peers, ice_servers: servers } = message;
     this.held = false;
+    this.graceS = message.grace_s ?? this.graceS;
+    this.phone = session.phone === true;
     this.me = you.id;
     this.startedAt = session.started_at ? Date.parse(session.started_at) : null;
     this.endsAt = session.ends_at ? Date.parse(session.ends_at) : null;

@@ -4,6 +4,8 @@
 import '../exit.js';
 import '../word.js';
 import { Call } from './call.js';
+import { Card } from './card.js';
+import { Care } from './care.js';
 import { Chat } from './chat.js';
 import { arrowKeys, showControls } from './controls.js';
 import { Devices, setSpeaker } from './devices.js';
@@ -27,6 +29,10 @@ const savingDialog = byId('saving-dialog', HTMLDialogElement);
 let place = null;
 /** @type {Call | null} */
 let call = null;
+/** @type {Card | null} */
+let card = null;
+/** @type {Care | null} */
+let care = null;
 const wish = { mic: true, camera: true };
 let bornChat = false;
 
@@ -74,6 +80,11 @@ function show() {
   const { other, own } = call;
   const ownBroken = own === 'silent' || (state.mode === 'chat' && !call.socket);
   const picture = state.mode === 'video' && other.media?.video === true && (state.now === 'connected' || state.now === 'interrupted');
+  const brokenS = call.brokenAt === null ? null : (performance.now() - call.brokenAt) / 1000;
+  const left = other.state === 'left' && Boolean(care?.facts?.drop);
+  care?.look((state.now === 'interrupted' && other.state === 'interrupted') || left, other.quickly === true);
+  if (place.role === 'client' && call.socket) void card?.ask();
+  card?.show({ broken: ownBroken && state.now === 'interrupted', client: place.role === 'client', seconds: brokenS, graceS: call.graceS });
   showScene({
     state: state.now,
     mode: state.mode,
@@ -88,6 +99,8 @@ function show() {
     ownPaused: call.steps.sent.step === 'paused',
     ownBroken,
     weak: other.state === 'connected' && call.their === 'silent',
+    dropped: left && care?.gone === true,
+    phone: call.phone,
     self: devices.video,
   });
   showControls({
@@ -105,7 +118,7 @@ function show() {
     pill: pill({ state: state.now, socket: call.socket, own: !ownBroken, ...call.grade }),
     bytes: call.bytes || call.ownBytes,
     seconds: call.startedAt === null || state.now === 'waiting' ? null : (now - call.startedAt) / 1000,
-    brokenS: call.brokenAt === null ? null : (performance.now() - call.brokenAt) / 1000,
+    brokenS,
   });
   saving.show(call.steps, call.bytes || call.ownBytes, state.mode === 'video');
   if (state.mode === 'chat' && !chatOpen()) openChat(true);
@@ -185,6 +198,11 @@ function enter() {
     openSaving,
   });
   chat.shown(chatOpen());
+  card = new Card(place.participant, kept);
+  if (place.role === 'counselor' && 'cares' in box('room').dataset) {
+    care ??= new Care(place.participant);
+    void care.begin();
+  }
   show();
   call.enter();
   place = { ...place, ticket: '' };
@@ -194,6 +212,7 @@ function enter() {
 function over(why, by, told) {
   const kept = place && keeper(place.participant);
   call = null;
+  care?.close();
   for (const dialog of [endDialog, takeoverDialog, deviceDialog, savingDialog]) dialog.close();
   hideToast();
   // A server that did not hear of it keeps the place taken: only the key opens it again.
@@ -274,6 +293,7 @@ document.addEventListener('teduh:exit', () => {
   devices.stop('audio');
   devices.stop('video');
   call?.close();
+  care?.close();
 });
 
 /** @type {Record<string, () => void>} */

@@ -80,6 +80,8 @@ export const renewPlace = (participant) => post(`/api/v1/place/${encodeURICompon
  * @property {boolean} camera
  * @property {string} picture the picture that the person chose, '' when the line decides
  * @property {number | null} budget MB that this session may cost
+ * @property {number} until until when the place is kept while the line is broken, ms since 1970; 0 while it is not
+ * @property {string} does what a drop does, for the card that a phone keeps (js/card.js)
  * @property {boolean} left the person left, and the server could not be told: the key still opens the place
  */
 

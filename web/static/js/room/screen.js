@@ -67,6 +67,8 @@ export function initials(name) {
  * @property {boolean} ownPaused
  * @property {boolean} ownBroken our own line is the broken one
  * @property {boolean} weak the other person is there, and nothing of them arrives
+ * @property {boolean} dropped their line broke, and their place is not kept any more
+ * @property {boolean} phone the two go on by telephone
  * @property {MediaStreamTrack | null} self
  */
 
@@ -113,13 +115,14 @@ function personWords({ state, mode, held, name, peer, quickly, theirPaused }, ot
 }
 
 /** @param {Scene} scene @param {string} other */
-function showBroken({ state, ownBroken, weak, name }, other) {
+function showBroken({ state, role, ownBroken, weak, dropped, phone, name }, other) {
   const panel = box('broken');
-  panel.hidden = state !== 'interrupted';
+  panel.hidden = state !== 'interrupted' && !dropped;
   if (panel.hidden) return;
-  const who = ownBroken ? 'own' : weak ? 'weak' : 'their';
-  write(box('broken-title'), t(`state.broken_${who}`, { name: name || other }));
-  write(box('broken-words'), t(`state.broken_${who}_more`, { name: name || other }));
+  const own = role === 'client' ? ['broken_client', 'broken_client_more'] : ['broken_own', 'broken_counselor_more'];
+  const [title, more] = phone ? ['by_phone', `by_phone_${role}`] : ownBroken ? own : weak ? ['broken_weak', 'broken_weak_more'] : ['broken_their', 'broken_their_more'];
+  write(box('broken-title'), t(`state.${title}`, { name: name || other }));
+  write(box('broken-words'), t(`state.${more}`, { name: name || other }));
   action('restart').hidden = !ownBroken;
 }
 
