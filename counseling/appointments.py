@@ -129,7 +129,7 @@ async def move(
     row.state = after(State(row.state), Event.MOVE).value
     before = UserId(row.counselor_id)
     row.counselor_id, row.medium, row.place = wish.counselor, wish.medium.value, wish.place
-    row.topic, row.zone = wish.topic, wish.zone
+    row.topic, row.language, row.zone = wish.topic, wish.language, wish.zone
     row.starts_at, row.ends_at = wish.slot.since, wish.slot.until
     row.moves += 1
     row.day_told_at = row.soon_told_at = None

@@ -156,7 +156,10 @@ async def own(db: AsyncSession, audit: Audit, *, occasion: Occasion) -> Contact:
 async def keep_contact(
     db: AsyncSession, audit: Audit, *, occasion: Occasion, contact: Contact, now: datetime
 ) -> None:
-    """Keep where the client is and whom to call; nothing said takes it away. Raises ``InvalidInput``."""
+    """Keep where the client is and whom to call; nothing said takes it away. Raises ``InvalidInput``.
+
+    Without a number any more, nobody is asked to call it when the line drops.
+    """
     told = fit_contact(contact)
     row = await _begun(db, occasion, now)
     sealed = None
@@ -164,6 +167,8 @@ async def keep_contact(
         key = await audit.subjects.key_of(db, subject=occasion.client)
         sealed = seal(key, json.dumps(asdict(told)).encode(), about=_about(row.id))
     row.contact = sealed
+    if row.on_drop == OnDrop.CALL.value and not told.number:
+        row.on_drop = OnDrop.NOTHING.value
     await _written_down(db, audit, row, "contact", now)
 
 

@@ -484,3 +484,10 @@ async def test_whatever_is_clicked_nobody_is_in_two_at_once(
                 apart = not one.slot.touches(other.slot, gap=TERMS.gap)
                 assert apart or one.counselor != other.counselor
                 assert not one.slot.touches(other.slot) or one.client != other.client
+
+
+async def test_what_is_moved_in_another_language_is_in_that_language(diary: Diary) -> None:
+    embun, ratna = await diary.client(), await diary.counselor()
+    booked = await diary.book(embun, diary.wish(ratna))
+    later = diary.wish(ratna, TOMORROW + timedelta(hours=2), language="en")
+    assert (await diary.move(embun, booked, later)).language == "en"

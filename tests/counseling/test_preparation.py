@@ -254,3 +254,14 @@ async def test_a_counselor_closes_what_is_not_needed_any_more(desk: Desk) -> Non
         assert (await db.scalars(select(PreparationRow))).all() == []
         tags = [row.tag for row in await desk.audit.own(db, person=embun.id)]
     assert tags[:2] == ["preparation:close", "preparation:keep"]
+
+
+async def test_without_a_number_nobody_is_asked_to_call(desk: Desk) -> None:
+    occasion = await walk_in(desk, await client_of(desk))
+    await prepare(desk, occasion)
+    async with desk.database.sessions.begin() as db:
+        await preparation.keep_on_drop(
+            db, desk.audit, occasion=occasion, on_drop=OnDrop.CALL, now=desk.clock.now()
+        )
+    assert (await prepare(desk, occasion)).on_drop is OnDrop.CALL
+    assert (await prepare(desk, occasion, replace(TOLD, number=""))).on_drop is OnDrop.NOTHING
