@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -120,19 +120,21 @@ def offers(
     able.sort(key=lambda one: (one.counselor != asker.last, len(one.taken), one.counselor))
     found: dict[datetime, Offer] = {}
     for helper in able:
+        upto = min(until, _holds_until(helper, zone, until))
         for slot in slots.free(
-            helper.hours, terms=terms, zone=zone, since=since, until=until, taken=helper.taken
+            helper.hours, terms=terms, zone=zone, since=since, until=upto, taken=helper.taken
         ):
-            if slot.since not in found and _holds(helper, asker, slot, zone):
+            if slot.since not in found and not any(slot.touches(other) for other in asker.busy):
                 found[slot.since] = Offer(slot, helper.counselor)
     return tuple(found[at] for at in sorted(found))
 
 
-def _holds(helper: Helper, asker: Asker, slot: Slot, zone: ZoneInfo) -> bool:
-    """Whether the licence holds on that day, and the client has nothing else then."""
-    if helper.entry.expired(slot.since.astimezone(zone).date()):
-        return False
-    return not any(slot.touches(other) for other in asker.busy)
+def _holds_until(helper: Helper, zone: ZoneInfo, otherwise: datetime) -> datetime:
+    """Say until when a licence holds: through its last day."""
+    last = helper.entry.licence.valid_until
+    if last is None or last == date.max:
+        return otherwise
+    return datetime.combine(last + timedelta(days=1), time(), zone)
 
 
 async def asker_of(db: AsyncSession, *, client: Person, language: str, moving: str | None = None) -> Asker:

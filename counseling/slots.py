@@ -9,6 +9,7 @@ nor reaches into another one; where it is put back, what it shows twice is offer
 from __future__ import annotations
 
 import functools
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -69,10 +70,6 @@ class Hours:
             return tuple(sorted(self.days[day]))
         return tuple(sorted(span for span in self.week if span.day == day.weekday()))
 
-    def differs(self, day: date) -> bool:
-        """Whether a day is not as it is every week."""
-        return day in self.days or self._away(day)
-
     def _away(self, day: date) -> bool:
         if self.away_from is None and self.away_until is None:
             return False
@@ -92,11 +89,13 @@ def free(
 
     ``taken`` are the counselor's appointments: what would come closer to one than the gap is left out.
     """
+    cut = _cuts(hours, terms, zone, since, until)
+    cut = cut[bisect_left(cut, since, key=_begins) : bisect_left(cut, until, key=_begins)]
     busy = sorted(taken)
+    if not busy:
+        return cut
     found: list[Slot] = []
-    for slot in _cuts(hours, terms, zone, since, until):
-        if not since <= slot.since < until or (found and slot.since < found[-1].until):
-            continue
+    for slot in cut:
         while busy and busy[0].until + terms.gap <= slot.since:
             del busy[0]
         if not busy or not slot.touches(busy[0], gap=terms.gap):
@@ -119,22 +118,37 @@ def by_day(slots: Sequence[Slot], zone: ZoneInfo) -> dict[date, list[Slot]]:
     return found
 
 
-def _days(since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[date]:
+def _begins(slot: Slot) -> datetime:
+    return slot.since
+
+
+def _cuts(hours: Hours, terms: Terms, zone: ZoneInfo, since: datetime, until: datetime) -> tuple[Slot, ...]:
+    """Cut all days that a time touches, in order; what a clock shows twice is cut once."""
     day, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    if not hours.days and hours.away_from is None and hours.away_until is None:
+        return _usual(hours.week, terms, zone, day, last)
+    cuts = [_cut(on, span, terms, zone) for on in _days(day, last) for span in hours.on(on)]
+    return _in_order(cuts)
+
+
+@functools.lru_cache(maxsize=2048)
+def _usual(week: Week, terms: Terms, zone: ZoneInfo, day: date, last: date) -> tuple[Slot, ...]:
+    """Cut days that are as every week; all who have the same hours have the same slots."""
+    hours = Hours(week)
+    return _in_order(_cut(on, span, terms, zone) for on in _days(day, last) for span in hours.on(on))
+
+
+def _in_order(cuts: Iterable[Sequence[Slot]]) -> tuple[Slot, ...]:
+    found: list[Slot] = []
+    for slots in cuts:
+        found += [slot for slot in slots if not found or slot.since >= found[-1].until]
+    return tuple(found)
+
+
+def _days(day: date, last: date) -> Iterator[date]:
     while day <= last:
         yield day
         day += _DAY
-
-
-def _cuts(hours: Hours, terms: Terms, zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[Slot]:
-    """Cut all days that a time touches, in order."""
-    usual: dict[int, list[Span]] = {}
-    for span in sorted(hours.week):
-        usual.setdefault(span.day, []).append(span)
-    for day in _days(since, until, zone):
-        spans = hours.on(day) if hours.differs(day) else usual.get(day.weekday(), ())
-        for span in spans:
-            yield from _cut(day, span, terms, zone)
 
 
 @functools.lru_cache(maxsize=8192)
