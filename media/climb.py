@@ -96,6 +96,8 @@ class Way:
     paused: Span = field(default_factory=Span)
     poor: Span = field(default_factory=Span)
     _stepped_s: float = float("-inf")
+    # The step that a hand took it from, and where it goes on when the hand lets go.
+    _left: Picture | None = None
     _trouble: Span = field(default_factory=Span)
     _clear: Span = field(default_factory=Span)
     _lossy: Span = field(default_factory=Span)
@@ -113,9 +115,13 @@ class Way:
         trouble_s = self._trouble.note(now_s, so=ease is not None and ease <= Ease.TROUBLE)
         clear_s = self._clear.note(now_s, so=ease is Ease.CLEAR)
         if held is not None:
+            self._left = self.step if self._left is None else self._left
             if held is not self.step:
                 self.set(held, now_s)
             return
+        if self._left is not None:
+            self.set(self._left, now_s)
+            self._left = None
         self._wait.look(now_s)
         if now_s - self._stepped_s < STEP_EVERY_S:
             return

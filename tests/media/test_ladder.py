@@ -177,16 +177,21 @@ def test_video_that_a_person_chose_is_not_taken_away() -> None:
     assert talk.shows(Picture.PAUSED)
 
 
-def test_a_picture_that_a_person_holds_stays_and_goes_on_from_there() -> None:
+def test_a_picture_that_a_person_holds_stays_and_then_goes_on_from_where_it_was() -> None:
     talk = Talk()
     held = replace(LOSSY_UP, held=Picture.FULL)
     talk.go(300, (held, GOOD))
     assert talk.shows(Picture.FULL)
     assert talk.last[0].redundant
-    talk.go(5, (replace(GOOD, held=Picture.SMALL), GOOD))
-    assert talk.shows(Picture.SMALL)
-    talk.go(60, (GOOD, GOOD))
+    talk.go(5, (replace(GOOD, held=Picture.PAUSED), GOOD))
+    assert talk.shows(Picture.PAUSED)
+    talk.go(1, (GOOD, GOOD))
     assert talk.shows(Picture.FULL)
+    talk.go(20, (LOSSY_UP, GOOD))
+    assert talk.shows(Picture.SMALL)
+    talk.go(60, (replace(LOSSY_UP, held=Picture.LESS), GOOD))
+    talk.go(1, (LOSSY_UP, GOOD))
+    assert talk.shows(Picture.SMALL)
 
 
 def test_useless_voice_becomes_chat_and_the_way_back_is_only_offered() -> None:
