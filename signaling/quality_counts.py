@@ -6,6 +6,7 @@ the same file as those of the report and of the API.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.ids import ParticipantId, SessionId
-from signaling.gaps import Gap, Gaps, cause_of
+from media.grading import Grade
+from signaling.gaps import DIRECTIONS, KINDS, UNKNOWN, Gap, Gaps, cause_of
 from signaling.quality_summary import makes_poor
 from signaling.records import EventRecord, QualitySample, Record, StateRecord
 from signaling.terms import CallState
@@ -63,9 +65,12 @@ class QualityCounts:
         self._rtt, self._mos = Histogram(RTT_S), Histogram(MOS)
         self._loss_up, self._loss_down = Histogram(LOSS), Histogram(LOSS)
         self._join, self._gap = Histogram(JOIN_S), Histogram(GAP_S)
-        self._grades: Counter[str] = Counter()
+        # What has not happened yet is told as 0: Prometheus sees no growth where a series only begins.
+        self._grades: Counter[str] = Counter(dict.fromkeys(Grade, 0))
         self._kinds: Counter[str] = Counter()
-        self._causes: Counter[tuple[str, str]] = Counter()
+        self._causes: Counter[tuple[str, str]] = Counter(
+            dict.fromkeys(itertools.product((*DIRECTIONS, UNKNOWN), (*KINDS, UNKNOWN)), 0)
+        )
         self._sides: OrderedDict[SessionId, dict[ParticipantId, Gaps]] = OrderedDict()
 
     def joined(self, took_s: float) -> None:

@@ -79,7 +79,8 @@ def test_the_table_says_the_default(field: dataclasses.Field[object]) -> None:
 
 
 def test_every_setting_that_the_documents_show_is_one() -> None:
-    for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").iterdir()):
+    deployed = [path for path in (ROOT / "deploy").rglob("*") if path.is_file()]
+    for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *deployed):
         assert set(re.findall(r"\bTEDUH_[A-Z_]+\b", document.read_text())) <= set(variables()), document.name
 
 

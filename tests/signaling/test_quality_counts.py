@@ -94,6 +94,12 @@ def test_gaps_and_causes_are_those_of_the_report() -> None:
     assert count(counts, "events_total", kind="path_changed") == 2
 
 
+def test_what_has_not_happened_yet_is_told_as_none() -> None:
+    counts = QualityCounts()
+    assert told(counts, "troubles_total", direction="both", kind="server") is not None
+    assert told(counts, "samples_total", grade="lost") is not None
+
+
 async def test_how_long_a_leg_took_is_counted_once_it_is_connected(house: House) -> None:
     session = await house.session()
     client = await house.join(session, 0)
