@@ -69,14 +69,16 @@ class Doing:
         await asyncio.sleep(at_once_s)
         return began
 
+    async def record(self) -> dict[str, Any]:
+        """The session's whole quality record."""
+        stage = self.call.stage
+        return await stage.server.get(stage.http, f"/api/v1/sessions/{self.call.session.id}/quality")
+
     async def said(self, since: float) -> list[Said]:
         """What the record says since a moment. An event of nobody's is the server's."""
         session = self.call.session
-        record = await self.call.stage.server.get(
-            self.call.stage.http, f"/api/v1/sessions/{session.id}/quality"
-        )
         names = {each.participant: each.role for each in (session.client, session.counselor)}
-        found = (_said(event, names, since) for event in record["events"])
+        found = (_said(event, names, since) for event in (await self.record())["events"])
         return [one for one in found if one.after_s >= 0]
 
     async def end(self) -> None:
@@ -88,6 +90,13 @@ class Doing:
             url, json={"reason": "measured"}, headers=server.key.bearer()
         ) as answer:
             assert answer.status == 204, await answer.text()
+
+
+async def metrics(stage: Stage) -> str:
+    """What Prometheus is told."""
+    async with stage.http.get(f"{stage.server.url}/metrics") as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.text()
 
 
 def _said(event: dict[str, Any], names: dict[str, str], since: float) -> Said:

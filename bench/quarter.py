@@ -15,9 +15,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.agreement import by_api, by_metrics, differences
 from bench.coming_back import Row, arrivals, rows_of
 from bench.confusion import Said, Trial, Verdict
-from bench.lab import Doing, laboratory
+from bench.lab import Doing, laboratory, metrics
 from bench.report import Figure, publish
 from bench.starved import LATE_MS, longest_gap_ms, watch
 from tests.browser.conftest import two_people
@@ -118,18 +119,21 @@ async def main() -> None:
     if options.calm_s is not None:
         episodes = shortened(calm_s=options.calm_s, longest_s=options.longest_s)
         length_s = episodes[-1].ends_s + LAST_S
-    async with laboratory() as (stage, red, blue), watch() as lateness, two_people(stage, red, blue) as call:
-        doing = Doing(call)
-        await call.both_decode()
-        for person in (call.red, call.blue):
-            await person.page.evaluate(f"probe.watch({SAMPLE_MS})")
-        lateness.begin()
-        began = time.time()
-        played = await play(doing, episodes, length_s=length_s)
-        ends = time.time()
-        heard = [await rows_of(person) for person in (call.red, call.blue)]
-        said = await doing.said(began)
-        await doing.end()
+    async with laboratory() as (stage, red, blue), watch() as lateness:
+        before = await metrics(stage)
+        async with two_people(stage, red, blue) as call:
+            doing = Doing(call)
+            await call.both_decode()
+            for person in (call.red, call.blue):
+                await person.page.evaluate(f"probe.watch({SAMPLE_MS})")
+            lateness.begin()
+            began = time.time()
+            played = await play(doing, episodes, length_s=length_s)
+            ends = time.time()
+            heard = [await rows_of(person) for person in (call.red, call.blue)]
+            said = await doing.said(began)
+            await doing.end()
+        unlike = differences(by_api(await doing.record()), by_metrics(before, await metrics(stage)))
     found = trials(played, said, ends, began)
     named = sum(trial.verdict is not None and trial.verdict.is_right(trial.fault) for trial in found)
     void = "void: a processor was missing; " if lateness.worst_ms > LATE_MS else ""
@@ -138,6 +142,9 @@ async def main() -> None:
         [
             *silences(played, heard, found, ends),
             Figure("faults whose side and kind the record names", f"{named} of {len(found)}"),
+            Figure(
+                "what API and metrics tell differently", "; ".join(unlike) or "nothing", "nothing", not unlike
+            ),
         ],
         f"{void}this process woke up {lateness.worst_ms:.0f} ms late at worst",
     )

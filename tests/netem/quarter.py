@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from tests.netem.faults import Fault, Side, script
+from tests.netem.faults import Fault, Kind, Side, script
 
 LENGTH_S = 900.0
 
@@ -45,11 +46,15 @@ def whole() -> tuple[Episode, ...]:
     )
 
 
-def shortened(*, calm_s: float, longest_s: float) -> tuple[Episode, ...]:
-    """The same faults in the same order, none longer than ``longest_s``, with so much calm before each."""
+def shortened(
+    *, calm_s: float, longest_s: float, kinds: Collection[Kind] = tuple(Kind)
+) -> tuple[Episode, ...]:
+    """Its faults of these kinds in their order, none longer than ``longest_s``, so much calm before each."""
     at_s = 0.0
     found = []
     for each in whole():
+        if each.fault.kind not in kinds:
+            continue
         fault = replace(each.fault, seconds=min(each.fault.seconds, longest_s))
         at_s += calm_s
         found.append(Episode(at_s, fault))
