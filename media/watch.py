@@ -63,8 +63,13 @@ class Watch:
     def _silence(self, leg: Leg, now: float) -> None:
         silent_s = now - leg.heard_at
         if leg.interrupted_at is None:
+            if silent_s < AUDIO_SILENCE_S:
+                return
             limit_s = silence_limit_s(
-                expects_audio=leg.expects_audio, last_audio_at=leg.last_audio_at, now=now
+                expects_audio=leg.expects_audio,
+                last_audio_at=leg.last_audio_at,
+                loss_pct=leg.window.loss_up_pct(),
+                now=now,
             )
             if silent_s >= limit_s:
                 leg.interrupted_at = leg.heard_at

@@ -132,10 +132,18 @@ def test_the_payload_is_found_behind_sources_and_extensions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expects", "last", "limit"),
-    [(True, 99.0, 1.2), (True, 94.0, 15.0), (True, None, 15.0), (False, 99.9, 15.0)],
+    ("expects", "last", "loss_pct", "limit"),
+    [
+        (True, 99.0, None, 1.0),
+        (True, 99.0, 2.0, 1.0),
+        (True, 99.0, 2.1, 1.4),
+        (True, 94.0, 0.0, 15.0),
+        (True, None, 0.0, 15.0),
+        (False, 99.9, 50.0, 15.0),
+    ],
 )
 def test_silence_counts_only_against_what_is_expected(
-    expects: bool, last: float | None, limit: float
+    expects: bool, last: float | None, loss_pct: float | None, limit: float
 ) -> None:
-    assert silence_limit_s(expects_audio=expects, last_audio_at=last, now=100.0) == limit
+    asked = silence_limit_s(expects_audio=expects, last_audio_at=last, loss_pct=loss_pct, now=100.0)
+    assert asked == limit

@@ -294,7 +294,7 @@ async def test_silence_while_audio_is_expected_is_told_and_so_is_the_return() ->
         event = made.told(LegInterrupted)[0]
         assert isinstance(event, LegInterrupted)
         assert event.leg == A
-        assert 1200 <= event.gap_ms < 1500
+        assert 1000 <= event.gap_ms < 1300
         talk(a, 1, first=103)
         await until(lambda: bool(made.told(LegResumed)), seconds=1)
 

@@ -77,6 +77,22 @@ test('a cut is noticed within 1.5 s and restarts after 2 s, 5 s, then every 10 s
   assert.deepEqual(restarts, [2, 5, 15, 25, 35]);
 });
 
+test('where the socket answers only the path is dead: it restarts at once, and once', () => {
+  const line = new Line(0);
+  watch(line, 0, 5000, () => ({}));
+  const verdicts = watch(line, 5000, 9000, (now) => ({ received: 1, echoed: 1, heard: 1, answeredAt: now < 6000 ? 4900 : now }));
+  const restarts = verdicts.filter((verdict) => verdict.restart).map((verdict) => verdict.now - 5000);
+  assert.equal(restarts.length, 1);
+  assert.ok((restarts[0] ?? Infinity) <= 1200);
+});
+
+test('while something is missing the line is looked at more often', () => {
+  const line = new Line(0);
+  assert.ok(watch(line, 0, 5000, () => ({})).every((verdict) => !verdict.doubted));
+  assert.ok(watch(line, 5000, 5800, () => ({ received: 1, heard: 1 })).slice(-1)[0]?.doubted);
+  assert.ok(watch(line, 5800, 6600, () => ({ heard: 1 })).slice(-1)[0]?.doubted, 'the other person is not heard');
+});
+
 test('a changed network restarts at once', () => {
   const line = new Line(0);
   watch(line, 0, 2000, () => ({}));
@@ -135,6 +151,26 @@ test('a return that carries in one direction only asks for a new leg', () => {
   const verdicts = watch(line, 6000, 20000, () => ({ echoed: 1, heard: 1 }));
   assert.ok(verdicts.some((verdict) => verdict.fresh));
   assert.ok(verdicts.filter((verdict) => verdict.fresh).length <= 2);
+});
+
+/**
+ * A return of the line at 4 s; what is seen of our own sound afterwards is given.
+ * @param {(now: number) => Partial<import('../../../web/static/js/room/recovery.js').Look>} see
+ */
+function returned(see) {
+  const line = new Line(0);
+  const own = (/** @type {number} */ now) => ({ sending: true, sent: now, reported: now });
+  watch(line, 0, 2000, own);
+  watch(line, 2000, 4000, () => ({ received: 1, echoed: 1, heard: 1, sending: true, sent: 2000, reported: 2000 }));
+  return watch(line, 4000, 60000, (now) => ({ ...own(now), ...see(now) })).filter((verdict) => verdict.fresh);
+}
+
+test('after a return both directions are verified, to the other person and back', () => {
+  assert.equal(returned(() => ({})).length, 0);
+  assert.equal(returned(() => ({ sent: 2000 })).length, 2, 'our sound does not leave this device');
+  assert.equal(returned(() => ({ reported: 2000 })).length, 2, 'our sound leaves and does not arrive');
+  assert.equal(returned((now) => ({ reported: now < 16000 ? 2000 : 16000 })).length, 0, 'reports come seldom');
+  assert.equal(returned(() => ({ sending: false, sent: 2000, reported: 2000 })).length, 0, 'without a microphone nothing is awaited');
 });
 
 test('a return that carries both ways is left alone', () => {

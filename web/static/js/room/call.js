@@ -15,7 +15,10 @@ import { Steps } from './steps.js';
 import { toast } from './screen.js';
 import { renewPlace } from './place.js';
 
+/** How often the line is looked at, in ms; while something is missing more often. */
 const LOOK_MS = 200;
+const LOOK_CLOSER_MS = 60;
+const CLOSER_FOR_MS = 15000;
 /** In voice the server says each 10 s how the lines are: with 2 s a beat no ping is due before that. */
 const QUIET_BEATS = 6;
 
@@ -111,7 +114,7 @@ export class Call {
       nameOf: () => this.other.name || t(place.role === 'client' ? 'say.counselor' : 'say.client'),
       storage: `teduh.unsent.${place.participant}`,
     });
-    this.timer = window.setInterval(() => void this.#look(), LOOK_MS);
+    this.timer = window.setTimeout(() => void this.#watch(), LOOK_MS);
     this.networkChanged = () => {
       this.line.networkChanged();
       void this.#look();
@@ -233,8 +236,15 @@ export class Call {
 
   // --- the lines
 
+  /** Looks at the line again and again. */
+  async #watch() {
+    const closer = await this.#look();
+    if (!this.over) this.timer = window.setTimeout(() => void this.#watch(), closer ? LOOK_CLOSER_MS : LOOK_MS);
+  }
+
+  /** @returns {Promise<boolean>} whether to look again soon */
   async #look() {
-    if (this.over) return;
+    if (this.over) return false;
     // The event `change` also comes for each new estimate of the speed; only another kind of network counts.
     const network = /** @type {any} */ (navigator).connection?.type;
     if (network !== this.network && network !== 'none') {
@@ -243,15 +253,17 @@ export class Call {
     }
     const now = performance.now();
     const report = this.peer.pc && (await this.peer.stats());
-    if (this.over) return;
+    if (this.over) return false;
     const paired = this.other.state === 'connected';
     const { mode } = this.options.state;
     let silentMs = 0;
+    let closer = false;
     if (report && mode !== 'chat') {
       const counted = count(report);
       const media = this.other.media;
       const speaking = Boolean(media && (media.audio || (mode === 'video' && media.video)));
-      const verdict = this.line.look({ now, ...counted, paired, speaking });
+      const verdict = this.line.look({ now, ...counted, paired, speaking, sending: this.peer.sends, answeredAt: this.signal.heardAt });
+      closer = verdict.doubted && verdict.silentMs < CLOSER_FOR_MS;
       if (verdict.own === 'silent' && this.own === 'ok') this.signal.probe();
       this.own = verdict.own;
       this.their = verdict.other;
@@ -269,6 +281,7 @@ export class Call {
     this.signal.suspect = mode !== 'chat' && this.own === 'silent';
     this.signal.pingEvery = mode === 'voice' && paired && this.own === 'ok' ? QUIET_BEATS : 1;
     this.update();
+    return closer;
   }
 
   /**
@@ -364,7 +377,7 @@ export class Call {
   close() {
     if (this.over) return;
     this.over = true;
-    window.clearInterval(this.timer);
+    window.clearTimeout(this.timer);
     window.removeEventListener('online', this.networkChanged);
     this.signal.close();
     this.peer.close();

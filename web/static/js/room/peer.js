@@ -168,6 +168,11 @@ export class Peer {
     return this.#attach();
   }
 
+  /** Whether our sound leaves this device now. */
+  get sends() {
+    return this.allowed && Boolean(this.tracks.audio);
+  }
+
   /**
    * Whether sound and picture may leave this device now.
    * @param {boolean} allowed

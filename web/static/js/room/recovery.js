@@ -10,11 +10,15 @@ export const SILENT_MS = 950;
 export const OTHER_SILENT_MS = 1400;
 /** The same while nobody else is there: the server then sends only every 5 s. */
 export const IDLE_SILENT_MS = 13000;
+/** Nothing for this long, and the line is looked at more often, in ms. */
+export const DOUBTED_MS = 500;
 /** When ICE is restarted after the last sign of life, in ms; afterwards every RESTART_EVERY_MS. */
 export const RESTARTS_MS = [2000, 5000];
 export const RESTART_EVERY_MS = 10000;
 /** In this time after a return both directions must have carried something, in ms. */
 export const VERIFY_MS = 3000;
+/** The other side reports what it hears of our sound each 5 s or so (RFC 3550, 6.2); two reports may be lost, in ms. */
+export const REPORTED_MS = 15000;
 
 /**
  * One look at the counters.
@@ -23,6 +27,10 @@ export const VERIFY_MS = 3000;
  * @property {number | null} received bytes that came over the selected pair; null when there is none
  * @property {number} echoed checks the server answered: our packets reach it
  * @property {number} heard RTP packets from the other side
+ * @property {boolean} [sending] our sound may leave this device
+ * @property {number} [sent] RTP packets of our sound
+ * @property {number} [reported] when the other side last reported of our sound, 0 for never
+ * @property {number} [answeredAt] when the session's socket last said something, ms, monotonic
  * @property {boolean} paired the other person is `connected`
  * @property {boolean} speaking the other person says it is sending
  */
@@ -34,6 +42,12 @@ export const VERIFY_MS = 3000;
  * @property {boolean} restart ask for new ICE credentials now
  * @property {boolean} fresh ask for a whole new leg now: a direction stayed silent after a return
  * @property {number} silentMs since the last byte on our own line
+ * @property {boolean} doubted something is missing: look again soon
+ */
+
+/**
+ * What was counted when the line came back, and by when more must have been.
+ * @typedef {{at: number, by: number, heard: number, echoed: number, sent: number, reported: number, tries: number}} Proof
  */
 
 export class Line {
@@ -50,7 +64,7 @@ export class Line {
     this.restarts = 0;
     this.paired = false;
     this.changed = false;
-    /** @type {{by: number, heard: number, echoed: number, tries: number} | null} */
+    /** @type {Proof | null} */
     this.proof = null;
   }
 
@@ -76,7 +90,7 @@ export class Line {
    * @param {Look} look
    * @returns {Verdict}
    */
-  look({ now, received, echoed, heard, paired, speaking }) {
+  look({ now, received, echoed, heard, paired, speaking, sending = false, sent = 0, reported = 0, answeredAt = -Infinity }) {
     if (paired && !this.paired) {
       this.aliveAt = Math.max(this.aliveAt, now);
       this.heardAt = now;
@@ -93,12 +107,13 @@ export class Line {
     this.own = silentMs > (paired ? SILENT_MS : IDLE_SILENT_MS) ? 'silent' : 'ok';
     if (before === 'silent' && this.own === 'ok') {
       this.restarts = 0;
-      this.proof = { by: now + VERIFY_MS, heard, echoed, tries: this.proof?.tries ?? 0 };
+      this.proof = { at: now, by: now + VERIFY_MS, heard, echoed, sent, reported, tries: this.proof?.tries ?? 0 };
     }
-    const verdict = { own: this.own, other: this.#other(now), restart: false, fresh: false, silentMs };
-    if (this.own === 'silent') verdict.restart = this.#due(silentMs);
+    const doubted = paired && (silentMs > DOUBTED_MS || now - this.heardAt > DOUBTED_MS);
+    const verdict = { own: this.own, other: this.#other(now), restart: false, fresh: false, silentMs, doubted };
+    if (this.own === 'silent') verdict.restart = this.#due(silentMs, paired && answeredAt > this.aliveAt + DOUBTED_MS);
     else if (this.changed) verdict.restart = true;
-    else verdict.fresh = this.#unproved({ now, echoed, heard, speaking: paired && speaking });
+    else verdict.fresh = this.#unproved({ now, echoed, heard, speaking: paired && speaking, sending: paired && sending, sent, reported });
     this.echoed = echoed;
     if (verdict.restart) this.restarted();
     return verdict;
@@ -109,26 +124,31 @@ export class Line {
     return this.own === 'ok' && now - this.heardAt > OTHER_SILENT_MS ? 'silent' : 'ok';
   }
 
-  /** @param {number} silentMs */
-  #due(silentMs) {
+  /**
+   * @param {number} silentMs
+   * @param {boolean} reachable the socket answered meanwhile: the network is there, and only this path is dead
+   */
+  #due(silentMs, reachable) {
     const last = RESTARTS_MS[RESTARTS_MS.length - 1] ?? 0;
     const at = RESTARTS_MS[this.restarts] ?? last + RESTART_EVERY_MS * (this.restarts - RESTARTS_MS.length + 1);
     if (this.changed) return true;
-    if (silentMs < at) return false;
+    if (silentMs < at && !(reachable && this.restarts === 0)) return false;
     this.restarts += 1;
     return true;
   }
 
-  /** @param {{now: number, echoed: number, heard: number, speaking: boolean}} look */
-  #unproved({ now, echoed, heard, speaking }) {
+  /** @param {{now: number, echoed: number, heard: number, speaking: boolean, sending: boolean, sent: number, reported: number}} look */
+  #unproved({ now, echoed, heard, speaking, sending, sent, reported }) {
     const proof = this.proof;
     if (!proof) return false;
-    const out = echoed > proof.echoed;
+    const out = echoed > proof.echoed && (sent > proof.sent || !sending);
     const back = heard > proof.heard || !speaking;
-    if (out && back) this.proof = null;
-    if (!this.proof || now < proof.by + 3000 * Number(!out && back)) return false;
+    // That they hear us only they can say. Who reported nothing before is not waited for.
+    const arrives = !sending || proof.reported === 0 || reported !== proof.reported;
+    if (out && back && arrives) this.proof = null;
+    if (!this.proof || now < (out && back ? proof.at + REPORTED_MS : proof.by + 3000 * Number(!out && !back))) return false;
     // Silent in one direction: a new leg, at most twice in a row.
-    this.proof = proof.tries < 2 ? { ...proof, by: now + 2 * VERIFY_MS, tries: proof.tries + 1 } : null;
+    this.proof = proof.tries < 2 ? { ...proof, at: now, by: now + 2 * VERIFY_MS, tries: proof.tries + 1 } : null;
     return this.proof !== null;
   }
 }
@@ -141,8 +161,12 @@ export function count(report) {
   /** @type {Record<string, any> | undefined} */
   let pair;
   let heard = 0;
+  let sent = 0;
+  let reported = 0;
   let selected = '';
   report.forEach((entry) => {
+    if (entry.type === 'outbound-rtp' && entry.kind === 'audio') sent += entry.packetsSent ?? 0;
+    if (entry.type === 'remote-inbound-rtp' && entry.kind === 'audio') reported = Math.max(reported, entry.timestamp ?? 0);
     if (entry.type === 'transport' && entry.selectedCandidatePairId) selected = entry.selectedCandidatePairId;
     if (entry.type === 'inbound-rtp') heard += entry.packetsReceived ?? 0;
   });
@@ -157,6 +181,8 @@ export function count(report) {
     received: pair ? Number(pair.bytesReceived ?? 0) + Number(pair.responsesReceived ?? 0) : null,
     echoed: Number(pair?.responsesReceived ?? 0),
     heard,
+    sent,
+    reported,
     pair,
   };
 }
