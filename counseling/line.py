@@ -69,7 +69,7 @@ async def accept(
     if await exclusions.excludes(db, client=asked.client, counselor=counselor.id):
         raise Unfit("This client cannot be sent to you.")
     if not (urgent and on_duty):
-        reasons = await _reasons(db, rules, asked, counselor.id, now)
+        reasons = await why(db, rules, walkin=asked.id, counselor=counselor.id, now=now)
     return await talks.begin(
         db,
         audit,
@@ -149,11 +149,11 @@ async def offers(db: AsyncSession, *, now: datetime) -> dict[UserId, Walkin]:
     return {UserId(row.offered_to): walkins.walkin_of(row) for row in rows if row.offered_to is not None}
 
 
-async def _reasons(
-    db: AsyncSession, rules: Rules, asked: Walkin, counselor: UserId, now: datetime
+async def why(
+    db: AsyncSession, rules: Rules, *, walkin: str, counselor: UserId, now: datetime
 ) -> tuple[str, ...]:
-    """Say why these two may talk, looked at anew. Raises ``Unfit``."""
-    one = await lineup.one(db, walkin=asked.id)
+    """Say why these two may talk, looked at anew; words of ``matching.Reason``. Raises ``Unfit``."""
+    one = await lineup.one(db, walkin=walkin)
     there: dict[UserId, Candidate] = {}
     candidate = await lineup.candidate(db, rules.credentials, counselor=counselor)
     if candidate is not None:

@@ -356,3 +356,39 @@ async def test_no_link_on_the_way_leads_nowhere(client: Client) -> None:
     for link in sorted(await links_of(client, DESK)):
         page = await get(client, link)
         assert page.status in {200, 303}, (link, page.status)
+
+
+async def test_the_desk_says_why_it_is_them_before_and_in_the_talk(client: Client) -> None:
+    two = await waiting(client)
+    counselor = await verified(client, topics=TOPICS)
+    await two.open_desk(counselor)
+    assert "clients may be offered" in (await get(client, DESK)).text
+    await two.turn()
+    offered = await get(client, DESK)
+    assert "You work with this topic." in offered.text.split("data-offer")[1].split("</dl>")[0]
+    await two.accept(counselor)
+    await two.be(counselor)
+    talking = await get(client, DESK)
+    assert "You work with this topic." in talking.text.split("data-talk")[1].split("</section>")[0]
+    assert "While you talk, nobody else is offered to you." in talking.text
+    assert "clients may be offered" not in talking.text
+
+
+async def test_from_the_desk_one_writes_to_those_of_the_caseload_who_are_there(client: Client) -> None:
+    two = await waiting(client)
+    counselor = await verified(client, topics=TOPICS)
+    await two.open_desk(counselor)
+    await two.turn()
+    await two.accept(counselor)
+    talk = await two.talk()
+    await two.be(counselor)
+    await send(client, f"{DESK}/end", _page=DESK)
+    path = f"/counselor/messages/to/{talk.id}"
+    assert f'href="{path}"' in (await get(client, DESK)).text
+    assert (await get(client, path)).status == 200
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        await people.leave(db, user=two.client.id, at=services.now())
+    gone = (await get(client, DESK)).text
+    assert two.client.name not in gone
+    assert path not in gone

@@ -6,6 +6,7 @@ from this counselor is not there at all. The page is a sign of life, and asks ag
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -24,8 +25,8 @@ from counseling import appointment_lists, desks, exclusions, histories, register
 from counseling import line as queue
 from counseling.appointment_rows import Appointment
 from counseling.appointment_states import OPEN
-from counseling.entry import Medium
-from counseling.exclusions import NOBODY
+from counseling.entry import Entry, Medium
+from counseling.exclusions import NOBODY, Apart
 from counseling.histories import Before
 from counseling.matchable import Why, why_not
 from counseling.standings import standings
@@ -79,10 +80,11 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One of the caseload."""
+    """One of the caseload; ``talk`` is the last one with them."""
 
     name: str
     last: datetime
+    talk: str
 
 
 async def show(request: http.Request) -> http.Response:
@@ -99,15 +101,17 @@ async def show(request: http.Request) -> http.Response:
         line_of = await _waiting(db, request, person)
         talk = await talks.open_of_counselor(db, counselor=person.id)
         told = await line.counselor_news(request, db, counselor=person.id)
-        day = await _today(db, request, person, now)
+        today = await _today(db, request, person, now)
         clients = [
             *(one.client for one in line_of[: SHOWN + 1]),
             *(one.client for one in lately),
-            *(one.client for one in day),
+            *(one.client for one in today),
         ]
         names = await _names(db, clients)
         history = await _history(db, request, person, talk, now)
         dropped = await care.shown(request, db, person)
+        reasons = await _reasons(db, request, offer) if talk is None else talk.reasons
+        apart = await exclusions.apart(db, clients={one.client for one in lately})
     whys = why_not(stands[person.id][1], ours.credentials, today=ours.today(now)) if stands else ()
     rows = [_row(request, one, names, lately, now) for one in line_of if not offer or one.id != offer.id]
     return request.app[SITE].show(
@@ -126,9 +130,10 @@ async def show(request: http.Request) -> http.Response:
         topic=lambda key: _topic(request, key),
         told=told_json(told.as_json()),
         go=told.go,
-        day_plan=day,
+        day_plan=[one for one in today if one.client in names],
         names=names,
-        caseload=_caseload(lately, names),
+        reasons=reasons,
+        caseload=_caseload([one for one in lately if not _kept(apart, one, entry)], names),
         capacity=entry.practice.capacity,
         refresh_s=REFRESH_S,
     )
@@ -281,7 +286,9 @@ async def _today(db: AsyncSession, request: http.Request, person: Person, now: d
 
 
 async def _names(db: AsyncSession, users: Sequence[UserId]) -> dict[UserId, str]:
-    return {person.id: person.name for person in await people.find_all(db, users=list(dict.fromkeys(users)))}
+    """Name the clients who are there; one who asked to be erased is gone for everybody else."""
+    found = await people.find_all(db, users=list(dict.fromkeys(users)))
+    return {person.id: person.name for person in found if not person.is_leaving}
 
 
 async def _history(
@@ -300,12 +307,28 @@ async def _history(
     return await histories.shared(db, grant, talk=talk, now=now)
 
 
+async def _reasons(db: AsyncSession, request: http.Request, offer: Walkin | None) -> Sequence[str]:
+    """Say why somebody is offered to this counselor, as it is now."""
+    if offer is None:
+        return ()
+    user, now = person_of(request).id, request.app[SERVICES].now()
+    with contextlib.suppress(queue.Unfit):  # it is taken back in a moment
+        return await queue.why(db, request.app[RULES], walkin=offer.id, counselor=user, now=now)
+    return ()
+
+
+def _kept(apart: Mapping[UserId, Apart], talk: Talk, entry: Entry) -> bool:
+    """Whether these two are kept apart by now: the client then looks like one who has gone."""
+    return apart.get(talk.client, NOBODY).keeps(talk.counselor, entry.practice.recusals)
+
+
 def _caseload(lately: Sequence[Talk], names: Mapping[UserId, str]) -> list[Client]:
-    """List each client once, whom one talked with last first."""
-    last: dict[UserId, datetime] = {}
+    """List each client who is there once, whom one talked with last first."""
+    last: dict[UserId, Talk] = {}
     for talk in lately:
-        last.setdefault(talk.client, talk.begun_at)
-    return [Client(names.get(client, ""), at) for client, at in last.items()]
+        if talk.client in names:
+            last.setdefault(talk.client, talk)
+    return [Client(names[client], talk.begun_at, talk.id) for client, talk in last.items()]
 
 
 def _rung(request: http.Request, response: http.Response) -> http.Response:
