@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import UserId
@@ -91,6 +91,25 @@ _ENTRY: Final = (
     CounselorRow.recusals,
 )
 
+_TALKING: Final = exists().where(TalkRow.counselor_id == DeskRow.counselor_id, TalkRow.ended_at.is_(None))
+_SHOWN: Final = exists().where(WalkinRow.offered_to == DeskRow.counselor_id)
+_LAST_TALK: Final = (
+    select(func.max(TalkRow.begun_at))
+    .where(TalkRow.counselor_id == DeskRow.counselor_id)
+    .scalar_subquery()
+    .label("last")
+)
+_AT_DESKS: Final = (
+    select(*_ENTRY, or_(_TALKING, _SHOWN), _LAST_TALK)
+    .join(DeskRow, DeskRow.counselor_id == CounselorRow.user_id)
+    .where(
+        CounselorRow.state == Verification.VERIFIED.value,
+        DeskRow.open_since.is_not(None),
+        DeskRow.seen_at >= bindparam("since"),
+    )
+    .order_by(_LAST_TALK.nulls_first(), CounselorRow.user_id)
+)
+
 
 async def one(db: AsyncSession, *, walkin: str) -> Waiting | None:
     """Give one walk-in that is open, whoever it is offered to."""
@@ -111,30 +130,12 @@ async def candidates(
 
     Whether clients may be sent to them today is not asked here (``checked``).
     """
-    talking = exists().where(TalkRow.counselor_id == DeskRow.counselor_id, TalkRow.ended_at.is_(None))
-    shown = exists().where(WalkinRow.offered_to == DeskRow.counselor_id)
-    last = (
-        select(func.max(TalkRow.begun_at))
-        .where(TalkRow.counselor_id == DeskRow.counselor_id)
-        .scalar_subquery()
-        .label("last")
-    )
-    asked = (
-        select(*_ENTRY, or_(talking, shown), last)
-        .join(DeskRow, DeskRow.counselor_id == CounselorRow.user_id)
-        .where(
-            CounselorRow.state == Verification.VERIFIED.value,
-            DeskRow.open_since.is_not(None),
-            DeskRow.seen_at >= now - desks.PRESENT,
-        )
-        .order_by(last.nulls_first(), CounselorRow.user_id)
-        .limit(most)
-    )
+    asked = _AT_DESKS.limit(most)
     if free_only:
-        asked = asked.where(~talking, ~shown)
+        asked = asked.where(~_TALKING, ~_SHOWN)
     if among is not None:
         asked = asked.where(CounselorRow.user_id.in_(among))
-    return [_candidate(credentials, row) for row in await db.execute(asked)]
+    return [_candidate(credentials, row) for row in await db.execute(asked, {"since": now - desks.PRESENT})]
 
 
 async def candidate(db: AsyncSession, credentials: Credentials, *, counselor: UserId) -> Candidate | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
@@ -84,7 +84,7 @@ async def turn(db: AsyncSession, audit: Audit, rules: Rules, *, now: datetime) -
 
     At most ``lineup.IN_ONE_TURN`` new ones; the rest with the next turn. Nothing due writes nothing.
     """
-    due = list(await db.scalars(_due(now)))
+    due = list(await db.scalars(_DUE, _due_at(now)))
     done: list[Turned] = []
     if due:
         await audit.hold(db)
@@ -100,25 +100,25 @@ async def turn(db: AsyncSession, audit: Audit, rules: Rules, *, now: datetime) -
     return done
 
 
-def _due(now: datetime) -> Select[str]:
-    """Ask for walk-ins that something is to be done about."""
+def _due_statement() -> Select[str]:
+    """Ask for walk-ins that something is to be done about; ``_due_at`` gives its times."""
     sits = exists().where(
         DeskRow.counselor_id == WalkinRow.offered_to,
         DeskRow.open_since.is_not(None),
-        DeskRow.seen_at >= now - desks.PRESENT,
+        DeskRow.seen_at >= bindparam("desks"),
     )
     talks_now = exists().where(TalkRow.counselor_id == WalkinRow.offered_to, TalkRow.ended_at.is_(None))
     offer_is_over = or_(
         WalkinRow.offered_to.is_(None),
-        WalkinRow.offered_at <= now - TURN,
-        WalkinRow.seen_at < now - walkin_states.PRESENT,
+        WalkinRow.offered_at <= bindparam("turn"),
+        WalkinRow.seen_at < bindparam("present"),
         WalkinRow.risk == Risk.URGENT.value,
         ~sits,
         talks_now,
     )
     nobody_came = or_(
-        and_(WalkinRow.seen_at < now - walkin_states.SURVIVES, WalkinRow.ended_why.is_(None)),
-        WalkinRow.seen_at < now - walkin_states.HELD,
+        and_(WalkinRow.seen_at < bindparam("survives"), WalkinRow.ended_why.is_(None)),
+        WalkinRow.seen_at < bindparam("held"),
     )
     return (
         select(WalkinRow.id)
@@ -130,6 +130,20 @@ def _due(now: datetime) -> Select[str]:
         )
         .order_by(WalkinRow.id)
     )
+
+
+_DUE: Final = _due_statement()
+"""Made once: a turn has milliseconds, and the making takes one."""
+
+
+def _due_at(now: datetime) -> dict[str, datetime]:
+    return {
+        "desks": now - desks.PRESENT,
+        "turn": now - TURN,
+        "present": now - walkin_states.PRESENT,
+        "survives": now - walkin_states.SURVIVES,
+        "held": now - walkin_states.HELD,
+    }
 
 
 async def _tidied(db: AsyncSession, audit: Audit, row: WalkinRow, now: datetime) -> list[Turned]:
