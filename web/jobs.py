@@ -1,7 +1,8 @@
-"""What is to be done from time to time: one task, each job by itself, an error is nobody else's.
+"""What is to be done from time to time: each job by itself, its error and its waiting are nobody else's.
 
 A job is `async def job(services) -> None`; `every(app, seconds, job)` adds it before the application
-starts. The first run comes one interval after the start, the others no closer than that.
+starts. The first run comes one interval after the start, the others no closer than that, and never while
+the one before goes on. Urgent calls are made here: nothing that hangs somewhere may hold them up.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class _Planned:
     job: Job
     every_s: float
     due_s: float
+    run: asyncio.Task[None] | None = None
 
 
 JOBS: Final = http.AppKey("jobs", list[_Planned])
@@ -38,16 +40,20 @@ def every(app: http.Application, seconds: float, job: Job) -> None:
     app.setdefault(JOBS, []).append(_Planned(job, seconds, seconds))
 
 
-async def run_due(jobs: list[_Planned], services: Services, *, now_s: float) -> None:
-    """Do what is due at `now_s`, in seconds since the start."""
+async def _run(planned: _Planned, services: Services) -> None:
+    try:
+        await planned.job(services)
+    except Exception:  # whatever it was, it is tried again
+        logger.exception("job.failed", extra={"job": planned.job.__name__})
+
+
+def start_due(jobs: list[_Planned], services: Services, *, now_s: float) -> None:
+    """Start what is due at `now_s`, in seconds since the start, and does not go on still."""
     for planned in jobs:
-        if planned.due_s > now_s:
+        if planned.due_s > now_s or (planned.run is not None and not planned.run.done()):
             continue
         planned.due_s = now_s + planned.every_s
-        try:
-            await planned.job(services)
-        except Exception:  # whatever it was, the others go on and it is tried again
-            logger.exception("job.failed", extra={"job": planned.job.__name__})
+        planned.run = asyncio.create_task(_run(planned, services), name=f"job {planned.job.__name__}")
 
 
 async def running(app: http.Application) -> AsyncIterator[None]:
@@ -56,9 +62,10 @@ async def running(app: http.Application) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for one in (task, *(planned.run for planned in app.get(JOBS, []) if planned.run is not None)):
+            one.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await one
 
 
 async def _for_ever(app: http.Application) -> None:
@@ -66,4 +73,4 @@ async def _for_ever(app: http.Application) -> None:
     began_s = services.clock.monotonic()
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        await run_due(jobs, services, now_s=services.clock.monotonic() - began_s)
+        start_due(jobs, services, now_s=services.clock.monotonic() - began_s)
