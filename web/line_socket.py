@@ -95,20 +95,18 @@ class Listeners:
     async def tick(self, now_s: float) -> None:
         """Do one second's work: ask a part for a sign of life; each ``ROUND`` write down and tell."""
         self._second = (self._second + 1) % ROUND
-        for number, one in enumerate(tuple(self.all)):
-            if number % ROUND == self._second:
-                await self._ask(one, now_s)
+        lost = []
+        for one in tuple(self.all)[self._second :: ROUND]:
+            one.texts = 0
+            if now_s - one.seen_s > LOST_S:
+                lost.append(one)
+                continue
+            with contextlib.suppress(ConnectionError):
+                await one.socket.ping()
+        await close_all(lost, WSCloseCode.GOING_AWAY)
         if self._second == 0 and self.all:
             await self._write_down(now_s)
             await self.tell_all()
-
-    async def _ask(self, one: Listener, now_s: float) -> None:
-        one.texts = 0
-        if now_s - one.seen_s > LOST_S:
-            await close(one, WSCloseCode.GOING_AWAY)
-            return
-        with contextlib.suppress(ConnectionError):
-            await one.socket.ping()
 
     async def _write_down(self, now_s: float) -> None:
         """Note whose pages live, and close those whose login has ended."""
@@ -123,9 +121,7 @@ class Listeners:
                 db, counselors=[one.person.id for one in alive if not one.person.is_client], now=now
             )
             hold = await logins.keep_alive(db, ids={one.login for one in alive}, now=now)
-        for one in alive:
-            if one.login not in hold:
-                await close(one, WSCloseCode.POLICY_VIOLATION)
+        await close_all([one for one in alive if one.login not in hold], WSCloseCode.POLICY_VIOLATION)
 
     async def tell_all(self) -> None:
         """Look once for everybody, and tell those for whom it is something else."""
@@ -242,6 +238,11 @@ async def close(one: Listener, code: WSCloseCode) -> None:
     _cut(one)
 
 
+async def close_all(some: Collection[Listener], code: WSCloseCode) -> None:
+    """Close these at once: where a whole network is gone, nobody waits for each of them in turn."""
+    await asyncio.gather(*(close(one, code) for one in some))
+
+
 def _cut(one: Listener) -> None:
     if one.request.transport is not None:
         one.request.transport.close()
@@ -267,8 +268,8 @@ def setup(app: http.Application) -> None:
     listeners = app[LISTENERS] = Listeners(app)
     app[BELL].listeners.add(listeners.rung.set)
 
-    async def close_all(_app: http.Application) -> None:
-        await asyncio.gather(*(close(one, WSCloseCode.GOING_AWAY) for one in tuple(listeners.all)))
+    async def go(_app: http.Application) -> None:
+        await close_all(tuple(listeners.all), WSCloseCode.GOING_AWAY)
 
-    app.on_shutdown.append(close_all)
+    app.on_shutdown.append(go)
     add(app, "GET", PATH, listen, Permission.OWN_PLACES)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp.web import Request, WebSocketResponse
 from pytest_aiohttp.plugin import AiohttpClient
 
 from accounts import logins, people
@@ -32,7 +34,7 @@ from web import line as news
 from web import opening
 from web.app import make_app
 from web.line import BELL, RULES
-from web.line_socket import LISTENERS, MAX_BYTES, ROUND
+from web.line_socket import LISTENERS, LOST_S, MAX_BYTES, ROUND, SEND_S, Listener
 from web.services import SERVICES, Services
 
 Socket = ClientWebSocketResponse[Any]
@@ -261,7 +263,9 @@ async def test_a_talk_ends_with_its_session_and_the_session_with_its_talk(
     assert [talk.id for talk in await opening.end_finished(services)] == [first.id]
     second = await accept(client, ratna, await ask(services, embun, triage=URGENT))
     assert second.session is not None
-    await opening.end_talk(services, person=ratna, talk=second.id)
+    async with services.database.sessions.begin() as db:
+        ended = await line.end_talk(db, services.audit, person=ratna, talk=second.id, now=services.now())
+    await opening.end_session(services, ended)
     async with services.database.sessions() as db:
         session = await directory.find(db, session_id=second.session)
         assert session is not None
@@ -348,3 +352,29 @@ async def rounds(client: Client) -> None:
     now_s = asyncio.get_running_loop().time()
     for _ in range(ROUND):
         await client.app[LISTENERS].tick(now_s)
+
+
+class Dead:
+    """A socket whose other side is gone: it takes what is sent, and never answers."""
+
+    async def ping(self) -> None:
+        """Nobody answers."""
+
+    async def send_str(self, _text: str) -> None:
+        """Nobody reads."""
+
+    async def close(self, *, code: int, drain: bool) -> None:  # noqa: ARG002  # as aiohttp has it
+        await asyncio.Event().wait()
+
+
+async def test_a_network_that_is_gone_keeps_nobody_waiting_for_news(client: Client) -> None:
+    person, listeners = await make(client), client.app[LISTENERS]
+    request = cast("Request", SimpleNamespace(app=client.app, transport=None))
+    now_s = asyncio.get_running_loop().time
+    for _ in range(4 * ROUND):
+        socket = cast("WebSocketResponse", Dead())
+        listeners.all[Listener(request, socket, person, "l_gone", now_s() - 2 * LOST_S)] = None
+    began_s = now_s()
+    await listeners.tick(began_s)
+    assert now_s() - began_s < 2 * SEND_S, "not each of them in turn"
+    listeners.all.clear()
