@@ -167,11 +167,6 @@ def raised(before: Triage, now: Triage) -> Triage:
     )
 
 
-def asks_safety(answers: Answers) -> bool:
-    """Whether "are you safe now?" is to be asked: something points to harm, and it was not answered."""
-    return answers.safe_now is None and any(score.flagged for score in answers.scores.values())
-
-
 def _said(answers: Answers) -> set[Reason]:
     """Give what was said plainly, each of which is urgent by itself."""
     found = {Reason.DANGER_SAID} if answers.danger else set()

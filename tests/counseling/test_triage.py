@@ -21,7 +21,6 @@ from counseling.triage import (
     Sign,
     Suitability,
     Triage,
-    asks_safety,
     raised,
     triage,
 )
@@ -75,13 +74,6 @@ def test_both_outputs_have_their_reasons(
 def test_a_number_cannot_be_made_urgent() -> None:
     with pytest.raises(ValueError, match="plainly"):
         Sign(Reason.SCORE_HIGH, Risk.URGENT)
-
-
-def test_item_9_asks_once_whether_the_client_is_safe() -> None:
-    asked = Answers(scores={"phq9": ITEM_9})
-    assert asks_safety(asked)
-    assert not any(asks_safety(dataclasses.replace(asked, safe_now=answer)) for answer in Safe)
-    assert not asks_safety(Answers(scores={"phq9": HIGH}))
 
 
 SCORES = st.builds(
