@@ -27,8 +27,10 @@ from counseling.triage import Safe
 from counseling.urgent import TELLS, Around, Course, Event, Kind, State, Step
 from counseling.urgent_tables import AlarmRow, AlarmStepRow
 from counseling.walkin_states import Walkin
+from counseling.way_tables import TalkRow
 
 NOTICE: Final = "urgent_call"
+NOTICE_MISSED: Final = "urgent_missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Alarm:
     def is_open(self) -> bool:
         """Whether it still calls."""
         return self.course.state in urgent.OPEN
+
+    @property
+    def since(self) -> datetime:
+        """When it was answered; while it calls, when it was raised."""
+        return self.ended_at or self.course.raised_at
 
 
 async def raise_(db: AsyncSession, audit: Audit, *, walkin: Walkin, now: datetime) -> Alarm:
@@ -95,6 +102,13 @@ async def open_alarms(db: AsyncSession) -> list[Alarm]:
     return await _read(db, AlarmRow.ended_at.is_(None))
 
 
+async def awaited(db: AsyncSession) -> list[Alarm]:
+    """List the last alarm of each client who is in a talk now: their counselor is awaited in the room."""
+    talking = select(TalkRow.walkin_id).where(TalkRow.ended_at.is_(None), TalkRow.walkin_id.is_not(None))
+    found = await _read(db, AlarmRow.walkin_id.in_(talking))
+    return list({alarm.walkin: alarm for alarm in found}.values())
+
+
 async def advance(
     db: AsyncSession,
     audit: Audit,
@@ -139,6 +153,20 @@ async def acknowledge(db: AsyncSession, audit: Audit, *, alarm: str, person: Use
     before = await get(db, alarm=alarm)
     changed = await _change(db, before, Event.ANSWER, answered_by=person, ended_at=now)
     await _append(db, audit, changed, "answer", actor=person, now=now)
+    return changed
+
+
+async def miss(db: AsyncSession, audit: Audit, *, alarm: str, person: UserId, now: datetime) -> Alarm:
+    """Write down that somebody answered and did not come, and call for the others.
+
+    Raises ``NotFound``, ``InvalidState`` when the client waits no more.
+    """
+    await audit.hold(db)
+    before = await get(db, alarm=alarm)
+    await _put_step(db, before, Step(Kind.MISSED, person, before.course.turn(now) + 1), now)
+    changed = await _change(db, before, Event.MISS, answered_by=None, ended_at=None, told=None, told_at=None)
+    await _append(db, audit, changed, "miss", actor=None, detail={"person": person}, now=now)
+    await notices.post(db, user=person, kind=NOTICE_MISSED, now=now)
     return changed
 
 

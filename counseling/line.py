@@ -50,7 +50,7 @@ async def accept(
     """Take a client: the one offered, or any in danger who fits. ``on_duty``: in danger, whatever else fits.
 
     Raises ``Taken``, ``Busy``, ``Absent``, ``Unfit``, ``Forbidden``. Who is in danger is taken also when
-    absent: they may come back to a page that calls them in.
+    absent: they may come back to a page that calls them in. Who left by the quick exit is left alone.
     """
     if counselor.is_leaving or not counselor.may(Permission.DUTY if on_duty else Permission.SERVE):
         raise Forbidden("This is not open to you.")
@@ -63,7 +63,7 @@ async def accept(
         raise Taken("This client is not offered to you any more.")
     if await talks.open_of_counselor(db, counselor=counselor.id):
         raise Busy("You are talking with somebody else.")
-    if not urgent and not asked.is_present(now):
+    if asked.is_held or (not urgent and not asked.is_present(now)):
         raise Absent("The client is not there just now.")
     reasons: tuple[str, ...] = (matching.Reason.URGENT.value,)
     if await exclusions.excludes(db, client=asked.client, counselor=counselor.id):

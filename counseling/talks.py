@@ -16,12 +16,14 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
+from accounts.people import Person
 from core.db import insert_into
 from core.errors import InvalidState, NotFound
 from core.ids import SessionId, UserId, new_id
 from counseling import walkin_states, walkins
 from counseling.entry import Medium
-from counseling.walkin_states import Ended, Event, State
+from counseling.triage import Triage
+from counseling.walkin_states import Ended, Event, State, Walkin
 from counseling.way_tables import TalkRow, WalkinRow
 
 CASELOAD_DAYS: Final = timedelta(days=30)
@@ -123,6 +125,61 @@ async def begin(
     detail |= {"appointment": appointment} if appointment else {}
     await audit.append(
         db, tag="talk:begin", actor=counselor, subject=client, object_id=row.id, detail=detail, now=now
+    )
+    return _talk(row)
+
+
+async def walkin_of(
+    db: AsyncSession,
+    audit: Audit,
+    *,
+    talk: Talk,
+    client: Person,
+    language: str,
+    triage: Triage,
+    now: datetime,
+) -> Walkin:
+    """Give the walk-in of a talk that goes on, with this triage taken in; an appointment's talk gets one."""
+    await audit.hold(db)
+    row = await _row(db, talk.id)
+    if row.walkin_id is not None:
+        return await walkins.retriage(db, audit, walkin=row.walkin_id, triage=triage, now=now)
+    made = await walkins.beside(
+        db,
+        audit,
+        client=client,
+        language=language,
+        topic=walkins.OTHER_TOPIC,
+        medium=talk.medium,
+        triage=triage,
+        begun_at=talk.begun_at,
+        now=now,
+    )
+    row.walkin_id = made.id
+    await db.flush()
+    return made
+
+
+async def miss(db: AsyncSession, audit: Audit, *, talk: str, now: datetime) -> Talk:
+    """End a talk whose counselor did not come: the client waits again, where they stood.
+
+    Ended before, it stays as it is. Raises ``NotFound``.
+    """
+    await audit.hold(db)
+    row = await _row(db, talk)
+    if row.ended_at is not None:
+        return _talk(row)
+    row.ended_at = now
+    if row.walkin_id is not None:
+        walkin = await walkins.row_of(db, row.walkin_id)
+        walkins.release(walkin)
+        # A room gives the line no sign of life; who left quickly gives none.
+        if walkin.ended_why is None:
+            walkin.seen_at = now
+    await db.flush()
+    client, detail = UserId(row.client_id), {"counselor": row.counselor_id}
+    await audit.append(
+        db, tag="talk:miss", actor=None, subject=client, object_id=talk, detail=detail, now=now
     )
     return _talk(row)
 

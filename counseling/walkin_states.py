@@ -5,7 +5,7 @@ One state and one table; what is not in it raises ``InvalidState`` and changes n
     waiting ──offer──> offered ──take──> talking ──end──> ended
        │ ^                │ │                                ^
        │ └────release─────┘ └──────────end───────────────────┤
-       ├──take (urgent, or assigned)──> talking              │
+       ├──take (urgent, or assigned)──> talking ──release──> waiting (nobody came into the room)
        └──end────────────────────────────────────────────────┘
 
 A client has one open walk-in. It outlives a dead tab by ``SURVIVES`` and a quick exit by ``HELD``; while no
@@ -45,7 +45,7 @@ class Event(enum.StrEnum):
 
     OFFER = "offer"
     RELEASE = "release"
-    """The turn went by, or the client is not there: back to waiting, the place is kept."""
+    """The turn went by, or somebody is not there: back to waiting, the place is kept."""
     TAKE = "take"
     END = "end"
 
@@ -57,6 +57,7 @@ NEXT: Final[Mapping[tuple[State, Event], State]] = {
     (State.OFFERED, Event.RELEASE): State.WAITING,
     (State.OFFERED, Event.TAKE): State.TALKING,
     (State.OFFERED, Event.END): State.ENDED,
+    (State.TALKING, Event.RELEASE): State.WAITING,
     (State.TALKING, Event.END): State.ENDED,
 }
 

@@ -26,6 +26,8 @@ from counseling.way_tables import TalkRow, WalkinRow
 
 RETENTION: Final = timedelta(days=90)
 """Ended walk-ins are deleted then; reports count them before."""
+OTHER_TOPIC: Final = "other"
+"""The topic of whoever was not asked for one: in danger nobody is."""
 
 
 async def ask(
@@ -73,6 +75,31 @@ async def ask(
     if replace(changed, seen_at=before.seen_at, ended_why=before.ended_why) != before:
         await _append(db, audit, changed, "walkin:change", actor=client.id, now=now)
     return changed
+
+
+async def beside(
+    db: AsyncSession,
+    audit: Audit,
+    *,
+    client: Person,
+    language: str,
+    topic: str,
+    medium: Medium,
+    triage: Triage,
+    begun_at: datetime,
+    now: datetime,
+) -> Walkin:
+    """Make the walk-in of a talk that came from an appointment, when danger is said in it; nobody waited."""
+    answers: dict[str, object] = {
+        "language": language,
+        "topic": topic,
+        "medium": medium.value,
+        "alone": Alone.UNSURE.value,
+        "adult": client.adult,
+    }
+    made = await _insert(db, client.id, answers, triage, begun_at, state=State.TALKING)
+    await _append(db, audit, made, "walkin:ask", actor=client.id, now=now)
+    return made
 
 
 async def find_open(db: AsyncSession, *, client: UserId) -> Walkin | None:
@@ -163,14 +190,15 @@ async def wait_for(
 async def leave(db: AsyncSession, audit: Audit, *, walkin: str, why: Ended, now: datetime) -> Walkin:
     """Leave the line. A quick exit holds the place instead; what has ended stays as it is.
 
-    Raises ``NotFound``, ``InvalidState`` while a talk is going on: that ends by itself (``talks.end``).
+    While a talk is going on a quick exit is only noted, for when nobody comes to it; anything else raises
+    ``InvalidState``: that ends by itself (``talks.end``). Raises ``NotFound``.
     """
     await audit.hold(db)
     row = await row_of(db, walkin)
     state = State(row.state)
     if state is State.ENDED:
         return walkin_of(row)
-    if state is State.TALKING:
+    if state is State.TALKING and why is not Ended.QUICK_EXIT:
         raise InvalidState("A talk has begun.")
     if why is Ended.QUICK_EXIT:
         if state is State.OFFERED:
@@ -255,13 +283,19 @@ async def _open_row(db: AsyncSession, client: UserId) -> WalkinRow | None:
 
 
 async def _insert(
-    db: AsyncSession, client: UserId, answers: Mapping[str, object], triage: Triage, now: datetime
+    db: AsyncSession,
+    client: UserId,
+    answers: Mapping[str, object],
+    triage: Triage,
+    now: datetime,
+    *,
+    state: State = State.WAITING,
 ) -> Walkin:
     values = {
         **answers,
         "id": new_id("w"),
         "client_id": client,
-        "state": State.WAITING.value,
+        "state": state.value,
         "risk": triage.risk.value,
         "suitability": triage.suitability.value,
         "reasons": list(triage.reasons),

@@ -1,8 +1,8 @@
 """``GET /api/v1/alarms``: a WebSocket that tells a page of the staff how many alarms sound on it.
 
-It sends ``{"alarms": 1, "drops": 0}`` (urgent calls; lines that broke under a risk flag) when it opens and
-whenever a number is another one, and takes nothing. It closes by itself after a while, so that a login that
-has ended hears no more than that.
+It sends ``{"alarms": 1, "drops": 0, "own": 0}`` when it opens and whenever a number is another one, and takes
+nothing: urgent calls; lines that broke under a risk flag; for the room, what the client said whom this person
+talks with. It closes by itself after a while, so that a login that has ended hears no more than that.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ async def listen(request: http.Request) -> http.WebSocketResponse:
             async with asyncio.timeout(LIFE_S):
                 while not reading.done():
                     changed.clear()
-                    counts = {"alarms": calls.count(person), "drops": drops.count(person)}
+                    counts = {
+                        "alarms": calls.count(person),
+                        "drops": drops.count(person),
+                        "own": calls.count_own(person),
+                    }
                     if counts != told:
                         await socket.send_json(counts)
                         told = counts

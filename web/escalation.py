@@ -1,5 +1,6 @@
 """Urgent calls, done: each second every alarm takes the steps that are due, and what goes outside is sent.
 
+Who answered and is not in the room in time loses the talk, and the others are called (``web/answering.py``).
 What is called now stands in memory too (``Calls``), so that each page of the staff can show it without
 asking the database. Nothing that leaves this server says more than that somebody is needed.
 """
@@ -27,8 +28,10 @@ from counseling.alarms import Alarm
 from counseling.around import around
 from counseling.lineup import Rules
 from counseling.roster import Roster
+from counseling.talks import Talk
 from counseling.urgent import Around
 from counseling.walkin_states import State, Walkin
+from web import answering
 from web.jobs import every
 from web.register import REGISTER
 from web.render import Renderer
@@ -42,11 +45,20 @@ EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One alarm that is open, the walk-in it calls for, and who is around."""
+    """One alarm that is open, the walk-in it calls for, and who is around.
+
+    ``talk`` is the one that the client said it in; None while they wait for somebody.
+    """
 
     alarm: Alarm
     walkin: Walkin
     around: Around
+    talk: Talk | None = None
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the client left by the quick exit: nothing sounds. Who said it in a talk is heard there."""
+        return self.walkin.is_held and self.talk is None
 
     def concerns(self, person: Person) -> bool:
         """Whether it stands on this person's pages."""
@@ -65,7 +77,11 @@ class Calls:
 
     def count(self, person: Person) -> int:
         """Count the alarms that sound on somebody's pages: not those whose client left by the quick exit."""
-        return sum(call.concerns(person) and not call.walkin.is_held for call in self.now)
+        return sum(call.concerns(person) and not call.stands_still for call in self.now)
+
+    def count_own(self, person: Person) -> int:
+        """Count those that the client said whom this person talks with."""
+        return sum(call.talk is not None and call.talk.counselor == person.id for call in self.now)
 
     def put(self, found: tuple[Call, ...]) -> None:
         """Keep what was found, and tell those who listen when it is something else."""
@@ -85,6 +101,7 @@ async def raise_alarm(services: Services, db: AsyncSession, walkin: Walkin) -> A
 
 async def look(services: Services, calls: Calls) -> None:
     """Have every open alarm take the steps that are due. Also to be called when something has changed."""
+    await answering.take_back(services)
     async with services.database.sessions() as db:
         open_alarms = await alarms.open_alarms(db)
     found = []
@@ -109,16 +126,17 @@ async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
     now = services.now()
     async with services.database.sessions.begin() as db:
         walkin = await walkins.get(db, walkin=alarm.walkin)
-        if walkin.state is State.TALKING:
+        talk = await answering.said_in(db, alarm)
+        if walkin.state is State.TALKING and talk is None:
             await _answered_elsewhere(services, db, alarm)
             return None
         if walkin.state is State.ENDED:
             await alarms.leave(db, services.audit, alarm=alarm.id, now=now)
             return None
         duties = await roster.load(db, zone=rules.zone, now=now)
-    there = await _around(services, rules, walkin, duties)
-    if walkin.is_held:
-        return Call(alarm, walkin, there)
+    there = answering.within(await _around(services, rules, walkin, duties), talk)
+    if (call := Call(alarm, walkin, there, talk)).stands_still:
+        return call
     async with services.database.sessions.begin() as db:
         steps = await alarms.advance(
             db, services.audit, alarm=alarm, around=there, channels=_channels(services), now=now
@@ -128,7 +146,7 @@ async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
     for step in steps:
         level = logging.WARNING if step.kind in urgent.TELLS else logging.INFO
         logger.log(level, "alarm.step", extra={"alarm": alarm.id, "kind": step.kind.value, "turn": step.turn})
-    return Call(alarm, walkin, there)
+    return Call(alarm, walkin, there, talk)
 
 
 async def _around(services: Services, rules: Rules, walkin: Walkin, duties: Roster) -> Around:
@@ -172,8 +190,7 @@ class Outside:
 
     async def send_due(self, services: Services) -> None:
         """Write down how those before fared, and send what is due."""
-        now = services.now()
-        fared, self.fared = self.fared, []
+        now, fared = services.now(), tuple(self.fared)
         async with services.database.sessions.begin() as db:
             for sending, sent in fared:
                 if sent:
@@ -181,13 +198,19 @@ class Outside:
                 elif not await alarm_sendings.failed(db, sending=sending, now=now):
                     logger.error("alarm.not_sent", extra={"channel": sending.channel.value})
             due = await alarm_sendings.due(db, now=now)
+        # Only now: what the database did not take is written down with the next run.
+        del self.fared[: len(fared)]
         self.flying -= {sending.id for sending, _ in fared}
         for sending in due:
             if sending.id in self.flying:
                 continue
             self.flying.add(sending.id)
             if sending.channel is Channel.MAIL:
-                await self._write(services, sending)
+                try:
+                    await self._write(services, sending)
+                except Exception:  # whatever it was, the others go out, and this one is tried again
+                    logger.exception("alarm.letter_failed", extra={"sending": sending.id})
+                    self.fared.append((sending, False))
             else:
                 task = asyncio.create_task(self._post(services, sending), name="alarm webhook")
                 self.tasks.add(task)

@@ -22,12 +22,11 @@ from counseling.instruments import Instrument, read_instruments
 from counseling.intake import CONCERNS, HISTORY, SAFETY, Content, Items, Progress, Saved
 from counseling.triage import Answers, Safe, raised, triage
 from counseling.walkin_states import Alone, State, Walkin
-from web import escalation
+from web import answering, escalation
 from web.jobs import every
 from web.services import SERVICES, Services
 
 HOUR_S: Final = 3600.0
-OTHER: Final = "other"
 STEPS: Final = (CONCERNS, HISTORY)
 """What everybody may answer; instruments come after them."""
 
@@ -136,7 +135,7 @@ async def keep_safety(
     """Keep the answer to "are you safe now?". Says whether help was called.
 
     Whoever is not sure or not safe is urgent, in the line or not: then they are put into it. While they talk
-    with a counselor nobody else is called.
+    with a counselor that one is called, and the line is not.
     """
     now = services.now()
     await services.audit.hold(db)
@@ -145,7 +144,13 @@ async def keep_safety(
     walkin = await walkins.find_open(db, client=client.id)
     if walkin is not None:
         await _retriage(services, ours, db, client.id)
-    if answer is Safe.SAFE or await talks.open_of_client(db, client=client.id) is not None:
+    if answer is Safe.SAFE:
+        return False
+    if (talk := await talks.open_of_client(db, client=client.id)) is not None:
+        found = triage(Answers(safe_now=answer))
+        await answering.said_in_talk(
+            services, db, talk=talk, client=client, found=found, safe=answer, language=language
+        )
         return False
     if walkin is None:
         walkin = await walkins.ask(
@@ -153,7 +158,7 @@ async def keep_safety(
             services.audit,
             client=client,
             language=language,
-            topic=OTHER,
+            topic=walkins.OTHER_TOPIC,
             medium=Medium.CHAT,
             alone=Alone.UNSURE,
             triage=triage(Answers(safe_now=answer)),

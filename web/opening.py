@@ -15,16 +15,19 @@ from accounts import people
 from accounts.people import Person
 from core.errors import InvalidState
 from core.ids import UserId
-from counseling import line, preparation, register, talks
+from counseling import preparation, register, talks
 from counseling.entry import Medium
 from counseling.talks import Talk
 from media.codecs import Mode
 from signaling import directory
 from signaling.directory import NewParticipant, Recording, Role, SessionRecord, SessionState
+from signaling.protocol import WireState
 from web.services import Services
 
 MODES: Final = {Medium.VIDEO: Mode.VIDEO, Medium.VOICE: Mode.VOICE, Medium.CHAT: Mode.CHAT}
 ENDED_TALK: Final = "talk_ended"
+NOT_COME: Final = "not_come"
+"""The counselor did not come: the room of a client leads back to the page of who is called for."""
 
 
 async def open_talk(services: Services, db: AsyncSession, talk: Talk) -> SessionRecord:
@@ -71,17 +74,12 @@ async def make_way(services: Services, db: AsyncSession, *, client: UserId) -> T
     An appointment to which no counselor has come yet ends, and so does a visit: whoever calls is not at it.
     """
     talk = await talks.open_of_client(db, client=client)
-    if talk is None or talk.walkin is not None or await _counselor_came(db, talk):
+    if talk is None or talk.walkin is not None:
+        return talk
+    if await place_path(db, talk, client) is not None and await has_come(services, db, talk):
         return talk
     await talks.end(db, services.audit, talk=talk.id, now=services.now())
     return None
-
-
-async def _counselor_came(db: AsyncSession, talk: Talk) -> bool:
-    session = None if talk.session is None else await directory.find(db, session_id=talk.session)
-    if session is None or session.state is SessionState.ENDED:
-        return False
-    return any(place.role is Role.COUNSELOR and place.seat is not None for place in session.participants)
 
 
 async def place_path(db: AsyncSession, talk: Talk, user: UserId) -> str | None:
@@ -94,18 +92,23 @@ async def place_path(db: AsyncSession, talk: Talk, user: UserId) -> str | None:
     return next((f"/room/{place.id}" for place in session.participants if place.user == user), None)
 
 
-async def end_talk(services: Services, *, person: Person, talk: str) -> None:
-    """End a talk that one is in, and its session. Raises ``Forbidden``, ``NotFound``."""
-    async with services.database.sessions.begin() as db:
-        ended = await line.end_talk(db, services.audit, person=person, talk=talk, now=services.now())
-    await end_session(services, ended)
+async def has_come(services: Services, db: AsyncSession, talk: Talk) -> bool:
+    """Whether the counselor of a talk has been in its room; false where it has none."""
+    session = None if talk.session is None else await directory.find(db, session_id=talk.session)
+    places = () if session is None else session.participants
+    place = next((one for one in places if one.user == talk.counselor), None)
+    if session is None or place is None:
+        return False
+    # The database hears of it a moment later than the call.
+    now = (services.calls.states(session.id) or {}).get(place.id, WireState.ABSENT)
+    return place.seat is not None or now != WireState.ABSENT
 
 
-async def end_session(services: Services, talk: Talk) -> None:
+async def end_session(services: Services, talk: Talk, *, reason: str = ENDED_TALK) -> None:
     """End the session of a talk that has ended; after the commit. Ended before, nothing happens."""
     if talk.session is not None:
         with contextlib.suppress(InvalidState):
-            await services.calls.end(talk.session, reason=ENDED_TALK)
+            await services.calls.end(talk.session, reason=reason)
 
 
 async def end_finished(services: Services) -> list[Talk]:

@@ -19,8 +19,10 @@ from accounts.people import Person
 from accounts.roles import Role
 from counseling import alarms, desks, roster, talks, walkins
 from counseling.roster import DAYS, HOURS
+from counseling.urgent import COMES_WITHIN
 from counseling.urgent_tables import AlarmRow
 from counseling.walkin_states import Ended
+from counseling.way_tables import TalkRow
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.paper import at, look, press
@@ -297,6 +299,54 @@ async def test_the_word_closes_the_rooms_chat_before_it_is_sent(
         await expect(client.page).to_have_url(re.compile("/healthz$"))
         await expect(desk.page.locator("#chat-who")).to_contain_text("keluar cepat", timeout=SOON_MS)
         assert "lengkuas" not in await desk.page.inner_text("#lines")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_who_does_not_come_is_followed_and_danger_in_a_talk_is_heard_in_the_room(
+    red_browser: Browser, blue_browser: Browser, service: Server, shape: Shape
+) -> None:
+    ratna = await counselor(service, name="Ratna", language=shape.locale[:2])
+    async with room(red_browser, shape) as client, room(blue_browser, shape) as desk:
+        await enter(desk, service, ratna)
+        await sits(service, ratna)
+        await calls(client, service)
+        await desk.page.goto(f"{service.public_url}/duty")
+        await answers(desk)
+        await expect(client.page).to_have_url(ROOM, timeout=SOON_MS)
+        await client.page.wait_for_selector("main[data-state]")
+        await client.join()
+        await client.reaches("waiting")
+        async with database_of(service) as db:
+            earlier = datetime.now(UTC) - COMES_WITHIN
+            await db.execute(update(TalkRow).where(TalkRow.ended_at.is_(None)).values(begun_at=earlier))
+            await db.execute(update(AlarmRow).where(AlarmRow.state == "answered").values(ended_at=earlier))
+        await at(client.page, PAGE)
+        await expect(client.page.locator("#urgent > .notice").first).to_be_visible(timeout=SOON_MS)
+        await look(client, "urgent-missed")
+        await desk.join()
+        await expect(desk.page.locator("#gone")).to_be_visible(timeout=SOON_MS)
+        await look(desk, "room-missed")
+        await desk.page.goto(f"{service.public_url}/duty")
+        await look(desk, "duty-missed")
+        await answers(desk)
+        await expect(client.page).to_have_url(ROOM, timeout=SOON_MS)
+        for one in (client, desk):
+            await one.page.wait_for_selector("main[data-state]")
+            await one.join()
+        for one in (client, desk):
+            await one.reaches("connected")
+        beside = await client.page.context.new_page()
+        await beside.goto(f"{service.public_url}/talk/intake/safety")
+        await beside.click(".question button[name=choice][value=not_safe]")
+        await expect(beside.locator(".done")).to_be_visible()
+        await expect(desk.page.locator("#danger")).to_be_visible(timeout=SOON_MS)
+        await look(desk, "room-not-safe")
+        async with desk.page.context.expect_page() as opened:
+            await desk.page.click("#danger a")
+        reading = await opened.value
+        await reading.locator("form[action$='/take'] button").click()
+        await expect(desk.page.locator("#danger")).to_be_hidden(timeout=SOON_MS)
+        await desk.reaches("connected")
 
 
 async def test_without_script_the_page_asks_again_and_leads_on(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import notices, people
 from accounts.audit import Audit, Filter
@@ -15,14 +16,16 @@ from accounts.roles import Role
 from accounts.tables import UserRow
 from core.db import Database
 from core.errors import InvalidState, NotFound
-from counseling import alarm_sendings, alarms, walkins
+from counseling import alarm_sendings, alarms, talks, walkins
 from counseling.alarm_sendings import Channel
 from counseling.alarms import Alarm
 from counseling.entry import Medium
 from counseling.roster import Duty
+from counseling.talks import Talk
 from counseling.triage import Answers, Safe, triage
 from counseling.urgent import Around, Kind, State, Step
 from counseling.walkin_states import Alone, Walkin
+from counseling.walkin_states import State as WalkinState
 from tests.fakes import FakeClock
 
 MASTER = bytes(range(32))
@@ -222,3 +225,85 @@ async def test_an_erased_client_leaves_no_alarm_and_an_erased_duty_person_no_ste
     async with ward.database.sessions() as db:
         assert await alarms.alarm_of(db, walkin=ward.walkin.id) is None
         assert await alarm_sendings.due(db, now=ward.clock.now()) == []
+
+
+async def test_who_answered_and_did_not_come_loses_the_talk_and_the_others_are_called(ward: Ward) -> None:
+    alarm = await ward.raised()
+    await ward.look(alarm)
+    async with ward.database.sessions.begin() as db:
+        now = ward.clock.now()
+        await alarms.acknowledge(db, ward.audit, alarm=alarm.id, person=ward.rina.id, now=now)
+        talk = await begin(db, ward, ward.rina)
+    ward.clock.advance(45)
+    async with ward.database.sessions.begin() as db:
+        (awaited,) = await alarms.awaited(db)
+        assert (awaited.id, awaited.answered_by) == (alarm.id, ward.rina.id)
+        await talks.miss(db, ward.audit, talk=talk.id, now=ward.clock.now())
+        again = await alarms.miss(db, ward.audit, alarm=alarm.id, person=ward.rina.id, now=ward.clock.now())
+        assert await alarms.awaited(db) == []
+    assert (again.course.state, again.answered_by, again.ended_at) == (State.CALLING, None, None)
+    assert again.course.missed == (ward.rina.id,)
+    async with ward.database.sessions() as db:
+        waiting = await walkins.get(db, walkin=ward.walkin.id)
+        assert (waiting.state, waiting.asked_at) == (WalkinState.WAITING, ward.walkin.asked_at)
+        assert waiting.is_present(ward.clock.now())
+        assert await talks.open_of_client(db, client=ward.walkin.client) is None
+        kinds = [one.kind for one in await notices.inbox(db, user=ward.rina.id)]
+        assert "urgent_missed" in kinds
+    assert {(step.kind, step.person) for step in await ward.look(again)} == {(Kind.DUTY, ward.budi.id)}
+    assert await ward.tags() == ["alarm:raise", "alarm:call", "alarm:answer", "alarm:miss", "alarm:call"]
+    async with ward.database.sessions.begin() as db:
+        taken = await begin(db, ward, ward.budi)
+        await alarms.acknowledge(db, ward.audit, alarm=alarm.id, person=ward.budi.id, now=ward.clock.now())
+    assert taken.id != talk.id
+    answered = await ward.now()
+    assert (answered.course.state, answered.answered_by) == (State.ANSWERED, ward.budi.id)
+
+
+async def test_danger_said_in_a_talk_from_an_appointment_stands_in_a_walk_in_of_its_own(ward: Ward) -> None:
+    async with ward.database.sessions.begin() as db:
+        now = ward.clock.now()
+        fajar = await people.create_client(db, name="Fajar", language="id", adult=True, now=now)
+        talk = await talks.begin(
+            db,
+            ward.audit,
+            client=fajar.id,
+            counselor=ward.rina.id,
+            medium=Medium.VIDEO,
+            reasons=["appointment"],
+            now=now,
+        )
+    ward.clock.advance(600)
+    for safe in (Safe.NOT_SURE, Safe.NOT_SAFE):
+        async with ward.database.sessions.begin() as db:
+            now = ward.clock.now()
+            walkin = await talks.walkin_of(
+                db,
+                ward.audit,
+                talk=talk,
+                client=fajar,
+                language="id",
+                triage=triage(Answers(safe_now=safe)),
+                now=now,
+            )
+            alarm = await alarms.raise_(db, ward.audit, walkin=walkin, now=now)
+    assert (walkin.state, walkin.asked_at) == (WalkinState.TALKING, talk.begun_at)
+    assert set(walkin.triage.reasons) == {"not_sure", "not_safe"}
+    async with ward.database.sessions.begin() as db:
+        assert (await talks.get(db, talk=talk.id)).walkin == walkin.id
+        assert [one.id for one in await alarms.awaited(db)] == [alarm.id]
+        await talks.end(db, ward.audit, talk=talk.id, now=ward.clock.now())
+        assert (await walkins.get(db, walkin=walkin.id)).state is WalkinState.ENDED
+
+
+async def begin(db: AsyncSession, ward: Ward, counselor: Person) -> Talk:
+    return await talks.begin(
+        db,
+        ward.audit,
+        client=ward.walkin.client,
+        counselor=counselor.id,
+        medium=Medium.CHAT,
+        walkin=ward.walkin.id,
+        reasons=["urgent"],
+        now=ward.clock.now(),
+    )

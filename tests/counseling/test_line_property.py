@@ -51,6 +51,7 @@ WHAT = (
     "accept anybody",
     "pass",
     "end",
+    "nobody comes",
     "begin",
     "depart",
     "time",
@@ -144,10 +145,12 @@ class Story:
                 await desks.close_desk(db, audit, counselor=counselor.id, now=now)
             case "depart":
                 await line.depart(db, audit, user=client.id, now=now)
-            case "end":
+            case "end" | "nobody comes":
                 talk = await talks.open_of_counselor(db, counselor=counselor.id)
-                if talk is not None:
+                if talk is not None and what == "end":
                     await line.end_talk(db, audit, person=counselor, talk=talk.id, now=now)
+                elif talk is not None:
+                    await talks.miss(db, audit, talk=talk.id, now=now)
             case "begin":
                 await talks.begin(
                     db,

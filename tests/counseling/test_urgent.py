@@ -200,3 +200,69 @@ def test_on_whose_pages_it_sounds(state: State, person: UserId, roles: set[Role]
 def test_who_was_called_once_sees_it_to_the_end() -> None:
     course = Course(datetime.now(UTC), State.CALLING, frozenset({Step(Kind.DUTY, SARI, 0)}))
     assert urgent.concerns(course, Around(), SARI, {Role.COUNSELOR})
+
+
+def missed(course: Course, person: UserId, now: datetime) -> Course:
+    """What is written down when somebody answered and did not come."""
+    answered = urgent.after(course.state, Event.ANSWER)
+    step = Step(Kind.MISSED, person, course.turn(now) + 1)
+    return replace(course, state=urgent.after(answered, Event.MISS), done=course.done | {step})
+
+
+def due(course: Course, around: Around, now: datetime) -> list[tuple[str, str | None]]:
+    return [(step.kind.value, step.person) for step in urgent.steps(course, around, now)]
+
+
+def done(course: Course, around: Around, now: datetime) -> Course:
+    return replace(course, done=course.done | set(urgent.steps(course, around, now)))
+
+
+def test_who_answered_and_did_not_come_is_followed_by_the_others_and_duty_at_once() -> None:
+    course = done(Course(MONDAY, State.CALLING), BOTH, MONDAY)
+    late = MONDAY + timedelta(seconds=5) + urgent.COMES_WITHIN
+    again = missed(course, RINA, late)
+    assert late - MONDAY < urgent.DUTY_AFTER
+    assert due(again, BOTH, late) == [("counselor", SARI), ("duty", BUDI)]
+    again = done(again, BOTH, late)
+    assert due(again, BOTH, late) == [], "each once"
+    assert due(again, BOTH, MONDAY + urgent.DEPUTY_AFTER) == [("deputy", TARI)]
+    assert again.missed == (RINA,)
+    assert urgent.concerns(again, BOTH, RINA, {Role.COUNSELOR}), "who is late may come all the same"
+
+
+def test_a_duty_person_who_answered_and_did_not_come_is_followed_by_the_deputy_at_once() -> None:
+    around = Around(duty=NIGHT)
+    course = done(Course(MONDAY, State.CALLING), around, MONDAY)
+    late = MONDAY + urgent.COMES_WITHIN
+    assert due(missed(course, BUDI, late), around, late) == [("duty", TARI)]
+
+
+def test_where_only_who_did_not_come_is_left_the_client_is_told_and_they_are_called_again_later() -> None:
+    around = Around(fitting=(RINA,))
+    course = done(Course(MONDAY, State.CALLING), around, MONDAY)
+    again = missed(course, RINA, late := MONDAY + urgent.DUTY_AFTER)
+    assert due(again, around, late) == [("tell_nobody", None)]
+    assert ("counselor", RINA) in due(again, around, MONDAY + urgent.AGAIN_EVERY)
+
+
+def test_a_client_who_was_told_is_told_anew_after_somebody_did_not_come() -> None:
+    course = Course(MONDAY, State.CALLING)
+    now = MONDAY + urgent.TELL_AFTER
+    course = replace(done(course, BOTH, now), state=State.TOLD)
+    again = missed(course, RINA, now + urgent.COMES_WITHIN)
+    assert ("tell_silence", None) in due(again, BOTH, now + urgent.COMES_WITHIN)
+
+
+def test_what_is_said_in_a_talk_calls_its_counselor_then_duty_and_tells_the_client_nothing() -> None:
+    around = Around(fitting=(RINA,), duty=NIGHT, in_talk=True)
+    assert said(run(lambda _: around, MONDAY, 299)) == [
+        (0, "counselor", RINA),
+        (60, "duty", BUDI),
+        (180, "deputy", TARI),
+    ]
+    assert not any(step.kind in urgent.TELLS for _, step in run(lambda _: around, MONDAY, 700))
+    course = done(Course(MONDAY, State.CALLING), around, MONDAY)
+    roles = {Role.COUNSELOR, Role.SUPERVISOR}
+    assert [urgent.concerns(course, around, one, roles) for one in (RINA, BUDI, SARI)] == [True, False, False]
+    course = done(course, around, MONDAY + urgent.DUTY_AFTER)
+    assert [urgent.concerns(course, around, one, roles) for one in (RINA, BUDI, SARI)] == [True, True, False]

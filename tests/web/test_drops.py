@@ -162,9 +162,9 @@ async def test_a_break_under_a_risk_flag_calls_the_counselor_at_the_desk_and_in_
     assert care["drop"]["kept_until_ms"] - care["drop"]["broke_ms"] == 600_000
     assert await met.kinds(met.ratna.id) == ["line_dropped"]
     async with client.ws_connect("/api/v1/alarms") as socket:
-        assert await socket.receive_json() == {"alarms": 0, "drops": 1}
+        assert await socket.receive_json() == {"alarms": 0, "drops": 1, "own": 0}
         assert (await met.ask("POST", "seen"))[1]["drop"]["calling"] is False
-        assert await socket.receive_json() == {"alarms": 0, "drops": 0}
+        assert await socket.receive_json() == {"alarms": 0, "drops": 0, "own": 0}
     clock.advance(600)
     await met.looks()
     assert len(await met.open()) == 1, "it stands at the desk until it is over"

@@ -244,3 +244,28 @@ def test_a_signature_is_as_it_was_said() -> None:
     assert sign("0123456789abcdef", b"{}", at=at) == (
         "t=1772442060,v1=" + hmac.new(b"0123456789abcdef", b"1772442060.{}", "sha256").hexdigest()
     )
+
+
+async def test_a_letter_that_broke_here_keeps_no_other_back_and_is_tried_again(
+    outward: Outward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    danger = outward.danger
+    budi = await with_address(outward, await make(danger.client, Role.COUNSELOR), "budi@example.org")
+    await danger.on_duty(budi)
+    await danger.walks_in(await make(danger.client))
+    await danger.look()
+    real, tries = contacts.is_confirmed, 0
+
+    async def breaks_once(*args: Any, **more: Any) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise OSError("the database was busy")
+        return await real(*args, **more)
+
+    monkeypatch.setattr(contacts, "is_confirmed", breaks_once)
+    await outward.run()
+    assert (len(outward.post.came), len(outward.pager.came)) == (0, 1)
+    danger.clock.advance(2)
+    await outward.run()
+    assert len(outward.post.came) == 1

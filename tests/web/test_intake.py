@@ -298,11 +298,13 @@ async def test_an_old_page_keeps_nobody_from_help(client: Client, embun: Person)
     assert await has_alarm(client, embun)
 
 
-async def test_who_talks_already_is_told_to_say_it_there(client: Client, embun: Person) -> None:
+async def test_whose_talk_goes_on_stays_in_it_and_its_counselor_is_called(
+    client: Client, embun: Person
+) -> None:
     await talk_with(client, embun, await make(client, Role.COUNSELOR, name="Ratna"))
     done = await send(client, f"{PAGE}/safety", choice="not_safe")
     assert done.location == f"{PAGE}?done=intake_tell"
-    assert not await has_alarm(client, embun)
+    assert await has_alarm(client, embun), "its counselor is called (tests/web/test_answering.py)"
     assert (await walkin_of(client, embun)).triage.risk is Risk.URGENT
     assert (await saved(client, embun))["safety"] == Safety(Safe.NOT_SAFE)
 

@@ -430,12 +430,12 @@ async def test_a_socket_hears_when_it_begins_and_when_it_ends(danger: Danger) ->
     ratna = await danger.at_desk()
     await log_in(danger.client, ratna)
     async with danger.client.ws_connect("/api/v1/alarms") as socket:
-        assert await socket.receive_json() == {"alarms": 0, "drops": 0}
+        assert await socket.receive_json() == {"alarms": 0, "drops": 0, "own": 0}
         walkin = await danger.walks_in(await make(danger.client))
         await danger.look()
-        assert await socket.receive_json() == {"alarms": 1, "drops": 0}
+        assert await socket.receive_json() == {"alarms": 1, "drops": 0, "own": 0}
         await answers(danger, walkin)
-        assert await socket.receive_json() == {"alarms": 0, "drops": 0}
+        assert await socket.receive_json() == {"alarms": 0, "drops": 0, "own": 0}
 
 
 async def test_a_socket_of_another_site_or_of_a_client_hears_nothing(danger: Danger) -> None:

@@ -1,10 +1,12 @@
 """`/duty`: the duty desk, where urgent calls are answered; and the alarm on every page of who may answer.
 
 Answering is taking the talk: who answers is written down, the talk begins, and both are led into its room.
+What a client said in a talk is answered by having read it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,11 +18,12 @@ from accounts import people
 from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import Forbidden, InvalidState
-from counseling import alarms, line, roster, talks, walkins
+from core.ids import UserId
+from counseling import alarms, line, roster, talks, urgent, walkins
 from counseling.around import around
 from counseling.talks import Busy
 from counseling.urgent import Around
-from web import alarm_socket, drops, escalation, opening
+from web import alarm_socket, answering, drops, escalation, opening
 from web.duties import DUTIES
 from web.escalation import CALLS, Call
 from web.forms import PageForm, do_once, sent
@@ -51,6 +54,10 @@ class Shown:
     alone: str
     language: str
     told: bool
+    with_whom: str | None
+    """The counselor in whose talk it was said; None while the client waits for somebody."""
+    missed: tuple[str, ...]
+    """Who answered and did not come."""
 
 
 async def desk(request: http.Request) -> http.Response:
@@ -66,8 +73,8 @@ async def _show(request: http.Request, *, wrong: str = "", status: int = 200) ->
     async with services.database.sessions() as db:
         held = await roster.load(db, zone=request.app[DUTIES].zone, now=now)
         dropped = await care.shown(request, db, person)
-        clients = await people.find_all(db, users=[call.alarm.client for call in mine])
-    names = {client.id: client.name for client in clients}
+        found = await people.find_all(db, users=sorted({user for call in mine for user in _persons(call)}))
+    names = {person.id: person.name for person in found}
     return request.app[SITE].show(
         request,
         "duty/desk.html",
@@ -75,12 +82,16 @@ async def _show(request: http.Request, *, wrong: str = "", status: int = 200) ->
         wrong=wrong,
         dropped=dropped,
         standing=_standing(Around(duty=held.on_duty(now)), person),
-        calls=[_shown(request, call, names.get(call.alarm.client, ""), now) for call in mine],
+        calls=[_shown(request, call, names, now) for call in mine],
+        comes_s=int(urgent.COMES_WITHIN.total_seconds()),
     )
 
 
 async def take(request: http.Request) -> http.Response:
-    """Answer `POST /duty/{alarm}/take`: answer, begin the talk, and lead into its room."""
+    """Answer `POST /duty/{alarm}/take`: answer, begin the talk, and lead into its room.
+
+    What was said in a talk is only noted as read; its counselor is led into the room that they are in.
+    """
     form, person, services = await sent(request, PageForm), person_of(request), request.app[SERVICES]
     number, rules = request.match_info["alarm"], request.app[CALLS].rules
 
@@ -88,11 +99,15 @@ async def take(request: http.Request) -> http.Response:
         now = services.now()
         alarm = await alarms.get(db, alarm=number)
         duties = await roster.load(db, zone=rules.zone, now=now)
+        talk = await answering.said_in(db, alarm)
         there = await around(db, rules, walkin=alarm.walkin, roster=duties, now=now)
+        there = answering.within(there, talk)
         walkin = await walkins.get(db, walkin=alarm.walkin)
         if alarm.is_open and not Call(alarm, walkin, there).concerns(person):
             raise Forbidden("This is not open to you.")
         await alarms.acknowledge(db, services.audit, alarm=number, person=person.id, now=now)
+        if talk is not None:
+            return await opening.place_path(db, talk, person.id) or PAGE
         if walkin.is_held:
             raise InvalidState("The client has left by the quick exit.")
         talk = await line.accept(
@@ -126,14 +141,20 @@ def _standing(there: Around, person: Person) -> str:
     return "deputy" if there.duty is not None and person.id == there.duty.deputy else "off_duty"
 
 
-def _shown(request: http.Request, call: Call, name: str, now: datetime) -> Shown:
+def _persons(call: Call) -> set[UserId]:
+    """Name who is named on the desk: the client, whom they talk with, and who did not come."""
+    met = set() if call.talk is None else {call.talk.counselor}
+    return {call.alarm.client, *met, *call.alarm.course.missed}
+
+
+def _shown(request: http.Request, call: Call, names: Mapping[UserId, str], now: datetime) -> Shown:
     language, marks = language_of(request), request.app[REGISTER].marks
     walkin, raised_at = call.walkin, call.alarm.course.raised_at
     topic, spoken = marks.topics.get(walkin.topic), marks.languages.get(walkin.language)
     return Shown(
         id=call.alarm.id,
         walkin=walkin.id,
-        name=name,
+        name=names.get(call.alarm.client, ""),
         raised_at=raised_at,
         minutes=int((now - raised_at).total_seconds()) // 60,
         held=walkin.is_held,
@@ -144,6 +165,8 @@ def _shown(request: http.Request, call: Call, name: str, now: datetime) -> Shown
         alone=walkin.alone.value,
         language=walkin.language if spoken is None else spoken[language],
         told=call.alarm.told is not None,
+        with_whom=None if call.talk is None else names.get(call.talk.counselor, ""),
+        missed=tuple(names.get(user, "") for user in call.alarm.course.missed),
     )
 
 

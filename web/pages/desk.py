@@ -34,7 +34,7 @@ from counseling.talks import CASELOAD_DAYS, Talk
 from counseling.triage import Risk
 from counseling.turns import TURN
 from counseling.walkin_states import Alone, Walkin
-from web import line, opening
+from web import answering, line, opening
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
 from web.line import BELL, RULES
@@ -221,19 +221,32 @@ async def _pass(request: http.Request, *, recuse: bool) -> http.Response:
 
 
 async def end(request: http.Request) -> http.Response:
-    """Answer `POST /counselor/desk/end`: the talk is over, and so is its session."""
+    """Answer `POST /counselor/desk/end`: the talk is over, and so is its session.
+
+    Who is in danger and met nobody in the room is not done with: the others are called.
+    """
     services, person = request.app[SERVICES], person_of(request)
     form = await sent(request, TalkForm)
     talk = str(form.talk.data)
 
+    reason = opening.ENDED_TALK
+
     async def act(db: AsyncSession) -> str:
+        nonlocal reason
+        await services.audit.hold(db)
+        found = await talks.get(db, talk=talk)
+        alarm = await answering.unmet(services, db, found) if found.counselor == person.id else None
+        if alarm is not None:
+            await answering.give_back(services, db, talk=found, alarm=alarm)
+            reason = opening.NOT_COME
+            return f"{PAGE}?done=talk_given_back"
         await queue.end_talk(db, services.audit, person=person, talk=talk, now=services.now())
         return f"{PAGE}?done=talk_over"
 
     response = await do_once(request, form, act)
     async with services.database.sessions() as db:
         ended = await talks.get(db, talk=talk)
-    await opening.end_session(services, ended)
+    await opening.end_session(services, ended, reason=reason)
     return _rung(request, response)
 
 

@@ -6,15 +6,12 @@ With script `exit.js` leaves in the same tick and tells us by a POST; without it
 
 from __future__ import annotations
 
-import contextlib
-
 from aiohttp import web as http
 
 from accounts import logins
 from accounts.roles import Permission
-from core.errors import InvalidState
 from counseling import walkins
-from counseling.walkin_states import Ended, State
+from counseling.walkin_states import Ended
 from web import drops
 from web.drops import DROPS
 from web.gate import add, visitor_of
@@ -65,11 +62,10 @@ async def _end(request: http.Request) -> None:
         await logins.end(db, user=person.id, login=visitor.login.id)
         await drops.left_quickly(services, db, client=person.id)
         walkin = await walkins.find_open(db, client=person.id)
-        if walkin is not None and walkin.state is not State.TALKING:
-            with contextlib.suppress(InvalidState):  # a talk has begun in this moment
-                await walkins.leave(
-                    db, services.audit, walkin=walkin.id, why=Ended.QUICK_EXIT, now=services.now()
-                )
+        if walkin is not None:
+            await walkins.leave(
+                db, services.audit, walkin=walkin.id, why=Ended.QUICK_EXIT, now=services.now()
+            )
     await drops.look(services, request.app[DROPS])
     if walkin is not None:
         request.app[BELL].ring()

@@ -109,7 +109,7 @@ async def tell_concerns(request: http.Request) -> http.Response:
     form = _choose(request, await sent(request, ConcernsForm))
     if not form.is_skipped and not form.validate():
         return _show(request, "intake/concerns.html", await _standing(request), form=form, status=422)
-    told = Skipped() if form.is_skipped else Concerns(tuple(form.marked.data or ()))
+    told = Skipped() if form.is_skipped else Concerns(tuple(dict.fromkeys(form.marked.data or ())))
     return await _keep(request, form, CONCERNS, told)
 
 

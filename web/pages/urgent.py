@@ -21,7 +21,7 @@ from counseling.crisis import Line, Signoff
 from counseling.entry import Medium
 from counseling.triage import Answers, Safe, triage
 from counseling.walkin_states import Alone, Ended, State, Walkin
-from web import arriving, escalation, opening
+from web import answering, arriving, escalation, opening
 from web.duties import DUTIES, clinical_digest, clock
 from web.escalation import CALLS
 from web.forms import OldForm, PageForm, blank, do_once, sent
@@ -33,7 +33,6 @@ from web.services import SERVICES
 PAGE: Final = "/talk/urgent"
 WAITING: Final = "/talk/waiting"
 PURPOSE: Final = "urgent call"
-OTHER: Final = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,8 @@ class Called:
     @property
     def version(self) -> str:
         """Changes whenever the page says something else."""
-        return f"{self.alarm.id}.{self.alarm.course.state.value}.{'go' if self.place else 'wait'}"
+        course = self.alarm.course
+        return f"{self.alarm.id}.{course.state.value}.{course.misses}.{'go' if self.place else 'wait'}"
 
     @property
     def is_over(self) -> bool:
@@ -74,6 +74,7 @@ async def show(request: http.Request) -> http.Response:
         state="told" if called.alarm.told is not None else "calling",
         told=None if called.alarm.told is None else called.alarm.told.value,
         version=called.version,
+        missed=called.alarm.course.misses > 0,
         safe=called.alarm.safe,
         since=clock(began.hour * 60 + began.minute, language),
         quiet=(quiet := called.walkin.alone is not Alone.YES),
@@ -101,12 +102,15 @@ async def call(request: http.Request) -> http.Response:
     except OldForm:
         # Nobody in danger loses a minute over a page that grew old; the gate has seen that it is our own.
         form = blank(request, PageForm)
-    services = request.app[SERVICES]
+    services, language = request.app[SERVICES], language_of(request)
 
     async def act(db: AsyncSession) -> str:
         client = await arriving.somebody(request, db, form, purpose=PURPOSE, adult=None)
         now, found = services.now(), triage(Answers(danger=True))
-        if await opening.make_way(services, db, client=client.id) is not None:
+        if (talk := await opening.make_way(services, db, client=client.id)) is not None:
+            await answering.said_in_talk(
+                services, db, talk=talk, client=client, found=found, language=language
+            )
             return WAITING  # somebody is there already
         open_ = await walkins.find_open(db, client=client.id)
         if open_ is None:
@@ -114,8 +118,8 @@ async def call(request: http.Request) -> http.Response:
                 db,
                 services.audit,
                 client=client,
-                language=language_of(request),
-                topic=OTHER,
+                language=language,
+                topic=walkins.OTHER_TOPIC,
                 medium=Medium.CHAT,
                 alone=Alone.UNSURE,
                 triage=found,

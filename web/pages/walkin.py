@@ -25,7 +25,7 @@ from counseling.entry import Medium
 from counseling.minors import Admission, Why
 from counseling.triage import Answers, Risk, Triage, triage
 from counseling.walkin_states import Alone
-from web import arriving, escalation, opening
+from web import answering, arriving, escalation, opening
 from web.escalation import CALLS
 from web.fields import pick
 from web.forms import OldForm, PageForm, blank, do_once, sent
@@ -42,7 +42,6 @@ PAGE: Final = "/talk"
 WAITING: Final = "/talk/waiting"
 URGENT: Final = "/talk/urgent"
 PURPOSE: Final = "walk in"
-OTHER: Final = "other"
 MEDIA: Final = (Medium.CHAT, Medium.VOICE, Medium.VIDEO)
 
 
@@ -136,19 +135,23 @@ async def _call_for_help(request: http.Request, form: WalkinForm) -> http.Respon
     """Take somebody in danger to the urgent path at once, with what they happened to answer."""
     alone = Alone(form.alone.data) if form.alone.data in list(Alone) else Alone.UNSURE
     medium = Medium(form.medium.data) if form.medium.data in MEDIA else Medium.CHAT
-    topic = form.topic.data if form.topic.data in request.app[REGISTER].marks.topics else OTHER
+    topic = form.topic.data if form.topic.data in request.app[REGISTER].marks.topics else walkins.OTHER_TOPIC
     adult = {"adult": True, "minor": False}.get(str(form.age.data)) if form.age else None
+    services, language = request.app[SERVICES], language_of(request)
 
     async def act(db: AsyncSession) -> str:
         person = await arriving.somebody(request, db, form, purpose=PURPOSE, adult=adult)
-        if await opening.make_way(request.app[SERVICES], db, client=person.id) is not None:
-            return WAITING  # somebody is there already
         found = triage(Answers(danger=True))
+        if (talk := await opening.make_way(services, db, client=person.id)) is not None:
+            await answering.said_in_talk(
+                services, db, talk=talk, client=person, found=found, language=language
+            )
+            return WAITING  # somebody is there already
         await _walk_in(request, db, person, topic=str(topic), medium=medium, alone=alone, found=found)
         return URGENT
 
     response = await _answer(request, form, await do_once(request, form, act))
-    await escalation.look(request.app[SERVICES], request.app[CALLS])
+    await escalation.look(services, request.app[CALLS])
     return response
 
 

@@ -19,8 +19,9 @@ from counseling import exclusions, histories, queue, talks, walkins
 from counseling.credentials import Verified
 from counseling.entry import MAX_LINE_CHARS
 from counseling.talks import Talk
+from counseling.triage import Risk
 from counseling.walkin_states import State, Walkin
-from web import opening
+from web import escalation, opening
 from web.forms import PageForm, blank, do_once, sent
 from web.gate import add, person_of
 from web.pages.register_forms import Line
@@ -83,7 +84,7 @@ async def change(request: http.Request) -> http.Response:
         if talk.walkin is None:
             return f"{PAGE}?done=changed"
         before = await walkins.get(db, walkin=talk.walkin)
-        await walkins.ask(
+        again = await walkins.ask(
             db,
             audit,
             client=person,
@@ -95,6 +96,8 @@ async def change(request: http.Request) -> http.Response:
             region=before.region,
             now=now,
         )
+        if again.triage.risk is Risk.URGENT:
+            await escalation.raise_alarm(services, db, again)
         return f"{WAITING}?done=changed"
 
     response = await do_once(request, form, act)

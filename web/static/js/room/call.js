@@ -231,7 +231,7 @@ export class Call {
     if (this.over) return;
     const { reason, by } = this.endedBy;
     this.close();
-    this.options.over(why, reason === 'time_over' ? 'time' : by && by !== this.me ? 'other' : by ? 'me' : '', told);
+    this.options.over(why, reason === 'time_over' ? 'time' : reason === 'not_come' ? 'missed' : by && by !== this.me ? 'other' : by ? 'me' : '', told);
   }
 
   // --- the lines

@@ -218,6 +218,10 @@ function over(why, by, told) {
   // A server that did not hear of it keeps the place taken: only the key opens it again.
   if (why === 'left' && !told) kept?.keep({ left: true });
   else if (why === 'left' || why === 'ended') kept?.forget();
+  if (why === 'ended' && by === 'missed' && place?.role === 'client') {
+    location.replace('/talk/urgent'); // The counselor did not come: there it says so, and who is called now.
+    return;
+  }
   const ended = why === 'ended' || why === 'unknown' || why === 'token';
   state.apply(ended ? 'end' : 'leave');
   const words = why === 'ended' && by ? `ended_${by}` : why === 'token' ? 'closed' : why;
