@@ -15,7 +15,7 @@ from aiohttp import web as http
 from accounts.codes import Codes
 from accounts.throttle import Throttle
 from core.errors import TooMany
-from counseling import complaint_lists, crisis
+from counseling import complaint_lists, crisis, self_help
 from counseling.complaints import Complaints
 from counseling.crisis import Line
 from web.jobs import every
@@ -66,12 +66,18 @@ def hours_of(line: Line, language: str) -> tuple[list[int], str]:
 
 
 def clinical_texts(renderer: Renderer) -> list[tuple[str, str, str]]:
-    """List what a clinician signs off: key, Indonesian, English."""
-    return [
+    """List what a clinician signs off: key, Indonesian, English; the exercises of self-help last."""
+    spoken = [
         (key, text, renderer.texts["en"][key])
         for key, text in sorted(renderer.texts["id"].items())
         if key.startswith(CLINICAL)
     ]
+    exercises = [
+        (f"self_help.{one.key}.{place}", words["id"], words["en"])
+        for one in self_help.shipped().exercises
+        for place, words in one.words().items()
+    ]
+    return spoken + exercises
 
 
 def clinical_digest(renderer: Renderer) -> str:

@@ -1,7 +1,8 @@
 """What a phone keeps: the page of crisis help, the card of a broken line, and the worker that shows them.
 
 Only a phone that is its owner's alone keeps it: its owner said so, or pressed the button on the crisis page.
-It is fetched without cookies, holds nothing of a person, and says from which day it is.
+It is fetched without cookies, holds nothing of a person, and says from which day it is. The exercises of
+`/self-help` stand on the page of crisis help too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 from aiohttp import web as http
 
 from accounts.roles import Permission
-from counseling import crisis
+from counseling import crisis, self_help
 from web.card import service_number
 from web.duties import hours_of
 from web.gate import add
@@ -50,6 +51,7 @@ async def _show(request: http.Request, template: str) -> http.Response:
         hours=lambda line: hours_of(line, language),
         zone=services.config.time_zone.rpartition("/")[2].replace("_", " "),
         now=now,
+        ours=self_help.shipped(),
     )
 
 

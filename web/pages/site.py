@@ -21,7 +21,7 @@ from web.render import Renderer, preferred, say_day, say_time
 from web.services import SERVICES
 
 LANGUAGE_COOKIE: Final = "teduh_lang"
-BESIDE: Final = ("/talk/intake", "/talk/ready", "/talk/else", "/me/counselor", "/me/recovery")
+BESIDE: Final = ("/talk/intake", "/talk/ready", "/talk/else", "/self-help", "/me/counselor", "/me/recovery")
 """What is read while waiting: there a bar says when the counselor is ready."""
 UNREAD: Final = http.RequestKey("unread", int)
 """How many notices the person has not read (`web/pages/notices.py`)."""
