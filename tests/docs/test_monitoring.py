@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 from media.grading import Grade
 from signaling.gaps import DIRECTIONS, KINDS, UNKNOWN
@@ -20,7 +20,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SOURCES = "".join(
     path.read_text() for name in ("media", "signaling", "web") for path in (ROOT / name).glob("*.py")
 )
-WORDS = {
+WORDS: dict[str, set[str]] = {
     "grade": set(Grade),
     "direction": {*DIRECTIONS, UNKNOWN},
     "kind": {*KINDS, UNKNOWN},
