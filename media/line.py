@@ -50,9 +50,9 @@ NOTHING_SAID = Said()
 
 @dataclass(slots=True)
 class Line:
-    """Ten minutes of one line. ``look`` at it each second.
+    """Ten minutes of one line. ``take`` and ``look`` at it each second.
 
-    ``worse``: what it has since it was not good any more, None while it is good.
+    ``cause`` is what it had when it was last not good; ``ways`` are both ways over the last ten seconds.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -105,6 +105,10 @@ class Line:
         )
         self.ring.add(second)
         return second
+
+    def excuse(self, now_s: float) -> None:
+        """Take what comes for a while as that of a cut: the server itself stood still until now."""
+        self._cut_until_s = max(self._cut_until_s, now_s + AFTER_CUT_S)
 
     def _transits(self, seen: Seen) -> tuple[float | None, float | None]:
         """Say how much later voice came than it can, and how far apart its packets were."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from core.ids import ParticipantId
 from media.codecs import Mode
-from media.events import LegSample
 from media.ladder import Advice, Picture, Side
 from signaling.live import Live
 from signaling.participant import Place
@@ -17,14 +14,12 @@ from signaling.quality_log import Meter
 ADVISE_EVERY_S = 1.0
 
 
-def advise(live: Live, samples: Mapping[ParticipantId, LegSample | None], *, now_s: float) -> bool:
+def advise(live: Live, *, now_s: float) -> bool:
     """Show the ladder both lines; True when a side is to be told something new."""
     live.advised_s = now_s
     mode = live.call.mode
     places = live.call.places
-    first, second = (
-        _side(live, place, live.meters[place.id], samples.get(place.id), now_s) for place in places
-    )
+    first, second = (_side(live, place, live.meters[place.id], now_s) for place in places)
     advice = live.ladder.look(
         (first, second),
         now_s,
@@ -36,16 +31,18 @@ def advise(live: Live, samples: Mapping[ParticipantId, LegSample | None], *, now
     return before != live.advice
 
 
-def _side(live: Live, place: Place, meter: Meter, sample: LegSample | None, now_s: float) -> Side:
+def _side(live: Live, place: Place, meter: Meter, now_s: float) -> Side:
+    sample, ways = meter.sample, meter.line.ways
     if sample is None:
         return Side()
     video = live.call.mode.mode is Mode.VIDEO
     media = place.media
     return Side(
-        loss_up_pct=sample.loss_up_pct,
-        loss_down_pct=sample.loss_down_pct,
-        rtt_ms=meter.rtt_ms(sample, now_s),
-        available_kbps=meter.available_kbps if video else None,
+        loss_up_pct=ways.loss_up_pct,
+        loss_down_pct=ways.loss_down_pct,
+        rtt_ms=meter.rtt_ms(now_s),
+        available_kbps=meter.reports.available_kbps if video else None,
+        mos=meter.mos,
         silent_ms=sample.silent_ms,
         speaks=live.call.mode.mode is not Mode.CHAT and (media is None or media.audio),
         sends_picture=video and _has_picture(place),

@@ -196,7 +196,7 @@ class Carrier:
         live.opened_s.pop(leg, None)
         if owner is not None:
             sample = self._relay.sample(leg)
-            live.meters[owner].close(bytes_up=sample.bytes_up, bytes_down=sample.bytes_down)
+            live.meters[owner].close(leg, bytes_up=sample.bytes_up, bytes_down=sample.bytes_down)
         self._relay.close_leg(leg)
 
     # --- journal

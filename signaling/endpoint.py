@@ -120,6 +120,7 @@ async def _serve(hub: Hub, wire: Wire, socket: http.WebSocketResponse) -> None:
                 await asyncio.wait({writing}, timeout=CLOSE_TIMEOUT_S + 0.5)
         finally:
             # Also when the server cancels this handler because the client went first.
+            wire.closed_with = socket.close_code
             hub.gone(wire)
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -137,10 +138,10 @@ async def _take(hub: Hub, wire: Wire, message: WSMessage) -> bool:
         case WSMsgType.BINARY:
             hub.malformed(wire, "messages are text frames")
         case WSMsgType.PING:
-            wire.alive()
+            wire.alive(hub.clock.monotonic())
             wire.pong(message.data)
         case WSMsgType.PONG:
-            wire.alive()
+            wire.ponged(message.data, hub.clock.monotonic())
         case _:
             return False
     return True

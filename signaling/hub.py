@@ -78,7 +78,9 @@ class Hub:
         self._quality = QualityCounts()
         self._journal = Journal(db, seen=self._quality.take)
         self._carrier = Carrier(relay=relay, journal=self._journal, clock=clock)
-        self._watch = QualityWatch(relay=relay, journal=self._journal, send=self.send)
+        self._watch = QualityWatch(
+            relay=relay, journal=self._journal, send=self.send, seated=self._carrier.seated
+        )
         self._lives = Lives(db=db, clock=clock, settings=settings)
         self._media_events = MediaEvents(
             lives=self._lives,
@@ -200,6 +202,9 @@ class Hub:
 
     def gone(self, wire: Wire) -> None:
         """Take the end of a connection, whoever ended it."""
+        live = self._lives.get(wire.session)
+        if live is not None and wire.is_open and not self._closing:
+            self._watch.socket_closed(live, wire, now=self.clock.now(), now_s=self.clock.monotonic())
         wire.closed()
         self._socket_lost(wire)
         self._carrier.forget(wire)
@@ -211,7 +216,7 @@ class Hub:
 
     async def received(self, wire: Wire, text: str) -> None:
         """Take a text frame. Raises nothing."""
-        wire.alive()
+        wire.alive(self.clock.monotonic())
         self._counts["messages_in"] += 1
         if not wire.is_open:
             return
@@ -317,7 +322,7 @@ class Hub:
         self._carrier.carry_out(live, live.call.apply(event, self.clock.now()))
         if live.call.ended is not None and self._lives.get(live.id) is not None:
             self._lives.is_over(live.id, live.call.ended)
-            self._watch.keep(live, now=self.clock.now(), now_s=self.clock.monotonic())
+            self._watch.ended(live, now=self.clock.now(), now_s=self.clock.monotonic())
             self._lives.forget(live)
 
     def send(self, live: Live, to: ParticipantId, message: ServerMessage) -> None:

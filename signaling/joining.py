@@ -187,7 +187,7 @@ def revive(
         started_at=record.started_at,
         ends_at=record.ends_at,
     )
-    return Live(record.id, tag, call, ladder=Ladder(settings.limits))
+    return Live(record.id, tag, call, ladder=Ladder(settings.limits), limits=settings.limits)
 
 
 def _seat(state: str, seat: str | None) -> Seat:

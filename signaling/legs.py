@@ -108,8 +108,7 @@ class Legs:
             return []
         back = isinstance(event, ev.LegBack)
         leg.observe(PathEvent.RESUMED if back else PathEvent.INTERRUPTED)
-        kind = "resumed" if back else "interrupted"
-        effects: list[Effect] = [RecordEvent(kind, place.id, {"gap_ms": event.gap_ms})]
+        effects: list[Effect] = []
         if back:
             both = (self.pairing.carrier(p) for p in self.places)
             effects += [KeyFrame(one.id) for one in both if one and self.pairing.passes_video(one.id)]

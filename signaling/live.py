@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from core.ids import ParticipantId, SessionId
 from media.events import LegId
+from media.grading import Limits
 from media.ladder import Advice, Ladder
+from media.line import Line
 from signaling.call import Call
 from signaling.chat import Transcript
 from signaling.outbox import Outbox
@@ -33,15 +35,18 @@ class Live:
     ladder: Ladder = field(default_factory=Ladder)
     advice: dict[ParticipantId, Advice] = field(default_factory=dict)
     advised_s: float = 0.0
+    ticked_s: float = float("inf")
+    looked_s: float = 0.0
     told_quality_s: float = 0.0
     kept_quality_s: float = 0.0
     idle_since_s: float | None = None
+    limits: Limits = Limits()  # noqa: RUF009  # frozen, without state
 
     def __post_init__(self) -> None:
         for participant in self.participants():
             self.outboxes[participant] = Outbox()
             self.refs[participant] = Refs()
-            self.meters[participant] = Meter()
+            self.meters[participant] = Meter(Line(self.limits))
 
     def participants(self) -> Iterable[ParticipantId]:
         """Name the participants."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from core.clock import Clock
 from media import events as media
-from media.events import MediaEvent
+from media.events import LegConnected, LegInterrupted, LegResumed, MediaEvent, PathChanged
 from signaling import events as ev
 from signaling.carrying import Carrier
 from signaling.live import Live
@@ -71,6 +71,7 @@ class MediaEvents:
         match event:
             case media.LegConnected():
                 logger.info("leg.connected", extra=about)
+                self._note(live, event)
                 opened_s = live.opened_s.pop(event.leg, None)
                 if opened_s is not None:
                     self._counts.joined(self._clock.monotonic() - opened_s)
@@ -81,19 +82,24 @@ class MediaEvents:
                 owner = live.leg_owners.pop(event.leg, None)
                 live.opened_s.pop(event.leg, None)
                 if owner is not None:
-                    live.meters[owner].close(bytes_up=event.bytes_up, bytes_down=event.bytes_down)
+                    live.meters[owner].close(event.leg, bytes_up=event.bytes_up, bytes_down=event.bytes_down)
                 self._apply(live, ev.LegLost(event.leg, event.reason, closed=True))
             case media.LegSpent():
                 logger.info("leg.spent", extra=about)
                 self._apply(live, ev.LegLost(event.leg, event.reason, closed=False))
             case media.LegInterrupted():
                 logger.info("leg.interrupted", extra=about | {"gap_ms": event.gap_ms})
+                self._note(live, event)
                 self._apply(live, ev.LegSilent(event.leg, event.gap_ms))
             case media.LegResumed():
                 logger.info("leg.resumed", extra=about | {"gap_ms": event.gap_ms})
+                self._note(live, event)
                 self._apply(live, ev.LegBack(event.leg, event.gap_ms))
             case media.StreamsChanged():
                 self._apply(live, ev.StreamsSeen(event.leg, event.streams))
             case media.PathChanged():
                 logger.info("leg.path_changed", extra=about | {"transport": event.transport.value})
-                self._watch.path_changed(live, event, now=self._clock.now())
+                self._note(live, event)
+
+    def _note(self, live: Live, event: LegConnected | LegInterrupted | LegResumed | PathChanged) -> None:
+        self._watch.leg_event(live, event, now=self._clock.now(), now_s=self._clock.monotonic())

@@ -1,88 +1,179 @@
-"""What is known of each line: the relay's samples and the browsers' reports. Pure.
-
-Reports are hostile until clamped: numbers out of any sense become None.
-"""
+"""What is known of each participant's line: the relay's seconds, the browser's reports, its breaks. Pure."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from media.events import LegSample
+from msgspec import UNSET
+
+from core.ids import ParticipantId
+from media.diagnosis import Cause
+from media.events import LegId, LegSample
+from media.grading import Grade
+from media.line import Line, heard_mos
+from signaling.breaks import Breaks
 from signaling.client_messages import QualityReport
-from signaling.grades import grade
+from signaling.records import QualitySample
+from signaling.reports import REPORT_HOLDS_S, Reports
 from signaling.server_messages import LineQuality
 
-REPORT_EVERY_S = 0.5
-REPORT_HOLDS_S = 25.0
-MAX_RTT_MS = 60_000.0
-MAX_KBPS = 10_000_000.0
-
-
-def clamped(value: float | None, *, most: float) -> float | None:
-    """Return a number of a report if it makes sense, None otherwise."""
-    if value is None or not math.isfinite(value) or not 0 <= value <= most:
-        return None
-    return value
+FREEZES_APART_S = 10.0
 
 
 @dataclass(slots=True)
 class Meter:
-    """One participant's line. Bytes of former legs are added to those of the present one."""
+    """One participant's line. Bytes of former legs are added to those of the present ones.
 
+    ``sample`` is the relay's last look, None without a leg; ``mos`` scores the voice as this side hears it.
+    """
+
+    line: Line = field(default_factory=Line)
+    breaks: Breaks = field(default_factory=Breaks)
+    reports: Reports = field(default_factory=Reports)
+    sample: LegSample | None = None
+    mos: float | None = None
+    ws_rtt_ms: float | None = None
     past_up: int = 0
     past_down: int = 0
-    reported_rtt_ms: float | None = None
-    available_kbps: float | None = None
-    reported_s: float = -math.inf
-    network: str | None = None
+    _open: dict[LegId, tuple[int, int]] = field(default_factory=dict)
+    _froze_s: float = float("-inf")
+    _frozen_ms: float = 0.0
+    _kept_freezes: int = 0
+
+    # --- what comes in
 
     def report(self, report: QualityReport, now_s: float) -> bool:
         """Take a browser's report; False when it came too soon and was left unread."""
-        if now_s - self.reported_s < REPORT_EVERY_S:
-            return False
-        self.reported_s = now_s
-        self.reported_rtt_ms = clamped(report.rtt_ms, most=MAX_RTT_MS)
-        self.available_kbps = clamped(report.available_kbps, most=MAX_KBPS)
-        network = report.candidate.network if report.candidate is not None else None
-        self.network = network if network in {"wifi", "cellular", "ethernet"} else None
-        return True
+        return self.reports.take(report, now_s)
 
-    def close(self, *, bytes_up: int, bytes_down: int) -> None:
+    def take(self, sample: LegSample | None, now_s: float) -> None:
+        """Take the relay's look at the leg that carries, None without one. Once a second."""
+        self.sample = sample
+        if sample is None:
+            return
+        self._open[sample.leg] = (sample.bytes_up, sample.bytes_down)
+        self.line.take(sample, said=self.reports.said(now_s), ws_rtt_ms=self.ws_rtt_ms, now_s=now_s)
+
+    def close(self, leg: LegId, *, bytes_up: int, bytes_down: int) -> None:
         """Add what a leg that ends has carried."""
+        self._open.pop(leg, None)
         self.past_up += bytes_up
         self.past_down += bytes_down
 
-    def rtt_ms(self, sample: LegSample, now_s: float) -> float | None:
+    # --- each second
+
+    def look(self, peer: Meter, *, now_s: float) -> bool:
+        """Grade the line; True when its grade changed. ``peer`` is the other side's."""
+        sample = self.sample
+        seen = sample.seen if sample is not None else None
+        if sample is None or seen is None:
+            self.mos = None
+            return False
+        changed = self.line.look(
+            silent_ms=sample.silent_ms,
+            expected=seen.unsaid_ms is not None,
+            peer_spread_ms=peer.line.ways.spread_up_ms,
+            now_s=now_s,
+        )
+        buffer_ms = self.reports.said(now_s).buffer_ms
+        self.mos = heard_mos(self.line.ways, peer.line.ways, buffer_ms=buffer_ms)
+        return changed
+
+    def frozen_ms(self, now_s: float, *, least_ms: float) -> int | None:
+        """Return how long the picture froze since this was last told, None while it is not to be told."""
+        frozen_ms = self.reports.frozen_ms - self._frozen_ms
+        if frozen_ms < least_ms or now_s - self._froze_s < FREEZES_APART_S:
+            return None
+        self._froze_s, self._frozen_ms = now_s, self.reports.frozen_ms
+        return round(frozen_ms)
+
+    def new_freezes(self) -> int:
+        """Return how often the picture froze since the last call."""
+        freezes, self._kept_freezes = self.reports.freezes - self._kept_freezes, self.reports.freezes
+        return freezes
+
+    # --- how it is
+
+    def rtt_ms(self, now_s: float) -> float | None:
         """Return the relay's round trip, or else the browser's if it is not too old."""
-        if sample.rtt_ms is not None:
-            return sample.rtt_ms
-        return self.reported_rtt_ms if now_s - self.reported_s <= REPORT_HOLDS_S else None
+        if self.sample is not None and self.sample.rtt_ms is not None:
+            return self.line.ways.rtt_ms if self.line.ways.rtt_ms is not None else self.sample.rtt_ms
+        return self.reports.rtt_ms if now_s - self.reports.at_s <= REPORT_HOLDS_S else None
 
-    def bytes_up(self, sample: LegSample | None) -> int:
-        """Bytes from the participant since the session began."""
-        return self.past_up + (sample.bytes_up if sample is not None else 0)
+    @property
+    def cause(self) -> Cause | None:
+        """What the line has, None while it is good."""
+        match self.grade:
+            case Grade.GOOD | None:
+                return None
+            case Grade.LOST:
+                return self.breaks.cause
+            case _:
+                return self.line.cause
 
-    def bytes_down(self, sample: LegSample | None) -> int:
-        """Bytes to the participant since the session began."""
-        return self.past_down + (sample.bytes_down if sample is not None else 0)
+    @property
+    def grade(self) -> Grade | None:
+        """The steady grade, None without a leg that carries."""
+        return self.line.steady.grade if self.sample is not None else None
 
-    def line(self, sample: LegSample | None, *, now_s: float, expected: bool) -> LineQuality:
+    @property
+    def bytes_up(self) -> int:
+        """Bytes from the participant since the session began, IP headers counted."""
+        return self.past_up + sum(up for up, _ in self._open.values())
+
+    @property
+    def bytes_down(self) -> int:
+        """Bytes to the participant since the session began, IP headers counted."""
+        return self.past_down + sum(down for _, down in self._open.values())
+
+    def row(self, participant: ParticipantId, *, now: datetime, now_s: float) -> QualitySample:
+        """Sum up the last ten seconds, and what came since the session began."""
+        sample, ways, reports = self.sample, self.line.ways, self.reports
+        said = reports.said(now_s)
+        return QualitySample(
+            participant_id=participant,
+            at=now,
+            grade=self.grade,
+            mos=self.mos,
+            rtt_ms=self.rtt_ms(now_s),
+            loss_up_pct=ways.loss_up_pct,
+            loss_down_pct=ways.loss_down_pct,
+            jitter_ms=sample.jitter_ms if sample is not None else None,
+            buffer_ms=said.buffer_ms,
+            concealed_pct=said.concealed_pct,
+            silent_ms=sample.silent_ms if sample is not None else None,
+            ws_rtt_ms=self.ws_rtt_ms,
+            available_kbps=said.available_kbps,
+            bytes_up=self.bytes_up,
+            bytes_down=self.bytes_down,
+            freezes=self.new_freezes(),
+            fps=reports.fps,
+            height=reports.height,
+            network=reports.network,
+            transport=sample.transport if sample is not None else None,
+            ip_version=sample.ip_version if sample is not None else None,
+        )
+
+    def quality(self, now_s: float) -> LineQuality:
         """Say how this line is; everything but the bytes is null without a leg."""
-        total = self.bytes_up(sample) + self.bytes_down(sample)
+        total = self.bytes_up + self.bytes_down
+        sample, ways = self.sample, self.line.ways
         if sample is None:
             return LineQuality(None, None, None, None, None, None, None, None, total)
-        rtt_ms = self.rtt_ms(sample, now_s)
+        cause = self.cause
         return LineQuality(
-            grade=grade(sample, rtt_ms=rtt_ms, expected=expected),
-            rtt_ms=_round(rtt_ms),
-            loss_up_pct=_round(sample.loss_up_pct),
-            loss_down_pct=_round(sample.loss_down_pct),
+            grade=self.grade,
+            rtt_ms=_round(self.rtt_ms(now_s)),
+            loss_up_pct=_round(ways.loss_up_pct),
+            loss_down_pct=_round(ways.loss_down_pct),
             jitter_ms=_round(sample.jitter_ms),
-            mos=None,
+            mos=None if self.mos is None else round(self.mos, 2),
             kbps_up=_round(sample.kbps_up),
             kbps_down=_round(sample.kbps_down),
             bytes=total,
+            kind=UNSET if cause is None else cause.kind,
+            direction=UNSET if cause is None else cause.direction,
         )
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from media.codecs import Mode
+from media.diagnosis import Direction, Trouble
 from media.grading import Grade
 from media.ladder import Picture
 from signaling.protocol import MediaState, Reason, WireState
@@ -163,7 +164,11 @@ class RecordingChanged(ServerMessage, frozen=True, tag="recording"):
 
 
 class LineQuality(msgspec.Struct, frozen=True):
-    """One participant's line: percentages over the last 10 s, bytes since the session began."""
+    """One participant's line: percentages over the last 10 s, bytes since the session began.
+
+    ``mos`` scores the voice that this one hears. ``kind`` and ``direction``: what the line has while it is
+    not good.
+    """
 
     grade: Grade | None
     rtt_ms: float | None
@@ -174,6 +179,8 @@ class LineQuality(msgspec.Struct, frozen=True):
     kbps_up: float | None
     kbps_down: float | None
     bytes: int
+    kind: Trouble | UnsetType = UNSET
+    direction: Direction | UnsetType = UNSET
 
 
 class Quality(ServerMessage, frozen=True, tag="quality"):

@@ -41,7 +41,9 @@ class Comer:
 
 @dataclass(frozen=True, slots=True)
 class _Ping:
-    """A ping frame to be sent."""
+    """A ping frame to be sent; its one byte says which it is."""
+
+    mark: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,13 @@ class Wire:
         self.session: SessionId | None = None
         self.participant: ParticipantId | None = None
         self.last_beat_s = now_s
+        # How long the last ping took and when something last came, None and -inf before; see ``ponged``.
+        self.rtt_ms: float | None = None
+        self.heard_s = float("-inf")
+        # The other end's close code (RFC 6455, 7.1.5), 1006 when it went without one.
+        self.closed_with: int | None = None
+        self._pings = 0
+        self._pinged_s: dict[bytes, float] = {}
         self._missed = 0
         self._socket = socket
         self._cut = cut
@@ -115,9 +124,17 @@ class Wire:
         """Queue a message that stands outside the participant's numbering (``seq`` 0)."""
         self.send_text(encode(message, seq=0))
 
-    def alive(self) -> None:
+    def alive(self, now_s: float) -> None:
         """Note a sign of life."""
         self._missed = 0
+        self.heard_s = now_s
+
+    def ponged(self, data: bytes, now_s: float) -> None:
+        """Take a pong frame: a sign of life, and the round trip of the ping it answers."""
+        self.alive(now_s)
+        sent_s = self._pinged_s.pop(bytes(data), None)
+        if sent_s is not None:
+            self.rtt_ms = (now_s - sent_s) * 1000
 
     def beat(self, now_s: float, due_s: float) -> bool:
         """Send a ping frame when one is due; False once three went without a sign of life."""
@@ -127,7 +144,12 @@ class Wire:
         if self._missed >= MISSED_BEATS:
             return False
         self._missed += 1
-        self._put(_Ping())
+        self._pings = (self._pings + 1) % 256
+        mark = bytes([self._pings])
+        if len(self._pinged_s) > MISSED_BEATS:
+            del self._pinged_s[next(iter(self._pinged_s))]
+        self._pinged_s[mark] = now_s
+        self._put(_Ping(mark))
         return True
 
     def pong(self, data: bytes) -> None:
@@ -169,7 +191,7 @@ class Wire:
                 self._queued_bytes -= len(item)
                 await self._socket.send_str(item)
             case _Ping():
-                await self._socket.ping()
+                await self._socket.ping(item.mark)
             case _Pong():
                 await self._socket.pong(item.data)
             case _Close():

@@ -210,6 +210,12 @@ class House:
         await person.get("welcome")
         return person
 
+    def pass_time(self, seconds: int) -> None:
+        """Let the clockwork tick twice a second, as it does."""
+        for _ in range(2 * seconds):
+            self.clock.advance(0.5)
+            self.hub.tick()
+
     async def pair(self, session: SessionRecord) -> tuple[Person, Person]:
         """Bring both to ``connected``."""
         client, counselor = await self.join(session, 0), await self.join(session, 1)

@@ -61,6 +61,7 @@ class FakeRelay:
     expects: dict[LegId, tuple[bool, bool]] = field(default_factory=dict)
     key_frames: list[LegId] = field(default_factory=list)
     sampled: dict[LegId, LegSample] = field(default_factory=dict)
+    seconds: dict[LegId, Seen] = field(default_factory=dict)
 
     def open_leg(self, leg: LegId) -> None:
         assert leg not in self.requests, "a leg is opened once"
@@ -102,7 +103,23 @@ class FakeRelay:
     def sample(self, leg: LegId, *, take: bool = False) -> LegSample:
         self._check(leg)
         found = self.sampled.get(leg, sample(leg))
-        return found if take else dataclasses.replace(found, seen=None)
+        if take and found.seen is None:
+            return dataclasses.replace(found, seen=self._second(leg, found))
+        return found
+
+    def _second(self, leg: LegId, found: LegSample) -> Seen:
+        """A second with as much loss as the sample says."""
+        before = self.seconds.get(leg) or Seen(at=0.0)
+        self.seconds[leg] = Seen(
+            at=before.at + 1,
+            expected_up=before.expected_up + 1_000,
+            lost_up=before.lost_up + round(10 * (found.loss_up_pct or 0)),
+            expected_down=before.expected_down + 1_000,
+            lost_down=before.lost_down + round(10 * (found.loss_down_pct or 0)),
+            rtts_ms=() if found.rtt_ms is None else (found.rtt_ms,),
+            unsaid_ms=found.silent_ms,
+        )
+        return self.seconds[leg]
 
     def close_leg(self, leg: LegId) -> None:
         self.open.discard(leg)
