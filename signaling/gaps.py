@@ -1,8 +1,8 @@
 """When one side of a session could not be reached, made out of its events, as they come or afterwards. Pure.
 
 A gap begins when packets that were expected are missing, or in chat when the socket is lost. It ends when
-they come again, when another leg's first packets do, when the session goes on in chat, or without a return:
-with who leaves, and with the session. Until a side's voice was there, its socket is all there is.
+they come again, when the session goes on in chat, or without a return: with who leaves, and with the session.
+Until a side's voice was there, its socket is all there is. What the server itself missed is a gap of both.
 """
 
 from __future__ import annotations
@@ -100,20 +100,20 @@ class Gaps:
         self._participant = participant
         self._voice: bool | None = None
         self._open: Gap | None = None
+        self._whose: ParticipantId | None = None
 
     def take(self, event: Happened) -> list[Gap]:
         """Take the next event; give the gap that it ends, if it ends one."""
         if event.kind == "mode":
             return self._moved(event)
-        if event.participant_id != self._participant:
+        if event.participant_id not in (self._participant, None):
             return []
-        first_path = event.kind == "path_changed" and bool(event.detail.get("first"))
-        if self._voice is None and (first_path or event.kind == VOICE_LINE[0]):
+        if self._voice is None and event.kind in ("path_changed", VOICE_LINE[0]):
             self._voice = True
         broke, mended = VOICE_LINE if self._voice else CHAT_LINE
         if event.kind == broke:
             self._begin(event)
-        elif event.kind == mended or (first_path and self._voice):
+        elif event.kind == mended and event.participant_id == self._whose:
             return self._end(event)
         elif event.kind in LEAVING:
             return self.close(event.at)
@@ -133,16 +133,19 @@ class Gaps:
             # What is told first is how long nothing has come already.
             began_at = event.at - timedelta(milliseconds=_ms(event.detail))
             self._open = Gap(began_at, 0, cause_of(event.detail), returned=False)
+            self._whose = event.participant_id
 
     def _end(self, event: Happened) -> list[Gap]:
         gap, self._open = self._open, None
         if gap is None:
             return []
-        told = cause_of(event.detail)
+        told, gap_ms = cause_of(event.detail), _ms(event.detail) or _between(gap.began_at, event.at)
         return [
             replace(
                 gap,
-                gap_ms=_ms(event.detail) or _between(gap.began_at, event.at),
+                # How long it was in all is known better than since when.
+                began_at=event.at - timedelta(milliseconds=gap_ms),
+                gap_ms=gap_ms,
                 cause=gap.cause if told.kind == UNKNOWN else told,
                 returned=True,
             )

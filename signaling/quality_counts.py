@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from core.ids import ParticipantId, SessionId
@@ -72,6 +73,7 @@ class QualityCounts:
             dict.fromkeys(itertools.product((*DIRECTIONS, UNKNOWN), (*KINDS, UNKNOWN)), 0)
         )
         self._sides: OrderedDict[SessionId, dict[ParticipantId, Gaps]] = OrderedDict()
+        self._ended: dict[SessionId, datetime] = {}
 
     def joined(self, took_s: float) -> None:
         """Count a leg that is connected, by how long after it was opened."""
@@ -85,8 +87,8 @@ class QualityCounts:
             case EventRecord():
                 self._event(record)
             case StateRecord(state=CallState.ENDED.value, ended_at=ended_at) if ended_at is not None:
-                for side in self._sides.pop(record.session, {}).values():
-                    self._gaps(side.close(ended_at))
+                self._settle()
+                self._ended[record.session] = ended_at
             case _:
                 pass
 
@@ -116,6 +118,13 @@ class QualityCounts:
         for side in sides.values():
             self._gaps(side.take(event))
 
+    def _settle(self) -> None:
+        """Close what sessions left open at their end; the last that is known of a line comes behind it."""
+        for session, ended_at in self._ended.items():
+            for side in self._sides.pop(session, {}).values():
+                self._gaps(side.close(ended_at))
+        self._ended.clear()
+
     def _gaps(self, over: list[Gap]) -> None:
         for gap in over:
             self._gap.observe(gap.gap_ms / 1000)
@@ -123,6 +132,7 @@ class QualityCounts:
 
     def measured(self) -> Iterator[Measured]:
         """Tell everything."""
+        self._settle()
         yield Measured("rtt_seconds", "Round trip of a line, each ten seconds.", self._rtt)
         for direction, loss in (("up", self._loss_up), ("down", self._loss_down)):
             about = "Share of packets lost between a participant and the server, each ten seconds."

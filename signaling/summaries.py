@@ -30,6 +30,8 @@ MOST_PRUNED: Final = 5_000
 AHEAD: Final = timedelta(days=1)
 QUICK_EXIT: Final = "left_quickly"
 NOT_BACK: Final = frozenset({"grace_over", "socket_lost"})
+COMING_AND_GOING: Final = frozenset({QUICK_EXIT, "left", "socket_resumed", "path_changed"}) | NOT_BACK
+"""Whoever left and has a path again is back."""
 
 
 class EndedWhy(enum.StrEnum):
@@ -140,7 +142,7 @@ def ended_why(
     ended_at = session.ended_at or datetime.max.replace(tzinfo=UTC)
     if session.ends_at is not None and session.ends_at <= ended_at:
         return EndedWhy.TIME_OVER
-    last = {event.participant_id: event.kind for event in events if event.participant_id is not None}
+    last = {event.participant_id: event.kind for event in events if event.kind in COMING_AND_GOING}
     if QUICK_EXIT in last.values():
         return EndedWhy.QUICK
     broken = any(side.gaps and side.gaps[-1].ended_at >= ended_at for side in sides)

@@ -38,11 +38,11 @@ CAUSE = {"direction": "both", "kind": "cut"}
         ([], []),
         (
             [(11.2, "interrupted", {"gap_ms": 1_200}), (14, "resumed", {"gap_ms": 4_003, **CAUSE})],
-            [(10.0, 4_003, "both_cut", True)],
+            [(9.997, 4_003, "both_cut", True)],
         ),
         (
             [(11.2, "interrupted", {"gap_ms": 1_200, **CAUSE}), (14, "resumed", {"gap_ms": 4_003})],
-            [(10.0, 4_003, "both_cut", True)],
+            [(9.997, 4_003, "both_cut", True)],
         ),
         # Never seen again.
         ([(90, "interrupted", {"gap_ms": 1_000})], [(89.0, 11_000, "unknown_unknown", False)]),
@@ -55,14 +55,14 @@ CAUSE = {"direction": "both", "kind": "cut"}
             ],
             [(10.0, 10_000, "unknown_unknown", False)],
         ),
-        # A fresh leg takes over: its first path is the return.
+        # A fresh leg takes over: what it was is known when it carries.
         (
             [
                 (11, "interrupted", {"gap_ms": 1_000}),
-                (12, "path_changed", {"first": False}),
-                (15, "path_changed", {"first": True}),
+                (14, "path_changed", {"first": True}),
+                (15, "resumed", {"gap_ms": 5_000, **CAUSE}),
             ],
-            [(10.0, 5_000, "unknown_unknown", True)],
+            [(10.0, 5_000, "both_cut", True)],
         ),
         # Told twice, counted once.
         (
@@ -97,7 +97,7 @@ CAUSE = {"direction": "both", "kind": "cut"}
         # Times that make no sense.
         (
             [(11, "interrupted", {"gap_ms": -5}), (10, "resumed", {"gap_ms": "long"})],
-            [(11.0, 0, "unknown_unknown", True)],
+            [(10.0, 0, "unknown_unknown", True)],
         ),
     ],
 )
@@ -114,6 +114,22 @@ def test_without_a_voice_the_socket_is_the_line() -> None:
 
 def test_the_gaps_of_the_other_are_theirs() -> None:
     assert look((11.0, "interrupted", {"gap_ms": 1_000}), who=OTHER) == []
+
+
+def test_what_the_server_missed_is_a_gap_of_both_and_ends_no_other() -> None:
+    server = {"gap_ms": 3_000, "direction": "both", "kind": "server"}
+    story = [
+        SessionEvent(after(at_s), who, kind, detail)
+        for at_s, who, kind, detail in (
+            (11.0, ME, "interrupted", {"gap_ms": 1_000}),
+            (12.0, None, "interrupted", server),
+            (15.0, None, "resumed", server),
+            (16.0, ME, "resumed", {"gap_ms": 6_000, **CAUSE}),
+        )
+    ]
+    mine, theirs = (gaps_of(story, who, until=after(100)) for who in (ME, OTHER))
+    assert [(gap.gap_ms, str(gap.cause)) for gap in mine] == [(6_000, "both_cut")]
+    assert [(gap.gap_ms, str(gap.cause)) for gap in theirs] == [(3_000, "both_server")]
 
 
 def test_words_that_are_not_ours_are_no_cause() -> None:

@@ -94,6 +94,16 @@ def test_gaps_and_causes_are_those_of_the_report() -> None:
     assert count(counts, "events_total", kind="path_changed") == 2
 
 
+def test_what_is_known_of_a_line_behind_the_end_is_counted_still() -> None:
+    counts = QualityCounts()
+    counts.take(happened(31, "interrupted", {"gap_ms": 1_000}))
+    counts.take(records.ended(SESSION, reason=None, now=NOW + timedelta(seconds=36)))
+    counts.take(happened(35, "resumed", {"gap_ms": 5_000, "direction": "up", "kind": "cut"}))
+    assert histogram(counts, "gap_seconds").sum == 5
+    assert count(counts, "troubles_total", direction="up", kind="cut") == 1
+    assert len(counts._sides) == 0
+
+
 def test_what_has_not_happened_yet_is_told_as_none() -> None:
     counts = QualityCounts()
     assert told(counts, "troubles_total", direction="both", kind="server") is not None

@@ -187,6 +187,7 @@ async def test_the_counselor_is_not_named_any_more_when_their_account_is_gone(
         ([("left_quickly", {})], None, EndedWhy.QUICK),
         ([("socket_lost", {}), ("grace_over", {})], None, EndedWhy.LINE),
         ([("socket_lost", {})], None, EndedWhy.LINE),
+        ([("socket_lost", {}), ("grade", {"from": "good", "to": "lost"})], None, EndedWhy.LINE),
         ([("socket_lost", {}), ("socket_resumed", {"gap_ms": 900})], None, EndedWhy.ENDED),
         ([("left", {}), ("path_changed", {"first": True})], None, EndedWhy.ENDED),
         ([("interrupted", {"gap_ms": 1_200})], None, EndedWhy.LINE),

@@ -159,7 +159,7 @@ async def test_the_whole_record_as_json_and_as_csv(
     assert whole["events"][0]["detail"] == {"gap_ms": 7}
     assert set(whole["samples"][0]) == {"participant", *QualitySample.__slots__} - {"participant_id"}
     dropped = {"participant": place, "direction": "up", "kind": "cut", "gap_ms": 7, "returned": True}
-    assert whole["drops"][0] == dropped | {"began_at": "2026-03-02T08:59:59.993000Z"}
+    assert whole["drops"][0] == dropped | {"began_at": "2026-03-02T09:00:00.993000Z"}
     assert [drop["returned"] for drop in whole["drops"]] == [True, False]
     async with program.client.get(f"{path}?format=csv", headers=program.headers()) as answer:
         assert answer.content_type == "text/csv"
