@@ -18,6 +18,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import starved
@@ -30,13 +31,24 @@ from tests.browser.conftest import two_people
 from tests.netem.faults import Deed, Fault, Kind, script
 
 SAMPLE_MS = 50
-SETTLE_S = 7.0
+SETTLE_S = 5.0
 AFTER_S = 3.0  # what is still said of a fault behind its end
 WELL_S = 25.0
 CLEAN_S = 600.0
 COMES_BACK = {Kind.CUT, Kind.SERVER}
 ENDLESS = {Kind.PATH_CHANGED, Kind.UDP_BLOCKED}
 ALARMS = {INTERRUPTED, GRADE}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A fault that was done, what was said before it, when it began, and whether that counts for nothing."""
+
+    trial: Trial
+    times: Times
+    before: Clean
+    began: float
+    void: bool
 
 
 def is_well(said: Sequence[Said]) -> bool:
@@ -69,10 +81,8 @@ def times_of(
     return Times(known, tuple(round(gap, 3) for gap in gaps), well)
 
 
-async def one_trial(
-    doing: Doing, fault: Fault, lateness: starved.Lateness, well_s: float
-) -> tuple[Trial, Times, Clean, bool]:
-    """Do one fault; says with it what came before it, and whether the trial is void."""
+async def one_trial(doing: Doing, fault: Fault, lateness: starved.Lateness, well_s: float) -> Done:
+    """Do one fault."""
     call = doing.call
     await call.both_hear()
     people = [one for one in (call.red, call.blue) if fault.deed is not Deed.CLOSE_PAGE]
@@ -98,7 +108,8 @@ async def one_trial(
     stood_s = max((starved.longest_gap_ms([row[0] for row in own]) for own in rows), default=0.0)
     void = lateness.worst_ms > starved.LATE_MS or stood_s > starved.PAGE_LATE_MS
     times = times_of(fault, began, since, rows, well)
-    return Trial(fault, tuple(said)), times, Clean(SETTLE_S, tuple(map(str, early))), void
+    early_time = Clean(SETTLE_S, tuple(map(str, early)))
+    return Done(Trial(fault, tuple(said)), times, early_time, began, void)
 
 
 async def clean_time(doing: Doing, seconds: float, lateness: starved.Lateness) -> tuple[Clean, bool]:
@@ -126,16 +137,14 @@ async def run(options: argparse.Namespace, path: Path) -> None:
                 continue
             async with two_people(stage, red, blue, mode=fault.mode) as call:
                 doing = Doing(call)
-                trial, times, early, void = await one_trial(doing, fault, lateness, options.well_s)
+                done = await one_trial(doing, fault, lateness, options.well_s)
                 await doing.end()
-            keep(path, trial, times, void=void)
-            keep_clean(path, early, void=void)
-            named = trial.verdict
-            right = "void" if void else "right" if named and named.is_right(fault) else "WRONG"
-            print(
-                f"  {fault.name}: {named} {right}, late {lateness.worst_ms:.0f} ms, well {times.well}",
-                flush=True,
-            )
+            keep(path, done.trial, done.times, began=done.began, void=done.void)
+            keep_clean(path, done.before, void=done.void)
+            named = done.trial.verdict
+            right = "void" if done.void else "right" if named and named.is_right(fault) else "WRONG"
+            late = f"late {lateness.worst_ms:.0f} ms, well after {done.times.well} s"
+            print(f"  {fault.name}: {named} {right}, {late}", flush=True)
         if clean_s:
             async with two_people(stage, red, blue) as call:
                 doing = Doing(call)

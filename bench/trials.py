@@ -70,10 +70,11 @@ def read(path: Path) -> Kept:
     return kept
 
 
-def keep(path: Path, trial: Trial, times: Times, *, void: bool) -> None:
-    """Add a trial."""
+def keep(path: Path, trial: Trial, times: Times, *, began: float, void: bool) -> None:
+    """Add a trial. ``began``, in seconds since the epoch, finds its lines in logs."""
     said = [asdict(one) for one in trial.said]
-    _add(path, {"fault": trial.fault.name, "void": void, "said": said} | asdict(times))
+    row = {"fault": trial.fault.name, "began": began, "void": void, "said": said}
+    _add(path, row | asdict(times))
 
 
 def keep_clean(path: Path, clean: Clean, *, void: bool) -> None:

@@ -21,8 +21,8 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "trials.jsonl"
     assert not read(path).has(CUT)
     trial, times = Trial(CUT, (BROKE_OFF, RESUMED)), Times((0.2, math.inf), (5.2,), 0.5)
-    keep(path, trial, times, void=False)
-    keep(path, Trial(MOVED, ()), Times(), void=True)
+    keep(path, trial, times, began=1_700_000_000.0, void=False)
+    keep(path, Trial(MOVED, ()), Times(), began=1_700_000_060.0, void=True)
     keep_clean(path, Clean(300, ("one",)), void=False)
     keep_clean(path, Clean(300, ()), void=True)
     kept = read(path)

@@ -70,7 +70,7 @@ class Fault:
 
 
 # Long enough for a grade (4 s) after the first reports, and for voice's sparser ones.
-HOLD_S = {"video": 12.0, "voice": 20.0}
+HOLD_S = {"video": 10.0, "voice": 18.0}
 
 ONE_WAY: tuple[tuple[Kind, str, Conditions], ...] = (
     (Kind.LOSS, "10 % of packets lost", Conditions(loss=0.10)),
