@@ -16,8 +16,8 @@ BROWSERS := chromium=chromium firefox-esr=firefox-esr
 SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
 TOOLS := npm=npm node=nodejs /usr/sbin/nft=nftables turnserver=coturn espeak-ng=espeak-ng ip=iproute2
 
-# What measures time or carries calls runs alone, after all that may run two at a time.
-ALONE := $(addprefix tests/,e2e media $(addprefix browser/test_,call.py call_firefox.py fault_cut.py new_address.py page_return.py turn.py))
+# Calls between browsers need the machine to themselves: they run alone, after all that may run two at a time.
+ALONE := $(patsubst %,tests/browser/test_%.py,bad_quarter call call_firefox fault_cut ladder new_address page_return turn)
 
 .PHONY: run setup test lint format bench clean
 
@@ -28,7 +28,7 @@ setup: $(VENV)/.dev node_modules/.done
 
 test: setup
 	@scripts/debian $(BROWSERS) $(SERVERS) $(TOOLS)
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(patsubst %,--ignore=%,$(ALONE)) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(patsubst %,--ignore=%,$(ALONE)) $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST_ARGS)
 
 lint: setup
