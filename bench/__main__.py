@@ -13,6 +13,7 @@ BENCHES = (
     "latency",
     "voice200",
     "memory",
+    "observe",
     "flood",
     "first_frame",
     "voice_data",

@@ -19,7 +19,7 @@ from media.ring import Ring, Second
 
 WINDOW_S = 10
 BASE_S = 60
-LEAST_RTT_S = 120
+LEAST_S = 120
 # Fewer lost packets than this are chance: in a pause of DTX ten seconds have 25 packets.
 LEAST_LOST = 3
 # Two seconds of ten may be odd: a page or this machine that was busy.
@@ -63,6 +63,7 @@ class Line:
     _before: Seen | None = None
     _leg: str = ""
     _voice: int | None = None
+    _recent: deque[Second] = field(default_factory=lambda: deque(maxlen=WINDOW_S))
     _lows: deque[float] = field(default_factory=lambda: deque(maxlen=BASE_S))
     _cut_until_s: float = float("-inf")
 
@@ -104,6 +105,7 @@ class Line:
             cut=now_s < self._cut_until_s,
         )
         self.ring.add(second)
+        self._recent.append(second)
         return second
 
     def excuse(self, now_s: float) -> None:
@@ -132,8 +134,9 @@ class Line:
 
     def look(self, *, silent_ms: int | None, expected: bool, peer_spread_ms: float, now_s: float) -> bool:
         """Grade the line; True when its steady grade changed. ``expected``: packets ought to come."""
-        seconds = [one for one in self.ring.last(WINDOW_S) if not one.cut]
-        self.ways = self._weigh(seconds, peer_spread_ms)
+        seconds = [one for one in self._recent if not one.cut]
+        usual = Usual(self._least("rtt_ms"), self._least("buffer_ms"))
+        self.ways = self._weigh(seconds, peer_spread_ms, usual)
         gone_ms = max(silent_ms or 0, (self._before.stalled_ms or 0) if self._before is not None else 0)
         if expected and gone_ms >= LOST_AFTER_MS:
             moment = Grade.LOST
@@ -142,13 +145,10 @@ class Line:
                 loss_pct=self.ways.loss_pct, rtt_ms=self.ways.rtt_ms, mos=self.ways.mos, limits=self.limits
             )
         if moment not in (Grade.GOOD, Grade.LOST):
-            usual = Usual(
-                self.least_rtt_ms, float(min(self.ring.column("buffer_ms", LEAST_RTT_S), default=0))
-            )
             self.cause = diagnose(seconds, self.ways, usual) or self.cause
         return self.steady.hear(moment, now_s)
 
-    def _weigh(self, seconds: Sequence[Second], peer_spread_ms: float) -> Ways:
+    def _weigh(self, seconds: Sequence[Second], peer_spread_ms: float, usual: Usual) -> Ways:
         rtts_ms = [one.rtt_ms for one in seconds if one.rtt_ms is not None]
         spread_up = _usual([one.spread_up_ms for one in seconds if one.spread_up_ms is not None])
         rtt_spread = wander(rtts_ms)
@@ -156,7 +156,7 @@ class Line:
         jitters = [one.jitter_down_ms for one in seconds if one.jitter_down_ms is not None]
         jitter_down = min(jitters[-2:]) if len(jitters) > 1 else 0
         spread_down = max(0.0, rtt_spread - spread_up, SPREAD_OF_JITTER * jitter_down)
-        late_ms = max(rtts_ms, default=0) - self.least_rtt_ms - spread_up
+        late_ms = max(rtts_ms, default=0) - usual.rtt_ms - spread_up
         if late_ms >= SEEN_WAIT_MS or max(jitters, default=0) >= SEEN_JITTER_MS:
             # Reports come every 2 s: the last two, and what the other side's way has done left out.
             buffer_ms = min((one.buffer_ms or 0 for one in seconds[-3:]), default=0)
@@ -171,10 +171,9 @@ class Line:
             spread_down_ms=spread_down,
         )
 
-    @property
-    def least_rtt_ms(self) -> float:
-        """The quickest round trip of late: what is more than this waited somewhere."""
-        return float(min(self.ring.column("rtt_ms", LEAST_RTT_S), default=0))
+    def _least(self, name: str) -> float:
+        """The least of a column of late: what is more than this waited somewhere."""
+        return float(min(self.ring.column(name, LEAST_S), default=0))
 
 
 def heard_mos(own: Ways, other: Ways, *, buffer_ms: float | None) -> float | None:
