@@ -46,6 +46,18 @@ class Two:
         ):
             await Look(person.page, shape, person.errors).audit(f"{name}-{side}")
 
+    async def desk_rings(self) -> None:
+        """The desk shows the same, and its alarm stands above."""
+        page = await self.blue.page.context.new_page()
+        try:
+            await page.add_init_script("window.violations = [];")
+            await page.goto(f"http://{self.stage.blue.http.netloc}/counselor/desk")
+            await expect(page.locator("[data-drop=calling]")).to_contain_text(self.meeting.client.name)
+            await expect(page.locator("#alarm")).to_be_visible()
+            await Look(page, self.shapes[1], []).audit("desk-drop", scripts=False)
+        finally:
+            await page.close()
+
     async def stands(self, state: State) -> None:
         """Wait until the drop is written down so."""
         for _ in range(25):
@@ -126,6 +138,7 @@ async def test_a_break_under_a_risk_flag_calls_and_shows_what_the_client_chose(
         assert await two.drop() is State.CALLING
         await expect(care).to_have_attribute("data-rang", "2", timeout=10_000)
         await two.picture("drop-called")
+        await two.desk_rings()
         await two.blue.page.click("[data-action=care-call]")
         number = two.blue.page.locator("#care-number")
         await expect(number).to_contain_text(NUMBER)

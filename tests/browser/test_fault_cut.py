@@ -12,6 +12,7 @@ from tests.netem.model import Conditions
 
 pytestmark = MODULE_LOOP
 NOTICED_S = 2.5
+BACK_TO_UDP_S = 60
 
 
 async def is_well(call: Call, *, within_s: float) -> None:
@@ -69,6 +70,12 @@ async def test_udp_is_blocked_in_mid_call(stage: Stage, red_browser: Browser, bl
         await is_well(call, within_s=15)
         assert await call.red.transport() == {"tcp"}
         stage.red.media.block_udp(blocked=False)
+        await is_well(call, within_s=5)
+        for _ in range(BACK_TO_UDP_S):
+            if await call.red.transport() == {"udp"}:
+                break
+            await asyncio.sleep(1)
+        assert await call.red.transport() == {"udp"}, "UDP works again and carries less"
         await is_well(call, within_s=5)
 
 

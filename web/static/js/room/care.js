@@ -71,7 +71,13 @@ export class Care {
 
   async #flag() {
     const stands = !this.facts?.risk;
-    if (await this.#take('risk', { stands })) toast(t(stands ? 'care.risk_on' : 'care.risk_off'));
+    if (await this.#take('risk', { stands })) toast(stands ? `${t('care.risk_on')} ${this.#does()}` : t('care.risk_off'));
+  }
+
+  /** What a drop does, in words. */
+  #does() {
+    const { chose = 'nothing', does = 'nothing' } = this.facts ?? {};
+    return t(chose === 'call' && does !== 'call' ? 'care.not_alone' : `care.${does}`);
   }
 
   async #call() {
@@ -135,7 +141,7 @@ export class Care {
     set(care, 'data-calling', String(alarmed));
     document.title = alarmed ? `\u25CF ${this.title}` : this.title;
     if (!facts || care.hidden) return;
-    write(box('care-words'), t(facts.chose === 'call' && facts.does !== 'call' ? 'care.not_alone' : `care.${facts.does}`));
+    write(box('care-words'), this.#does());
     const until = facts.drop?.kept_until_ms;
     write(box('care-kept'), until && until > Date.now() ? t('care.gone', { time: timeOfDay(new Date(until).toISOString()) }) : '');
     action('care-call').hidden = facts.does !== 'call' || this.number !== '';
