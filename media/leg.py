@@ -156,6 +156,13 @@ class Leg:
         self.bytes_up += received + path.overhead
         self.bytes_down += answered + path.overhead
 
+    def settle(self) -> None:
+        """Add what the headers of TCP have cost since the last time."""
+        for path in self.paths:
+            up, down = path.settle()
+            self.bytes_up += up
+            self.bytes_down += down
+
     def hold(self, datagram: bytes) -> bool:
         """Keep a DTLS datagram that came before the answer; False when too many wait."""
         if len(self.held) >= HELD_DATAGRAMS or sum(map(len, self.held)) + len(datagram) > HELD_BYTES:
@@ -218,6 +225,7 @@ class Leg:
 
     def totals(self, now: float) -> Totals:
         """Sum up the counters of this moment."""
+        self.settle()
         streams = self.streams.values()
         sent = [stream.reception for stream in (self.peer.streams.values() if self.peer is not None else ())]
         return Totals(

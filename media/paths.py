@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from media.events import Transport
 from media.ice import PathRecord
 from media.inbox import sockaddr
+from media.tcp import Segments
 
 if TYPE_CHECKING:
     from media.leg import Leg
@@ -28,21 +29,28 @@ IPV4_HEADER, IPV6_HEADER, UDP_HEADER, TCP_HEADER, FRAME_HEADER = 20, 40, 8, 32, 
 
 
 class Path(PathRecord, abc.ABC):
-    """One way to reach a leg's other end. ``overhead`` is the bytes that headers add to a packet."""
+    """One way to reach a leg's other end. ``overhead`` is the bytes that headers add to a packet.
 
-    __slots__ = ("address", "ip_version", "leg", "overhead")
+    TCP puts packets together and acknowledges: what its headers add is settled from time to time instead.
+    """
+
+    __slots__ = ("address", "ip_header", "ip_version", "leg", "overhead")
 
     def __init__(self, transport: Transport, address: tuple[Any, ...], leg: Leg) -> None:
         super().__init__(transport)
         self.address = address
         self.leg = leg
         self.ip_version = 6 if ":" in address[0] else 4
-        headers = UDP_HEADER if transport is Transport.UDP else TCP_HEADER + FRAME_HEADER
-        self.overhead = headers + (IPV6_HEADER if self.ip_version == 6 else IPV4_HEADER)
+        self.ip_header = IPV6_HEADER if self.ip_version == 6 else IPV4_HEADER
+        self.overhead = FRAME_HEADER if transport is Transport.TCP else UDP_HEADER + self.ip_header
 
     @abc.abstractmethod
     def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:
         """Send one datagram; False when it had to be dropped. ``video`` is dropped first."""
+
+    def settle(self) -> tuple[int, int]:
+        """Return the bytes up and down that ``overhead`` leaves out, since the last call."""
+        return 0, 0
 
     @abc.abstractmethod
     def forget(self) -> None:
@@ -118,16 +126,27 @@ class UdpPath(Path):
 class TcpPath(Path):
     """An ICE-TCP connection (RFC 6544, passive side; RFC 4571 framing)."""
 
-    __slots__ = ("connection",)
+    __slots__ = ("_settled", "connection")
 
     def __init__(self, connection: TcpConnection, leg: Leg) -> None:
         super().__init__(Transport.TCP, connection.address, leg)
+        self._settled = Segments(0, 0, 0)
         self.connection = connection
         connection.path = self
 
     def send(self, data: bytes | memoryview, *, video: bool = False) -> bool:
         """Queue one frame, unless too much waits already."""
         return self.connection.send(data, video=video)
+
+    def settle(self) -> tuple[int, int]:
+        """Count the headers of the segments that went, and what had to go again."""
+        now, before = self.connection.segments(), self._settled
+        if now is None:
+            return 0, 0
+        self._settled = now
+        header = self.ip_header + TCP_HEADER
+        again = now.repeated_bytes - before.repeated_bytes
+        return header * (now.received - before.received), header * (now.sent - before.sent) + again
 
     def forget(self) -> None:
         """Unregister the path and close its connection."""

@@ -250,6 +250,7 @@ class Relay:
     def _fail(self, leg: Leg, reason: str) -> None:
         """Close a leg that cannot go on, and tell what it has carried."""
         if leg.id in self._legs:
+            leg.settle()
             self.close_leg(leg.id)
             self._tell(LegFailed(leg.id, reason, leg.bytes_up, leg.bytes_down))
 

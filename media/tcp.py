@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
@@ -20,6 +22,17 @@ LIMIT_BYTES = 64 * 1024
 STUCK_S = 5.0
 SEND_BUFFER_BYTES = 64 * 1024
 USER_TIMEOUT_MS = 10_000
+# struct tcp_info of linux/tcp.h: tcpi_segs_out and tcpi_segs_in, and tcpi_bytes_retrans (Linux 4.19).
+TCP_INFO_BYTES, SEGMENTS_AT, REPEATED_AT = 216, 136, 208
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """TCP segments of a connection since it began, acknowledgements counted, and bytes that went again."""
+
+    received: int
+    sent: int
+    repeated_bytes: int
 
 
 class Frames(Protocol):
@@ -146,6 +159,21 @@ class TcpConnection(asyncio.Protocol):
             return False
         transport.write(len(data).to_bytes(2, "big") + data)
         return True
+
+    def segments(self) -> Segments | None:
+        """Ask the kernel how many segments there were (Linux 4.2; tcp(7)); None once it is closed."""
+        raw = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if raw is None:
+            return None
+        try:
+            info = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        except OSError:
+            return None
+        if len(info) < SEGMENTS_AT + 8:
+            return None
+        sent, received = struct.unpack_from("=II", info, SEGMENTS_AT)
+        repeated = struct.unpack_from("=Q", info, REPEATED_AT)[0] if len(info) >= REPEATED_AT + 8 else 0
+        return Segments(received, sent, repeated)
 
     def close(self) -> None:
         """Drop the connection. Idempotent."""

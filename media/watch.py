@@ -112,6 +112,7 @@ class Watch:
 
     def sample(self, leg: Leg, now: float, *, take: bool) -> LegSample:
         """Say what was seen of this leg; with ``take`` also its time since the last such look."""
+        leg.settle()
         up, down = leg.window.kbps()
         return LegSample(
             leg=leg.id,
