@@ -262,7 +262,7 @@ export class Call {
       const counted = count(report);
       const media = this.other.media;
       const speaking = Boolean(media && (media.audio || (mode === 'video' && media.video)));
-      const verdict = this.line.look({ now, ...counted, paired, speaking, sending: this.peer.sends, answeredAt: this.signal.heardAt });
+      const verdict = this.line.look({ now, ...counted, paired, speaking, sending: this.peer.sends, answeredAt: this.socket ? this.signal.heardAt : -Infinity });
       closer = verdict.doubted && verdict.silentMs < CLOSER_FOR_MS;
       if (verdict.own === 'silent' && this.own === 'ok') this.signal.probe();
       this.own = verdict.own;
