@@ -35,6 +35,7 @@ SILENT_MS = 1_200
 QUIET_MS = 6_500
 USELESS_LOSS_PCT = 30.0
 USELESS_MOS = 2.0
+BEST_MOS = 5.0
 # How far a round trip may rise over what it was: the packets wait somewhere.
 QUEUE_MS = 300.0
 CLEAR_QUEUE_MS = 120.0
@@ -128,7 +129,9 @@ class Ladder:
         if loss_pct is None and receiver.mos is None and sender.rtt_ms is None and receiver.rtt_ms is None:
             return None
         limits, loss = self.limits, loss_pct or 0.0
-        mos = 5.0 if receiver.mos is None else receiver.mos
+        # Where nothing is lost and nothing waits, a low score is the way's length: less does not mend it.
+        mends = loss > SINGLE_LOSS_PCT or queue_ms > CLEAR_QUEUE_MS
+        mos = receiver.mos if mends and receiver.mos is not None else BEST_MOS
         if loss > USELESS_LOSS_PCT or mos < USELESS_MOS:
             return Ease.USELESS
         if loss > limits.poor.loss_pct or mos < limits.poor.mos or queue_ms > 2 * QUEUE_MS:

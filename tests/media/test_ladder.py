@@ -77,7 +77,7 @@ def test_a_good_line_is_left_alone() -> None:
         ((replace(GOOD, loss_down_pct=12.0), GOOD), 1),
         ((GOOD, replace(GOOD, loss_down_pct=12.0)), 0),
         ((replace(GOOD, available_kbps=90.0), GOOD), 0),
-        ((replace(GOOD, mos=3.3), GOOD), 1),
+        ((replace(GOOD, mos=3.3, loss_down_pct=4.0), GOOD), 1),
     ],
 )
 def test_the_picture_that_goes_over_the_bad_leg_steps_down(sides: tuple[Side, Side], sender: int) -> None:
@@ -119,7 +119,7 @@ def test_between_good_and_bad_nothing_moves() -> None:
 
 
 def test_packets_that_wait_are_trouble_and_a_long_way_is_not() -> None:
-    far = replace(GOOD, rtt_ms=650.0)
+    far = replace(GOOD, rtt_ms=650.0, mos=2.9)
     talk = Talk()
     talk.go(300, (far, far))
     assert talk.steps == []
