@@ -71,6 +71,10 @@ class Permission(enum.StrEnum):
     CALL_BACK = "number:open"
     """The number of a client who asked to be called when the line drops."""
     EDIT_INSTRUMENTS = "instruments:edit"
+    SEE_QUALITY = "quality:see"
+    """How the line of a session was; of which sessions says ``counseling/oversight.py``."""
+    SEE_TRENDS = "trends:see"
+    """How lines were over many sessions."""
     SEE_REPORTS = "reports:see"
     SEE_SUPERVISED = "supervised:see"
     SEE_PEOPLE = "people:see"
@@ -113,6 +117,8 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
     Permission.SEE_HINTS: frozenset({Role.COUNSELOR}),
     Permission.CALL_BACK: frozenset({Role.COUNSELOR}),
     Permission.EDIT_INSTRUMENTS: _ADMIN,
+    Permission.SEE_QUALITY: frozenset({Role.COUNSELOR, Role.SUPERVISOR, Role.ADMIN}),
+    Permission.SEE_TRENDS: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Permission.SEE_REPORTS: _ADMIN,
     Permission.SEE_SUPERVISED: frozenset({Role.SUPERVISOR}),
     Permission.SEE_PEOPLE: _ADMIN,

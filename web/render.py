@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError, negotiate_locale
 from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -99,6 +100,19 @@ def say_clock(at: datetime, *, language: str, zone: ZoneInfo) -> str:
     """Write an aware time as a clock in a zone shows it: `09.00`."""
     pattern = "HH.mm" if language == "id" else "HH:mm"
     return format_datetime(at, pattern, tzinfo=zone, locale=language)
+
+
+def say_seconds(at: datetime, *, language: str, zone: ZoneInfo) -> str:
+    """Write an aware time to the second as a clock in a zone shows it: `09.00.30`."""
+    pattern = "HH.mm.ss" if language == "id" else "HH:mm:ss"
+    return format_datetime(at, pattern, tzinfo=zone, locale=language)
+
+
+def say_number(value: float, *, language: str, digits: int = 0) -> str:
+    """Write a number with so many digits behind the comma: `1.234,5`."""
+    return format_decimal(
+        round(value, digits), format="#,##0" + ("." + "0" * digits if digits else ""), locale=language
+    )
 
 
 def say_language(code: str, *, language: str) -> str:

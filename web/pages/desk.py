@@ -20,7 +20,7 @@ from accounts import grants, people
 from accounts.people import Person
 from accounts.roles import Permission
 from core.errors import InvalidState, NotFound
-from core.ids import UserId
+from core.ids import SessionId, UserId
 from counseling import appointment_lists, desks, exclusions, histories, register, talks, walkins
 from counseling import line as queue
 from counseling.appointment_rows import Appointment
@@ -80,11 +80,12 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One of the caseload; ``talk`` is the last one with them."""
+    """One of the caseload; ``talk`` is the last one with them, ``session`` its session if it had one."""
 
     name: str
     last: datetime
     talk: str
+    session: SessionId | None
 
 
 async def show(request: http.Request) -> http.Response:
@@ -341,7 +342,7 @@ def _caseload(lately: Sequence[Talk], names: Mapping[UserId, str]) -> list[Clien
     for talk in lately:
         if talk.client in names:
             last.setdefault(talk.client, talk)
-    return [Client(names[client], talk.begun_at, talk.id) for client, talk in last.items()]
+    return [Client(names[client], talk.begun_at, talk.id, talk.session) for client, talk in last.items()]
 
 
 def _rung(request: http.Request, response: http.Response) -> http.Response:

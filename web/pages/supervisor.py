@@ -1,17 +1,22 @@
-"""`/supervisor`: whom somebody supervises, and where each of them stands. Nothing of their talks."""
+"""`/supervisor`: whom somebody supervises, where each stands, and where else to go. Nothing said in talks."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web as http
 
-from accounts.roles import Permission
+from accounts.roles import Permission, Role
 from counseling import register, supervision
 from counseling.matchable import why_not
 from counseling.standings import standings
 from web.gate import add, person_of
+from web.pages.navigation import ways_of
 from web.pages.site import SITE, language_of
 from web.register import REGISTER
 from web.services import SERVICES
+
+PAGE: Final = "/supervisor"
 
 
 async def supervisor(request: http.Request) -> http.Response:
@@ -34,10 +39,15 @@ async def supervisor(request: http.Request) -> http.Response:
         if one.counselor in found
     ]
     return request.app[SITE].show(
-        request, "register/supervisor.html", rows=rows, waiting=len(mine) - len(rows), today=today
+        request,
+        "register/supervisor.html",
+        rows=rows,
+        waiting=len(mine) - len(rows),
+        today=today,
+        ways=[way for way in ways_of(person_of(request), Role.SUPERVISOR) if way.path != PAGE],
     )
 
 
 def setup(app: http.Application) -> None:
     """Add the supervisor's home."""
-    add(app, "GET", "/supervisor", supervisor, Permission.SEE_SUPERVISED)
+    add(app, "GET", PAGE, supervisor, Permission.SEE_SUPERVISED)

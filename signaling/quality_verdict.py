@@ -1,0 +1,54 @@
+"""Whose line a session had trouble with: of both sides' gaps and poor moments, in one word. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+from media.diagnosis import Trouble
+from signaling.directory import Role
+from signaling.quality_summary import SideQuality
+
+SAMPLE_MS: Final = 10_000
+SHARE: Final = 2 / 3
+"""Of all trouble, so that it is one side's."""
+FEW_MS: Final = 1_000
+FEW_PCT: Final = 2.0
+
+
+class Verdict(enum.StrEnum):
+    """Whose line it was."""
+
+    NOBODY = "nobody"
+    """Both lines were good nearly all the time."""
+    CLIENT = "client"
+    COUNSELOR = "counselor"
+    BOTH = "both"
+    SERVER = "server"
+    """Our own server stood still."""
+    UNKNOWN = "unknown"
+    """Nothing was measured."""
+
+
+def verdict(sides: Mapping[Role, SideQuality], *, stood_ms: int) -> Verdict:
+    """Say whose line it was. ``stood_ms`` is how long our own server stood still."""
+    if not any(side.grades for side in sides.values()) and not any(side.gaps for side in sides.values()):
+        return Verdict.UNKNOWN
+    trouble = {role: trouble_ms(side) for role, side in sides.items()}
+    samples = max(sum(side.grades.values()) for side in sides.values())
+    total = sum(trouble.values())
+    if stood_ms > max(FEW_MS, total):
+        return Verdict.SERVER
+    if total <= max(FEW_MS, samples * SAMPLE_MS * FEW_PCT / 100):
+        return Verdict.NOBODY
+    for role, one in trouble.items():
+        if one >= SHARE * total:
+            return Verdict(role.value)
+    return Verdict.BOTH
+
+
+def trouble_ms(side: SideQuality) -> int:
+    """How long a side could not be reached or was poor; what our server did is not its line's."""
+    gaps_ms = sum(gap.gap_ms for gap in side.gaps if gap.cause.kind != Trouble.SERVER)
+    return gaps_ms + SAMPLE_MS * side.grades.get("poor", 0)
