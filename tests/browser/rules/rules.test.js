@@ -231,19 +231,6 @@ test('the selected path is found as each browser names it', () => {
   assert.equal(count(report(rtp)).received, null);
 });
 
-test('a grade is shown only when it holds', async () => {
-  Object.assign(globalThis, { document: { getElementById: () => null, documentElement: { lang: 'id' } } });
-  const { BETTER_AFTER_MS, Steady, WORSE_AFTER_MS } = await import('../../../web/static/js/room/quality.js');
-  const line = new Steady();
-  assert.equal(line.hear('good', 0), 'good');
-  assert.equal(line.hear('poor', 1000), 'good');
-  assert.equal(line.hear('good', 2000), 'good');
-  assert.equal(line.hear('poor', 3000), 'good');
-  assert.equal(line.hear('poor', 3000 + WORSE_AFTER_MS), 'poor');
-  assert.equal(line.hear('good', 9000), 'poor');
-  assert.equal(line.hear('good', 9000 + BETTER_AFTER_MS), 'good');
-});
-
 test('a camera that is given after it was let go is stopped at once', async () => {
   /** @type {string[]} */
   const stopped = [];

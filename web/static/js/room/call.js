@@ -7,7 +7,7 @@
 import { t } from './i18n.js';
 import { Peer, receivable } from './peer.js';
 import { Line, count } from './recovery.js';
-import { REPORT_MS, Reports, Steady, costOf } from './quality.js';
+import { REPORT_MS, Reports, costOf } from './quality.js';
 import { Sending } from './sending.js';
 import { Signal } from './signal.js';
 import { standing } from './state.js';
@@ -60,8 +60,6 @@ export class Call {
     this.ownBytes = 0;
     /** @type {Record<string, any>} */
     this.grades = {};
-    this.mine = new Steady();
-    this.theirs = new Steady();
     this.endedBy = { reason: '', by: '' };
     this.own = /** @type {'ok'|'silent'} */ ('ok');
     this.their = /** @type {'ok'|'silent'} */ ('ok');
@@ -173,7 +171,10 @@ export class Call {
     chat: (message) => this.chat.receive(message),
     typing: () => this.chat.theyType(),
     quality: (message) => {
+      const before = this.grade;
       this.grades = message.participants ?? {};
+      // What made a line better or worse is told while it is there.
+      if (before.mine !== this.grade.mine || before.theirs !== this.grade.theirs) this.reportedAt = -Infinity;
       this.bytes = Math.max(this.bytes, this.grades[this.me]?.bytes ?? 0);
       this.steps.heard(message);
     },
@@ -295,10 +296,9 @@ export class Call {
     this.signal.tell('quality', this.reports.make(report, pair, this.peer.leg));
   }
 
-  /** What the server says of both lines, held steady. */
+  /** What the server says of both lines; its grades are steady. */
   get grade() {
-    const now = performance.now();
-    return { mine: this.mine.hear(this.grades[this.me]?.grade, now), theirs: this.theirs.hear(this.grades[this.other.id]?.grade, now) };
+    return { mine: this.grades[this.me]?.grade, theirs: this.grades[this.other.id]?.grade };
   }
 
   /** @param {boolean} fresh */

@@ -104,36 +104,6 @@ export function costOf(pair) {
   return (pair.bytesSent ?? 0) + (pair.bytesReceived ?? 0) + 28 * packets;
 }
 
-/** How long a grade must hold before it is shown, in ms: bad news waits a little, good news longer. Nothing flaps. */
-export const WORSE_AFTER_MS = 4000;
-export const BETTER_AFTER_MS = 10000;
-
-const ORDER = ['good', 'fair', 'poor', 'lost'];
-
-/** One line's grade, held steady. */
-export class Steady {
-  constructor() {
-    this.shown = 'good';
-    this.heard = 'good';
-    this.since = -Infinity;
-  }
-
-  /**
-   * @param {string | undefined} grade the server's, undefined when it has said none
-   * @param {number} now ms
-   */
-  hear(grade, now) {
-    const next = grade ?? 'good';
-    if (next !== this.heard) {
-      this.heard = next;
-      this.since = now;
-    }
-    const wait = ORDER.indexOf(next) > ORDER.indexOf(this.shown) ? WORSE_AFTER_MS : BETTER_AFTER_MS;
-    if (now - this.since >= wait) this.shown = next;
-    return this.shown;
-  }
-}
-
 /**
  * The pill: which words, and which of its colours.
  * @param {object} facts
