@@ -324,8 +324,8 @@ async def test_who_does_not_come_is_followed_and_danger_in_a_talk_is_heard_in_th
         await expect(client.page.locator("#urgent > .notice").first).to_be_visible(timeout=SOON_MS)
         await look(client, "urgent-missed")
         await desk.join()
-        await expect(desk.page.locator("#gone")).to_be_visible(timeout=SOON_MS)
-        await look(desk, "room-missed")
+        missed = {"id": "diteruskan kepada yang lain", "en": "went on to the others"}[shape.locale[:2]]
+        await expect(desk.page.locator("#gone-title")).to_contain_text(missed, timeout=SOON_MS)
         await desk.page.goto(f"{service.public_url}/duty")
         await look(desk, "duty-missed")
         await answers(desk)
@@ -340,7 +340,8 @@ async def test_who_does_not_come_is_followed_and_danger_in_a_talk_is_heard_in_th
         await beside.click(".question button[name=choice][value=not_safe]")
         await expect(beside.locator(".done")).to_be_visible()
         await expect(desk.page.locator("#danger")).to_be_visible(timeout=SOON_MS)
-        await look(desk, "room-not-safe")
+        unsafe = {"id": "tidak aman saat ini", "en": "not safe right now"}[shape.locale[:2]]
+        await expect(desk.page.locator("#danger-words")).to_contain_text(unsafe)
         async with desk.page.context.expect_page() as opened:
             await desk.page.click("#danger a")
         reading = await opened.value

@@ -90,7 +90,7 @@ async def _show(request: http.Request, *, wrong: str = "", status: int = 200) ->
 async def take(request: http.Request) -> http.Response:
     """Answer `POST /duty/{alarm}/take`: answer, begin the talk, and lead into its room.
 
-    What was said in a talk is only noted as read; its counselor is led into the room that they are in.
+    What was said in a talk is only noted as read: its counselor has the room open beside this page.
     """
     form, person, services = await sent(request, PageForm), person_of(request), request.app[SERVICES]
     number, rules = request.match_info["alarm"], request.app[CALLS].rules
@@ -107,7 +107,7 @@ async def take(request: http.Request) -> http.Response:
             raise Forbidden("This is not open to you.")
         await alarms.acknowledge(db, services.audit, alarm=number, person=person.id, now=now)
         if talk is not None:
-            return await opening.place_path(db, talk, person.id) or PAGE
+            return PAGE
         if walkin.is_held:
             raise InvalidState("The client has left by the quick exit.")
         talk = await line.accept(
