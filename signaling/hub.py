@@ -41,6 +41,7 @@ from signaling.participant import ConnectionId
 from signaling.presence import Dropped, Presence
 from signaling.protocol import MAX_ECHO_BYTES, CloseCode, WireState
 from signaling.quality_counts import Measured, QualityCounts
+from signaling.quality_trouble import Trouble, in_trouble
 from signaling.quality_watch import QualityWatch
 from signaling.server_messages import Ended, Error, LineQuality, Pong, ServerMessage
 from signaling.terms import Refused
@@ -364,6 +365,10 @@ class Hub:
             for place in live.call.places
             if live.call.presence(place.id) is Presence.GONE
         ]
+
+    def in_trouble(self) -> list[Trouble]:
+        """List the live sessions whose lines are in trouble, the worst first."""
+        return in_trouble(self._lives, now_s=self.clock.monotonic())
 
     def presence(self, participant: ParticipantId) -> Presence | None:
         """Say how somebody stands to their session; None when it is not in memory."""

@@ -33,6 +33,7 @@ from media.description import Answer, OfferRequest
 from media.events import LegId
 from signaling.presence import Dropped, Presence
 from signaling.quality_counts import Measured
+from signaling.quality_trouble import Trouble
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -73,6 +74,10 @@ class Calls(Protocol):
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
         """Say how the participants look now; None for a session that is not in memory."""
+        ...
+
+    def in_trouble(self) -> Sequence[Trouble]:
+        """List the live sessions whose lines are in trouble, the worst first."""
         ...
 
     def counters(self) -> dict[str, int | float]:

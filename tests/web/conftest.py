@@ -26,6 +26,7 @@ from signaling import directory, records
 from signaling.directory import SessionState
 from signaling.presence import Dropped, Presence
 from signaling.quality_counts import Measured, QualityCounts
+from signaling.quality_trouble import Trouble
 from tests.fakes import FakeClock
 from web.app import make_app
 from web.place import comer_of
@@ -49,6 +50,7 @@ class FakeCalls:
     stand: dict[ParticipantId, Presence] = field(default_factory=dict)
     phoning: list[ParticipantId] = field(default_factory=list)
     quality: QualityCounts = field(default_factory=QualityCounts)
+    troubled: list[Trouble] = field(default_factory=list)
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         async with self.database.sessions.begin() as db:
@@ -84,6 +86,9 @@ class FakeCalls:
 
     def counters(self) -> dict[str, int | float]:
         return {"sessions": 2, "joins_total": 5}
+
+    def in_trouble(self) -> list[Trouble]:
+        return self.troubled
 
     def measured(self) -> Iterable[Measured]:
         return self.quality.measured()
