@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from media.emodel import CODEC_DELAY_MS, delay_impairment, loss_impairment, voice_mos
 from media.ring import Second
 
-# So much later than at best, and packets stand in a queue.
+# So much later than at best, and packets stand in a queue; once may be chance, unless it is long.
 QUEUE_MS = 80.0
-# How much of the loss must be in seconds with a queue.
+LONG_QUEUE_MS = 150.0
+QUEUED_SECONDS = 2
+# How much of the loss must be near a queue. A full queue drops reports too: what waits on the way down is
+# known only now and then.
 QUEUED_SHARE = 0.5
-# A full queue drops reports too, so that a round trip of its worst time is known only later.
 NEAR_S = {"up": 1, "down": 10, "both": 10}
 BOTH_SHARE = 0.4
-# A packet that was overtaken counts as lost until it comes.
-LEAST_LOSS_PCT = 3.0
+# What a queue must have dropped to be called one where jitter costs more. On the way down a packet that was
+# overtaken counts as lost until it comes.
+LEAST_LOSS_PCT = {"up": 1.0, "down": 3.0}
 # What NetEq keeps beyond the widest spread it saw before it plays faster: a third more, and two packets.
 BUFFER_MS = 40.0
 BUFFER_SHARE = 4 / 3
@@ -116,7 +119,7 @@ def diagnose(seconds: Sequence[Second], ways: Ways, usual: Usual) -> Cause | Non
         way = _way(ways.loss_up_pct or 0.0, ways.loss_down_pct or 0.0)
         return Cause(Trouble.RATE if _queued(seconds, way, usual) else Trouble.LOSS, way)
     for way, lost in ((Direction.UP, ways.loss_up_pct), (Direction.DOWN, ways.loss_down_pct)):
-        if (lost or 0.0) >= LEAST_LOSS_PCT and _queued(seconds, way, usual):
+        if (lost or 0.0) >= LEAST_LOSS_PCT[way] and _queued(seconds, way, usual):
             return Cause(Trouble.RATE, way)
     if kind is Trouble.JITTER:
         return Cause(Trouble.JITTER, _way(ways.spread_up_ms, ways.spread_down_ms))
@@ -143,24 +146,31 @@ def _way(up: float, down: float) -> Direction:
 
 def _queued(seconds: Sequence[Second], way: Direction, usual: Usual) -> bool:
     """Whether most of what was lost on a way was lost while packets waited on it."""
+    waits_ms = [_wait_ms(one, way, usual) for one in seconds]
+    standing = [wait_ms >= QUEUE_MS for wait_ms in waits_ms]
+    if sum(standing) < QUEUED_SECONDS and max(waits_ms, default=0.0) < LONG_QUEUE_MS:
+        return False
     lost = queued = 0
     for number, one in enumerate(seconds):
-        here = (one.lost_up if way is not Direction.DOWN else 0) + (
-            one.lost_down if way is not Direction.UP else 0
-        )
+        here = 0
+        if way is not Direction.DOWN:
+            here += one.lost_up
+        if way is not Direction.UP:
+            here += one.lost_down
         lost += here
-        near = seconds[max(0, number - NEAR_S[way]) : number + NEAR_S[way] + 1]
-        if any(_queue_ms(each, way, usual) >= QUEUE_MS for each in near):
+        if any(standing[max(0, number - NEAR_S[way]) : number + NEAR_S[way] + 1]):
             queued += here
     return lost > 0 and queued >= QUEUED_SHARE * lost
 
 
-def _queue_ms(one: Second, way: Direction, usual: Usual) -> float:
-    up = one.delay_up_ms or 0
-    down = 0.0 if one.rtt_ms is None else one.rtt_ms - usual.rtt_ms - up
-    if one.buffer_ms is not None:
-        # A browser's word names what the relay has found; it raises no alarm.
-        down = max(down, one.buffer_ms - usual.buffer_ms - up)
+def _wait_ms(one: Second, way: Direction, usual: Usual) -> float:
+    """How much longer than at best a way was. 0 when nothing tells."""
+    up = float(one.delay_up_ms or 0)
+    if one.rtt_ms is not None:
+        down = one.rtt_ms - usual.rtt_ms - up
+    else:
+        # A browser's word on its buffer names what the relay has found; it raises no alarm.
+        down = (one.buffer_ms or 0.0) - usual.buffer_ms - up - LONG_QUEUE_MS
     if way is Direction.BOTH:
         return max(up, down)
     return up if way is Direction.UP else down

@@ -201,7 +201,8 @@ def wander(values: Sequence[float]) -> float:
         now = (value > low + (high - low) * 2 / 3) - (value < low + (high - low) / 3)
         turns += now != 0 and side not in (0, now)
         side = now or side
-    return float(high - low) if turns >= LEAST_TURNS else 0.0
+    # A round trip from an old sender report may be half of a step.
+    return float(high - low) if turns >= LEAST_TURNS + odd - 1 else 0.0
 
 
 def _usual(values: Sequence[float]) -> float:
