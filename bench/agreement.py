@@ -1,10 +1,11 @@
-"""Whether the API, the metrics and the report of a session tell the same of its line. Pure."""
+"""Whether the API, the metrics and the report page of a session tell the same of its lines. Pure."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,4 +83,40 @@ def differences(api: Told, metrics: Told) -> list[str]:
             for name in sorted({*said, *counted})
             if said.get(name, 0) != counted.get(name, 0)
         ]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the report page shows in its tables, row by row: whose line it was, and how many events."""
+
+    drops: Sequence[str]
+    events: int
+
+
+def by_report(html: str) -> Page:
+    """Read the tables of the report page."""
+    drops, _, events = html.partition('<h2 id="drops">')[2].partition('<h2 id="events">')
+    return Page([_cells(row)[1] for row in _rows(drops)], len(_rows(events)))
+
+
+def _rows(html: str) -> list[str]:
+    return re.findall(r"<tr><th scope=\"row\">.*?</tr>", html, re.DOTALL)
+
+
+def _cells(row: str) -> list[str]:
+    return [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+
+
+def page_differences(quality: Mapping[str, Any], page: Page) -> list[str]:
+    """Each thing that the report page shows otherwise than the API: its drops, side by side, and its events."""
+    found = []
+    told = [drop["participant"] for drop in quality["drops"]]
+    # The page has words for the sides; the same drop has to be the same side's on both.
+    if len(told) != len(page.drops):
+        found.append(f"drops: {len(told)} by the API, {len(page.drops)} on the page")
+    elif len(set(zip(told, page.drops, strict=True))) != len(set(told)):
+        found.append("drops: the page lays them at other doors than the API")
+    if len(quality["events"]) != page.events:
+        found.append(f"events: {len(quality['events'])} by the API, {page.events} on the page")
     return found

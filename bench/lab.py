@@ -15,8 +15,12 @@ from typing import Any
 
 from playwright.async_api import Browser, async_playwright
 
+from accounts import logins, people
+from accounts.logins import Stage as Login
+from accounts.roles import Role
 from bench.confusion import GRADE, Said
 from tests.browser.conftest import Call, Stage, set_up
+from tests.browser.counselors import database_of
 from tests.browser.driver import Person, chromium
 from tests.browser.media import BLUE, RED
 from tests.netem.faults import Deed, Fault, Side
@@ -95,6 +99,20 @@ class Doing:
 async def metrics(stage: Stage) -> str:
     """What Prometheus is told."""
     async with stage.http.get(f"{stage.server.url}/metrics") as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.text()
+
+
+async def report_page(stage: Stage, session: str) -> str:
+    """The report of a session as an admin reads it who has just logged in."""
+    token, now = logins.new_token(), dt.datetime.now(dt.UTC)
+    async with database_of(stage.server) as db:
+        admin = await people.create_staff(db, name="Sari", language="en", roles=[Role.ADMIN], now=now)
+        await logins.open_login(
+            db, person=admin, token=token, stage=Login.FULL, device="bench", own_phone=False, now=now
+        )
+    url = f"{stage.server.url}/quality/sessions/{session}"
+    async with stage.http.get(url, headers={"Cookie": f"teduh_login={token}"}) as answer:
         assert answer.status == 200, await answer.text()
         return await answer.text()
 

@@ -15,10 +15,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.agreement import by_api, by_metrics, differences
+from bench.agreement import by_api, by_metrics, by_report, differences, page_differences
 from bench.coming_back import Row, arrivals, rows_of
 from bench.confusion import Said, Trial, Verdict
-from bench.lab import Doing, laboratory, metrics
+from bench.lab import Doing, laboratory, metrics, report_page
 from bench.report import Figure, publish
 from bench.starved import LATE_MS, longest_gap_ms, watch
 from tests.browser.conftest import two_people
@@ -133,7 +133,9 @@ async def main() -> None:
             heard = [await rows_of(person) for person in (call.red, call.blue)]
             said = await doing.said(began)
             await doing.end()
-        unlike = differences(by_api(await doing.record()), by_metrics(before, await metrics(stage)))
+        quality = await doing.record()
+        unlike = differences(by_api(quality), by_metrics(before, await metrics(stage)))
+        unlike += page_differences(quality, by_report(await report_page(stage, call.session.id)))
     found = trials(played, said, ends, began)
     named = sum(trial.verdict is not None and trial.verdict.is_right(trial.fault) for trial in found)
     void = "void: a processor was missing; " if lateness.worst_ms > LATE_MS else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.agreement import Told, by_api, by_metrics, differences
+from bench.agreement import Told, by_api, by_metrics, by_report, differences, page_differences
 
 BEFORE = """
 # TYPE teduh_calls_gap_seconds histogram
@@ -55,4 +55,30 @@ def test_each_difference_is_named() -> None:
         "drops: 2 by the API, 3 by the metrics",
         "time gone: 8600 ms by the API, 8500 ms by the metrics",
         "cause up_loss: 1 by the API, 0 by the metrics",
+    ]
+
+
+PAGE = """
+<h2 id="drops">Breaks</h2><table><thead><tr><th scope="col">When</th></tr></thead><tbody>
+<tr><th scope="row">9:04:10</th><td data-label="Whose">Client</td><td>5.4 s</td><td>cut</td></tr>
+<tr><th scope="row">9:07:31</th><td class="a">Counselor</td><td>3 s</td><td>cut <b>down</b></td></tr>
+</tbody></table>
+<h2 id="events">All</h2><table><tbody>
+<tr><th scope="row">9:04:10</th><td>Client</td><td>broke</td></tr>
+</tbody></table>
+"""
+
+
+def test_the_page_shows_each_drop_at_the_same_door_as_the_api() -> None:
+    page = by_report(PAGE)
+    assert page.drops == ["Client", "Counselor"]
+    assert page.events == 1
+    drops = [{"participant": "a"}, {"participant": "b"}]
+    assert page_differences({"drops": drops, "events": [{}]}, page) == []
+    assert page_differences({"drops": [drops[0], drops[0]], "events": [{}]}, page) == [
+        "drops: the page lays them at other doors than the API"
+    ]
+    assert page_differences({"drops": drops[:1], "events": [{}, {}]}, page) == [
+        "drops: 1 by the API, 2 on the page",
+        "events: 2 by the API, 1 on the page",
     ]
