@@ -109,7 +109,7 @@ def _cells(row: str) -> list[str]:
 
 
 def page_differences(quality: Mapping[str, Any], page: Page) -> list[str]:
-    """Each thing that the report page shows otherwise than the API: its drops, side by side, and its events."""
+    """Each thing that the report page shows otherwise than the API: whose drops, and how many events."""
     found = []
     told = [drop["participant"] for drop in quality["drops"]]
     # The page has words for the sides; the same drop has to be the same side's on both.
