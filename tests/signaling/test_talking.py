@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from media.codecs import Mode
@@ -89,6 +91,50 @@ async def test_an_interruption_is_told_and_kept(house: House) -> None:
     events = [(event.kind, event.detail) for event in record.events]
     assert ("interrupted", {"gap_ms": 1_300, "kind": "cut", "direction": "both"}) in events
     assert ("resumed", {"gap_ms": 2_400, "kind": "cut", "direction": "both"}) in events
+
+
+@pytest.mark.parametrize(("code", "kinds"), [(1001, ["interrupted", "resumed"]), (1000, [])])
+async def test_a_page_that_goes_away_breaks_its_line_until_it_is_back(
+    house: House, code: int, kinds: list[str]
+) -> None:
+    session = await house.session()
+    client, _ = await house.pair(session)
+    house.pass_time(2)
+    await client.socket.close(code=code)
+    await asyncio.sleep(0.05)
+    house.pass_time(3)
+    # Loaded again, the page has its key and nothing else: it gets a leg of its own.
+    again = await house.join(session, 0, resume={"key": client.heard[0]["resume_key"], "seq": 10_000})
+    await again.answer()
+    house.pass_time(4)
+    await house.hub._journal.flush(within_s=2)
+    async with house.database.sessions() as db:
+        record = await quality_record.read(db, session_id=session.id)
+    own = [
+        event
+        for event in record.events
+        if event.participant_id == session.participants[0].id and event.kind in ("interrupted", "resumed")
+    ]
+    assert [event.kind for event in own] == kinds
+    assert all(event.detail["kind"] == "browser_closed" for event in own)
+    assert all(3_000 <= event.detail["gap_ms"] < 6_000 for event in own[1:])
+
+
+async def test_the_round_trip_of_the_socket_is_measured_and_kept(house: House) -> None:
+    session = await house.session()
+    client, _ = await house.pair(session)
+    for _ in range(24):
+        house.clock.advance(0.5)
+        house.hub.tick()
+        # The answer to a ping frame comes before that to what is asked behind it.
+        await client.send("ping", t=1)
+        await client.get("pong")
+    await house.hub._journal.flush(within_s=2)
+    async with house.database.sessions() as db:
+        record = await quality_record.read(db, session_id=session.id)
+    measured = {row.ws_rtt_ms for row in record.samples if row.ws_rtt_ms is not None}
+    assert measured
+    assert all(0 < rtt_ms < 400 for rtt_ms in measured)
 
 
 async def test_a_server_that_stood_still_blames_nobody(house: House) -> None:
