@@ -6,6 +6,7 @@ from typing import Any
 
 from media.codecs import Mode
 from media.ladder import Advice, Picture, Side
+from signaling.events import SendsTwice
 from signaling.live import Live
 from signaling.participant import Place
 from signaling.protocol import PictureBy, Reason
@@ -69,6 +70,16 @@ def told(advice: Advice | None) -> dict[str, Any]:
         fields["advice"] = "reduce_video"
     if advice.picture is not Picture.FULL:
         fields["picture"] = advice.picture
-    if advice.redundant:
-        fields["redundant"] = True
     return fields
+
+
+def protections(live: Live) -> list[SendsTwice]:
+    """Return what is to change about whose voice goes twice."""
+    wanted = {
+        place.id: place.id in live.advice and live.advice[place.id].redundant for place in live.call.places
+    }
+    return [
+        SendsTwice(place.id, wanted[place.id])
+        for place in live.call.places
+        if place.twice is not wanted[place.id] and place.leg is not None
+    ]

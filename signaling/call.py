@@ -188,6 +188,9 @@ class Call:
                 return self._legs.restart(self._place(event.participant), now, fresh=event.fresh)
             case ev.SaysMedia():
                 return self._says_media(self._place(event.participant), event.media)
+            case ev.SendsTwice():
+                self._place(event.participant).twice = event.twice
+                return []
             case ev.SetsBudget():
                 return [RecordEvent("budget", event.participant, {"mb": event.mb})]
             case ev.WishesMode():

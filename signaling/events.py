@@ -67,6 +67,14 @@ class SaysMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class SendsTwice:
+    """A participant's line loses so much that their voice should go twice (RFC 2198), or no longer."""
+
+    participant: ParticipantId
+    twice: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SetsBudget:
     """A participant set what the session may cost them; None takes the limit away."""
 
@@ -166,6 +174,7 @@ CallEvent = (
     | Leaves
     | AsksRestart
     | SaysMedia
+    | SendsTwice
     | SetsBudget
     | WishesMode
     | Answered

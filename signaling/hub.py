@@ -21,6 +21,7 @@ from media.description import Answer
 from media.events import LegId, MediaEvent
 from signaling import directory, records
 from signaling import events as ev
+from signaling.advising import protections
 from signaling.carrying import Carrier, RelayLike
 from signaling.client_messages import ClientMessage, Hello, MalformedMessage, Ping, UnknownType, decode
 from signaling.connection import State
@@ -174,6 +175,8 @@ class Hub:
         if self._lives.get(live.id) is None:
             return
         self._watch.look(live, now=now, now_s=now_s)
+        for event in protections(live):
+            self.apply(live, event)
         if not live.call.is_idle:
             live.idle_since_s = None
         elif live.idle_since_s is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 
-from media.codecs import FIRST_OFFER, KIND_OF, OPUS, RTX_TYPES, Kind, Mode, common
+from media.codecs import FIRST_OFFER, KIND_OF, OPUS, RED, RTX_TYPES, Kind, Mode, common
 from media.events import LegId, Streams
 from signaling.effects import CloseLeg, Effect, Expect, Forward, KeyFrame, Pair, Send
 from signaling.leg import Leg, Path
@@ -68,7 +68,7 @@ class Pairing:
             mode=_mode_of(kinds),
             inactive=KINDS_OF_MODE[_mode_of(kinds)] - kinds,
             peer=other.id,
-            payload_types=_listable(numbers),
+            payload_types=_ordered(_listable(numbers), twice=place.twice),
             streams=Streams(
                 streams.audio if Kind.AUDIO in kinds else (),
                 streams.video if Kind.VIDEO in kinds else (),
@@ -256,6 +256,15 @@ def _listable(numbers: tuple[int, ...]) -> tuple[int, ...]:
     """Return numbers for both m-lines: an inactive line lists its kind's first ones (RFC 8866, 5.14)."""
     missing = {KIND_OF[number] for number in FIRST_OFFER} - {KIND_OF[number] for number in numbers}
     return numbers + tuple(number for number in FIRST_OFFER if KIND_OF[number] in missing)
+
+
+def _ordered(numbers: tuple[int, ...], *, twice: bool) -> tuple[int, ...]:
+    """Put RED before Opus, or behind it: browsers send the first voice codec of an offer."""
+    if RED.payload_type not in numbers:
+        return numbers
+    rest = tuple(number for number in numbers if KIND_OF[number] is not Kind.AUDIO)
+    voice = (RED.payload_type, OPUS.payload_type)
+    return (voice if twice else voice[::-1]) + rest
 
 
 @functools.lru_cache(maxsize=64)

@@ -63,7 +63,8 @@ class Place:
     ``seat_hash`` is the hash of the secret in the resume key (None: nobody ever sat here), ``key``
     the key itself, known only after its holder has shown it to this process. ``old_leg`` still
     carries media while ``leg`` is being connected. ``lost_at`` is when the socket was lost; who left by
-    their own word has none, and who is LEFT and has one did not come back in time.
+    their own word has none, and who is LEFT and has one did not come back in time. ``twice``: the voice
+    from here should go twice.
     """
 
     id: ParticipantId
@@ -76,6 +77,7 @@ class Place:
     lost_at: datetime | None = None
     codecs: tuple[str, ...] = ()
     media: MediaState | None = None
+    twice: bool = False
     leg: Leg | None = None
     old_leg: Leg | None = None
     failures: int = 0

@@ -186,14 +186,12 @@ class LineQuality(msgspec.Struct, frozen=True):
 class Quality(ServerMessage, frozen=True, tag="quality"):
     """How everybody's line is, and what the receiver had better do.
 
-    ``picture`` is the step that its picture should have, left out when full; ``redundant``: its voice
-    should be sent twice (RFC 2198).
+    ``picture`` is the step that its picture should have, left out when full.
     """
 
     participants: dict[str, LineQuality]
     advice: Literal["reduce_video", "voice", "chat", "video"] | UnsetType = UNSET
     picture: Picture | UnsetType = UNSET
-    redundant: bool | UnsetType = UNSET
 
 
 class Relayed(ServerMessage, frozen=True, tag="relay"):

@@ -103,6 +103,42 @@ async def test_a_picture_chosen_by_hand_is_left_where_it_is(house: House) -> Non
         assert "picture" not in await client.get("quality")
 
 
+async def test_a_voice_of_which_much_is_lost_goes_twice_where_both_can(house: House) -> None:
+    session = await house.session(Mode.VOICE)
+    people = [
+        await house.join(session, index, codecs=["audio/opus", "audio/red", "video/VP8"]) for index in (0, 1)
+    ]
+    for _ in range(2):
+        for person in people:
+            offer = await person.answer()
+    for person in people:
+        await person.get("peer", state="connected")
+        await person.ask("media", audio=True, video=False)
+    leg = LegId(offer["leg"])  # the counselor's
+
+    def voice() -> list[int]:
+        return [number for number in house.relay.requests[leg][-1].payload_types if number in (63, 111)]
+
+    assert voice() == [111, 63]
+    house.relay.sampled[leg] = sample(leg, loss_up_pct=6.0)
+    await tick(house, 6)
+    await people[1].answer()
+    assert voice() == [63, 111]
+    house.relay.sampled[leg] = sample(leg)
+    await tick(house, 40)
+    await people[1].answer()
+    assert voice() == [111, 63]
+
+
+async def test_a_voice_goes_once_where_one_side_takes_nothing_else(house: House) -> None:
+    client, _, leg, _ = await talking(house, Mode.VOICE)
+    requests = len(house.relay.requests[leg])
+    house.relay.sampled[leg] = sample(leg, loss_up_pct=6.0)
+    await tick(house, 10)
+    await client.ask("media", audio=True, video=False)
+    assert len(house.relay.requests[leg]) == requests
+
+
 async def test_who_enters_is_told_who_moved_the_session(house: House) -> None:
     session = await house.session()
     client, _ = await house.pair(session)

@@ -94,8 +94,6 @@ export class Peer {
     this.allowed = false;
     /** @type {import('./ladder.js').Picture} */
     this.picture = 'full';
-    /** The voice goes twice (RFC 2198): for a line that loses much of it. */
-    this.redundant = false;
     this.opusBps = /** @type {number | undefined} */ (undefined);
     this.stream = new MediaStream();
     this.queue = Promise.resolve();
@@ -206,26 +204,8 @@ export class Peer {
     if (kind === 'video' && this.picture !== 'paused') {
       Object.assign(encoding, limitsOf(this.picture, sender.track?.getSettings() ?? {}));
       Object.assign(parameters, { degradationPreference: 'balanced' });
-    } else if (kind === 'audio') this.#voice(parameters, encoding);
+    } else if (kind === 'audio') encoding.maxBitrate = this.opusBps;
     await sender.setParameters(parameters).catch(() => undefined); // Limits are a wish; media flows without them.
-  }
-
-  /**
-   * How Opus is sent. RED stands among the codecs only where both sides can take it; Firefox has none.
-   * @param {RTCRtpSendParameters} parameters
-   * @param {RTCRtpEncodingParameters & {codec?: RTCRtpCodec}} encoding
-   */
-  #voice({ codecs }, encoding) {
-    if (this.opusBps) encoding.maxBitrate = this.opusBps;
-    const wanted = codecs.find(({ mimeType }) => /\/red$/i.test(mimeType)) && codecs.find(({ mimeType }) => (this.redundant ? /\/red$/i : /\/opus$/i).test(mimeType));
-    if (wanted) encoding.codec = wanted;
-  }
-
-  /** @param {boolean} redundant */
-  setRedundant(redundant) {
-    if (redundant === this.redundant) return;
-    this.redundant = redundant;
-    void this.#attach();
   }
 
   /**

@@ -58,9 +58,8 @@ export class Steps {
   }
 
   /** The server's view of the lines came. @param {import('./signal.js').Message} quality */
-  heard({ advice, picture, redundant }) {
+  heard({ advice, picture }) {
     this.line = stepOf(picture);
-    this.options.peer.setRedundant(redundant === true);
     this.#apply();
     const mode = this.options.mode();
     const { ask, offer, open } = answerTo({ advice, mode, byHand: this.byHand });
