@@ -31,9 +31,11 @@ ON_BOTH = {
 }
 """Of tests/web these always run on both databases; each other page's test on one of the two, see below."""
 _numbers = itertools.count(1)
-_made: set[str] = set()
-_emptied: list[str] = []
-"""PostgreSQL databases that a test is done with: emptying one takes 2 ms, making one 60 to 130."""
+_used: list[str] = []
+"""PostgreSQL databases that a test is done with: emptying one takes 2 ms, making one 60 to 130.
+
+They are emptied when they are wanted again, for an application of the test may still be closing.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -150,14 +152,12 @@ async def empty(server: str, database: str) -> bool:
     connection = await asyncpg.connect(f"{server}/{database}")
     try:
         others = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
-        for _ in range(10):  # a connection that was closed just now takes a moment to be gone
-            if not await connection.fetchval(others, database):
-                await connection.execute(EMPTY)
-                return True
-            await asyncio.sleep(0.01)
+        if await connection.fetchval(others, database):
+            return False
+        await connection.execute(EMPTY)
     finally:
         await connection.close()
-    return False
+    return True
 
 
 @pytest.fixture(params=BOTH)
@@ -180,13 +180,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server: str = request.getfixturevalue("postgres")
     template: str = request.getfixturevalue("migrated_postgres")
-    name = _emptied.pop() if _emptied else f"test_{next(_numbers)}"
-    if name not in _made:
+    name = next((one for one in _used if asyncio.run(empty(server, one))), None)
+    if name is None:
+        name = f"test_{next(_numbers)}"
         asyncio.run(query(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
-        _made.add(name)
+    else:
+        _used.remove(name)
     yield f"{server}/{name}"
-    if asyncio.run(empty(server, name)):
-        _emptied.append(name)
+    _used.append(name)
 
 
 @pytest.fixture
