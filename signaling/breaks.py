@@ -54,8 +54,12 @@ class Noted:
 
 @dataclass(slots=True)
 class Break:
-    """One break: when the last packet came, when the next did, and what is known of it."""
+    """One break: when the last packet came, when the next did, and what is known of it.
 
+    ``way`` is how it was noticed: nothing comes from this side, or nothing reaches it.
+    """
+
+    way: Direction
     since_s: float
     at: datetime
     cause: Cause
@@ -93,7 +97,8 @@ class Breaks:
             return
         self._tell_end(None)
         since_s = now_s - gap_ms / 1000
-        broken = Break(since_s, now - timedelta(milliseconds=gap_ms), Cause(Trouble.CUT), self.transport)
+        at = now - timedelta(milliseconds=gap_ms)
+        broken = Break(direction, since_s, at, Cause(Trouble.CUT), self.transport)
         broken.socket_reset = self._reset_s >= since_s - TOGETHER_S
         self._break, self.state = broken, State.BROKEN
         self._note_socket(broken)
@@ -116,7 +121,8 @@ class Breaks:
         elif self.transport is not None and self.state is not State.BROKEN:
             self._tell_end(None)
             cause = Cause(Trouble.BROWSER_CLOSED)
-            self._break, self.state = Break(now_s, now, cause, self.transport), State.BROKEN
+            self._break = Break(Direction.BOTH, now_s, now, cause, self.transport)
+            self.state = State.BROKEN
             self._note("interrupted", now, 0, cause)
 
     def path_changed(self, event: PathChanged) -> None:
@@ -172,7 +178,7 @@ class Breaks:
         gap_ms = max(seen.stalled_ms or 0, unsaid_ms or 0)
         if gap_ms >= UNHEARD_MS:
             self.unheard(gap_ms, now, now_s)
-        elif self._break is not None and self._break.cause.direction is Direction.DOWN:
+        elif self._break is not None and self._break.way is Direction.DOWN:
             self.back(now, now_s)
 
     def _note_socket(self, broken: Break) -> None:
@@ -192,15 +198,14 @@ class Breaks:
 def _last_cause(broken: Break, lost: float | None) -> Cause:
     """What it was, known by how it ended."""
     first, path = broken.cause, broken.path
-    if first.kind in (Trouble.SERVER, Trouble.BROWSER_CLOSED) or first.direction is Direction.DOWN:
+    if first.kind in (Trouble.SERVER, Trouble.BROWSER_CLOSED) or broken.way is Direction.DOWN:
         return first
     if path is not None:
         if broken.transport is Transport.UDP and path.transport is Transport.TCP:
             return Cause(Trouble.UDP_BLOCKED)
         if path.moved or not path.renewed or broken.socket_reset:
             return Cause(Trouble.PATH_CHANGED)
-    elif broken.socket_alive and broken.transport is Transport.UDP:
-        return Cause(Trouble.UDP_BLOCKED)
+    # What comes back on the same way over UDP was not blocked, whatever it looked like.
     if lost is None:
         return Cause(Trouble.CUT)
     return Cause(Trouble.CUT, Direction.BOTH if lost >= MOST_LOST else Direction.UP)

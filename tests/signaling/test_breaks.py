@@ -158,6 +158,24 @@ def test_what_breaks_while_the_server_stood_still_is_the_servers() -> None:
     assert story.causes == [("interrupted", "server", "both", 3_500)]
 
 
+def test_what_a_page_misses_behind_a_standstill_ends_too() -> None:
+    story = Story()
+    story.breaks.stood(1_003.0)
+    story.look(4.0, stalled_ms=2_500)
+    story.look(6.0)
+    story.look(9.0)
+    assert story.causes == [("interrupted", "server", "both", 2_500), ("resumed", "server", "both", 4_500)]
+
+
+def test_what_comes_back_over_udp_was_not_blocked() -> None:
+    story = Story()
+    story.heard(0.8)
+    story.silent(1.2)
+    story.back(2.0)
+    story.look(2.5, gap_lost=0.0)
+    assert [one[1] for one in story.causes] == ["udp_blocked", "cut"]
+
+
 def test_who_leaves_has_no_broken_line() -> None:
     story = Story()
     story.silent(1.2)
