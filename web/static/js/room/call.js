@@ -65,6 +65,8 @@ export class Call {
     this.their = /** @type {'ok'|'silent'} */ ('ok');
     /** How long the server keeps our place, in s. */
     this.graceS = 600;
+    /** When the session's socket last came or went, ms, monotonic. */
+    this.openedAt = 0;
     /** The two go on by telephone. */
     this.phone = false;
     this.restartedAt = -Infinity;
@@ -222,6 +224,7 @@ export class Call {
   /** @param {boolean} open */
   #opened(open) {
     this.socket = open;
+    this.openedAt = performance.now();
     this.chat.allow(true);
     if (open && this.own === 'silent') this.#restart(false);
     this.update();
@@ -268,7 +271,8 @@ export class Call {
       if (verdict.own === 'silent' && this.own === 'ok') this.signal.probe();
       this.own = verdict.own;
       this.their = verdict.other;
-      if (this.own === 'silent') silentMs = verdict.silentMs;
+      // After a cut the socket is back first: the voice is lost only when it stays away although the server hears us.
+      if (this.own === 'silent') silentMs = Math.min(verdict.silentMs, now - this.openedAt);
       if (verdict.fresh) this.#restart(true);
       else if (verdict.restart) this.#restart(false);
       this.ownBytes = Math.max(this.ownBytes, costOf(counted.pair));
