@@ -6,21 +6,25 @@ can be told apart in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web as http
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import people
 from accounts.roles import Permission
 from core.ids import UserId
 from counseling import oversight
+from counseling.oversight import Oversight
 from counseling.tallies import SMALLEST
 from signaling import summaries
 from signaling.gaps import Cause
 from signaling.quality_trends import NO_COUNSELOR, Group, trends
+from signaling.summaries import Summary
 from web.gate import add, person_of
 from web.pages.site import SITE, language_of
 from web.quality_words import Words
@@ -38,13 +42,12 @@ async def show(request: http.Request) -> http.Response:
     days = next((one for one in PERIODS if str(one) == wanted), DEFAULT_DAYS)
     async with services.database.sessions() as db:
         seen = await oversight.of(db, person=person, day=request.app[REGISTER].today(now))
-        rows = await summaries.read(db, since=now - timedelta(days=days), until=now)
-        mine = [row for row in rows if seen.covers(row.counselor_id)]
+        mine = [row async for row in _read(db, since=now - timedelta(days=days), until=now, seen=seen)]
         users = {row.counselor_id for row in mine if row.counselor_id is not None}
         names = {one.id: one.name for one in await people.find_all(db, users=sorted(users))}
     zone = ZoneInfo(services.config.time_zone)
     words = Words(site.renderer, language_of(request))
-    found = trends(mine, hour_of=lambda at: at.astimezone(zone).hour)
+    found = await asyncio.to_thread(trends, mine, hour_of=lambda at: at.astimezone(zone).hour)
 
     def counselor(word: str) -> str:
         return words.text("quality.no_counselor") if word == NO_COUNSELOR else names.get(UserId(word), "")
@@ -72,6 +75,18 @@ async def show(request: http.Request) -> http.Response:
         long=words.long,
         number=words.number,
     )
+
+
+async def _read(
+    db: AsyncSession, *, since: datetime, until: datetime, seen: Oversight
+) -> AsyncIterator[Summary]:
+    """Read a day at a time, so that calls do not wait for many rows."""
+    while since < until:
+        to = min(since + timedelta(days=1), until)
+        for row in await summaries.read(db, since=since, until=to):
+            if seen.covers(row.counselor_id):
+                yield row
+        since = to
 
 
 def _cause(words: Words, word: str) -> str:
