@@ -8,6 +8,7 @@ import { Card } from './card.js';
 import { Care } from './care.js';
 import { Chat } from './chat.js';
 import { arrowKeys, showControls } from './controls.js';
+import { makeDetail } from './detail.js';
 import { Devices, setSpeaker } from './devices.js';
 import { action, box, byId, write } from './dom.js';
 import { t } from './i18n.js';
@@ -114,12 +115,14 @@ function show() {
     socket: call.socket,
   });
   const now = Date.now() + call.signal.skewMs;
+  const said = pill({ state: state.now, socket: call.socket, own: !ownBroken, ...call.grade });
   showFigures({
-    pill: pill({ state: state.now, socket: call.socket, own: !ownBroken, ...call.grade }),
+    pill: said,
     bytes: call.bytes || call.ownBytes,
     seconds: call.startedAt === null || state.now === 'waiting' ? null : (now - call.startedAt) / 1000,
     brokenS,
   });
+  detail.show(said.words, call.grades[call.me], call.grades[other.id]);
   saving.show(call.steps, call.bytes || call.ownBytes, state.mode === 'video');
   if (state.mode === 'chat' && !chatOpen()) openChat(true);
 }
@@ -172,6 +175,7 @@ const saving = makeSaving({
   choose: (picture) => call?.steps.choose(picture),
   limit: (mb) => call?.steps.limit(mb),
 });
+const detail = makeDetail();
 const openSaving = () => call && saving.open(call.steps);
 
 /** Enters the session, from the preview, after leaving, or after a reload. */
@@ -213,7 +217,7 @@ function over(why, by, told) {
   const kept = place && keeper(place.participant);
   call = null;
   care?.close();
-  for (const dialog of [endDialog, takeoverDialog, deviceDialog, savingDialog]) dialog.close();
+  for (const dialog of [endDialog, takeoverDialog, deviceDialog, savingDialog, detail]) dialog.close();
   hideToast();
   // A server that did not hear of it keeps the place taken: only the key opens it again.
   if (why === 'left' && !told) kept?.keep({ left: true });
@@ -310,6 +314,10 @@ const ACTIONS = {
   chat: () => chooseChat(!chatOpen()),
   restart: () => call?.tryAgain(),
   saving: openSaving,
+  line: () => {
+    detail.open();
+    show();
+  },
   end: () => {
     endDialog.returnValue = 'no';
     endDialog.showModal();
