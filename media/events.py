@@ -129,7 +129,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class LegSample:
-    """What the relay saw of one leg, percentages and rates over the last 10 s.
+    """What the relay saw of one leg, rates over the last 10 s.
 
     ``up`` is from the participant to the server, ``down`` the other way. ``bytes_*`` count IP
     headers and everything since the leg began. None means not known yet; ``seen`` is given to the one
@@ -138,8 +138,6 @@ class LegSample:
 
     leg: LegId
     rtt_ms: float | None
-    loss_up_pct: float | None
-    loss_down_pct: float | None
     jitter_ms: float | None
     kbps_up: float
     kbps_down: float

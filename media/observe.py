@@ -248,11 +248,11 @@ class Window:
 
     def loss_up_pct(self) -> float | None:
         """Percent lost on the way up, None when nothing was sent."""
-        return self._percent("lost", "expected")
-
-    def loss_down_pct(self) -> float | None:
-        """Percent lost on the way down, None when nothing was reported."""
-        return self._percent("down_lost", "down_expected")
+        if len(self.kept) < 2:
+            return None
+        first, last = self.kept[0], self.kept[-1]
+        sent = last.expected - first.expected
+        return min(100.0, 100 * max(0, last.lost - first.lost) / sent) if sent > 0 else None
 
     def kbps(self) -> tuple[float, float]:
         """Rates up and down in kbit/s, IP headers counted."""
@@ -264,13 +264,3 @@ class Window:
             8 * max(0, last.bytes_up - first.bytes_up) / span_ms,
             8 * max(0, last.bytes_down - first.bytes_down) / span_ms,
         )
-
-    def _percent(self, part: str, whole: str) -> float | None:
-        if len(self.kept) < 2:
-            return None
-        first, last = self.kept[0], self.kept[-1]
-        sent: int = getattr(last, whole) - getattr(first, whole)
-        missing: int = getattr(last, part) - getattr(first, part)
-        if sent <= 0:
-            return None
-        return min(100.0, 100 * max(0, missing) / sent)

@@ -117,8 +117,6 @@ class Watch:
         return LegSample(
             leg=leg.id,
             rtt_ms=leg.rtt_ms,
-            loss_up_pct=leg.window.loss_up_pct(),
-            loss_down_pct=leg.window.loss_down_pct(),
             jitter_ms=leg.jitter_ms(),
             kbps_up=up,
             kbps_down=down,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from media.diagnosis import Cause, Direction, Trouble
 from media.events import PathChanged, Seen, Transport
@@ -61,7 +61,6 @@ class Break:
 
     way: Direction
     since_s: float
-    at: datetime
     cause: Cause
     transport: Transport | None
     path: PathChanged | None = None
@@ -97,8 +96,7 @@ class Breaks:
             return
         self._tell_end(None)
         since_s = now_s - gap_ms / 1000
-        at = now - timedelta(milliseconds=gap_ms)
-        broken = Break(direction, since_s, at, Cause(Trouble.CUT), self.transport)
+        broken = Break(direction, since_s, Cause(Trouble.CUT), self.transport)
         broken.socket_reset = self._reset_s >= since_s - TOGETHER_S
         self._break, self.state = broken, State.BROKEN
         self._note_socket(broken)
@@ -121,7 +119,7 @@ class Breaks:
         elif self.transport is not None and self.state is not State.BROKEN:
             self._tell_end(None)
             cause = Cause(Trouble.BROWSER_CLOSED)
-            self._break = Break(Direction.BOTH, now_s, now, cause, self.transport)
+            self._break = Break(Direction.BOTH, now_s, cause, self.transport)
             self.state = State.BROKEN
             self._note("interrupted", now, 0, cause)
 

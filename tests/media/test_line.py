@@ -71,8 +71,6 @@ def sample(seen: Seen | None, *, silent_ms: int = 0, leg: str = "l_1") -> LegSam
     return LegSample(
         leg=LegId(leg),
         rtt_ms=None,
-        loss_up_pct=None,
-        loss_down_pct=None,
         jitter_ms=1.0,
         kbps_up=0.0,
         kbps_down=0.0,

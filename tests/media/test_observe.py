@@ -75,7 +75,6 @@ def test_percentages_are_of_the_last_ten_seconds() -> None:
         lost = 0 if second < 25 else (second - 24) * 10
         window.add(Totals(at=second, expected=second * 100, lost=lost, bytes_up=second * 1000, bytes_down=0))
     assert window.loss_up_pct() == pytest.approx(5.0)
-    assert window.loss_down_pct() is None
     assert window.kbps() == pytest.approx((8.0, 0.0))
 
 

@@ -228,8 +228,6 @@ class TwoLines:
         return LegSample(
             leg=leg.id,
             rtt_ms=leg.rtt_ms,
-            loss_up_pct=None,
-            loss_down_pct=None,
             jitter_ms=leg.jitter_ms(),
             kbps_up=0.0,
             kbps_down=0.0,

@@ -46,6 +46,9 @@ def answer_to(
     )
 
 
+GROWING = ("at", "expected_up", "lost_up", "expected_down", "lost_down")
+
+
 @dataclass
 class FakeRelay:
     """Writes down every command. ``connects``: DTLS is up as soon as an answer was read."""
@@ -103,21 +106,16 @@ class FakeRelay:
     def sample(self, leg: LegId, *, take: bool = False) -> LegSample:
         self._check(leg)
         found = self.sampled.get(leg, sample(leg))
-        if take and found.seen is None:
-            return dataclasses.replace(found, seen=self._second(leg, found))
-        return found
+        return dataclasses.replace(found, seen=self._after(leg, found.seen) if take else None)
 
-    def _second(self, leg: LegId, found: LegSample) -> Seen:
-        """A second with as much loss as the sample says."""
+    def _after(self, leg: LegId, second: Seen | None) -> Seen | None:
+        """Let another second like this one pass."""
+        if second is None:
+            return None
         before = self.seconds.get(leg) or Seen(at=0.0)
-        self.seconds[leg] = Seen(
-            at=before.at + 1,
-            expected_up=before.expected_up + 1_000,
-            lost_up=before.lost_up + round(10 * (found.loss_up_pct or 0)),
-            expected_down=before.expected_down + 1_000,
-            lost_down=before.lost_down + round(10 * (found.loss_down_pct or 0)),
-            rtts_ms=() if found.rtt_ms is None else (found.rtt_ms,),
-            unsaid_ms=found.silent_ms,
+        self.seconds[leg] = dataclasses.replace(
+            second,
+            **{name: getattr(before, name) + getattr(second, name) for name in GROWING},
         )
         return self.seconds[leg]
 
@@ -138,11 +136,19 @@ def sample(
     silent_ms: int | None = 0,
     seen: Seen | None = None,
 ) -> LegSample:
+    if seen is None:
+        seen = Seen(
+            at=1.0,
+            expected_up=1_000,
+            lost_up=round(10 * (loss_up_pct or 0)),
+            expected_down=1_000,
+            lost_down=round(10 * (loss_down_pct or 0)),
+            rtts_ms=() if rtt_ms is None else (rtt_ms,),
+            unsaid_ms=silent_ms,
+        )
     return LegSample(
         leg=leg,
         rtt_ms=rtt_ms,
-        loss_up_pct=loss_up_pct,
-        loss_down_pct=loss_down_pct,
         jitter_ms=1.0,
         kbps_up=24.0,
         kbps_down=24.0,
