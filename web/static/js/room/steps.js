@@ -43,8 +43,9 @@ export class Steps {
     this.sent = { step: 'full', by: undefined };
     /** A person chose the mode. */
     this.byHand = false;
-    /** Our budget took the session down. */
+    /** Our budget took the session down, and to where; once each, for a person may take it up again. */
     this.byBudget = false;
+    this.tookTo = /** @type {Mode | ''} */ ('');
     this.askedAt = -Infinity;
     this.offered = false;
     this.opened = false;
@@ -82,6 +83,7 @@ export class Steps {
   moved(mode, reason, mine) {
     this.byHand = reason === 'user';
     this.byBudget = reason === 'data' && mine;
+    if (this.byBudget) this.tookTo = mode;
     if (mode !== 'chat') this.opened = false;
     this.offered = false;
   }
@@ -112,7 +114,7 @@ export class Steps {
       this.data = wanted.picture;
       if (!this.#apply()) this.options.say(); // What we take has changed, though not what we send.
     }
-    if (below(wanted.mode, mode) && !this.byHand) this.#ask(wanted.mode, 'data');
+    if (below(wanted.mode, mode) && this.tookTo !== wanted.mode) this.#ask(wanted.mode, 'data');
     else if (this.byBudget && mode === 'voice' && wanted.mode === 'video') this.#ask('video', 'data');
   }
 
@@ -126,6 +128,7 @@ export class Steps {
   /** The person set what the session may cost, null for no limit. @param {number | null} mb */
   limit(mb) {
     this.budget.set(mb === null ? null : mb * MB);
+    this.tookTo = '';
     this.options.kept.keep({ budget: mb });
     this.options.budget(mb);
   }
