@@ -19,8 +19,8 @@ from accounts import logins, people
 from accounts.logins import Stage as Login
 from accounts.roles import Role
 from bench.confusion import GRADE, Said
+from core.db import Database
 from tests.browser.conftest import Call, Stage, set_up
-from tests.browser.counselors import database_of
 from tests.browser.driver import Person, chromium
 from tests.browser.media import BLUE, RED
 from tests.netem.faults import Deed, Fault, Side
@@ -106,11 +106,13 @@ async def metrics(stage: Stage) -> str:
 async def report_page(stage: Stage, session: str) -> str:
     """The report of a session as an admin reads it who has just logged in."""
     token, now = logins.new_token(), dt.datetime.now(dt.UTC)
-    async with database_of(stage.server) as db:
+    database = Database(f"sqlite:///{stage.server.data_dir / 'teduh.db'}")
+    async with database.sessions.begin() as db:
         admin = await people.create_staff(db, name="Sari", language="en", roles=[Role.ADMIN], now=now)
         await logins.open_login(
             db, person=admin, token=token, stage=Login.FULL, device="bench", own_phone=False, now=now
         )
+    await database.close()
     url = f"{stage.server.url}/quality/sessions/{session}"
     async with stage.http.get(url, headers={"Cookie": f"teduh_login={token}"}) as answer:
         assert answer.status == 200, await answer.text()
