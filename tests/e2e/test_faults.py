@@ -103,6 +103,33 @@ async def test_a_cut_is_told_to_the_other_side_and_so_is_its_end(
     await both_ways(one, other, first=10_000)
 
 
+async def test_a_break_stands_in_the_record_with_whose_it_was_and_why(
+    bad: Bad, http: aiohttp.ClientSession, make_peer: MakePeer
+) -> None:
+    one, other = await two(bad, http, make_peer)
+    await one.on.ask("media", audio=True, video=False)
+    speaking = asyncio.create_task(speak(one, first=1))
+    await asyncio.sleep(1)
+    bad.line.cut()
+    await other.on.expect("peer", state="interrupted", within_s=3)
+    await asyncio.sleep(1)
+    bad.line.heal()
+    await other.on.expect("peer", state="connected", within_s=4)
+    record = f"/api/v1/sessions/{one.welcome['session']['id']}/quality"
+    async with asyncio.timeout(8):
+        while True:
+            events = (await bad.server.get(http, record))["events"]
+            ends = [event for event in events if event["kind"] == "resumed"]
+            if ends:
+                break
+            await asyncio.sleep(0.3)
+    speaking.cancel()
+    begins = [event for event in events if event["kind"] == "interrupted"]
+    assert [event["participant"] for event in begins + ends] == [one.place.participant] * 2
+    assert ends[0]["detail"]["kind"] == "cut"
+    assert 1_000 < ends[0]["detail"]["gap_ms"] < 6_000
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_new_source_port_keeps_the_call(
     bad: Bad, http: aiohttp.ClientSession, make_peer: MakePeer, transport: str
