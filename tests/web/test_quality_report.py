@@ -105,7 +105,7 @@ async def test_the_pseudonym_is_for_the_client_s_own_counselor(staged: Staged) -
 async def test_it_says_whose_line_it_was_and_what_happened_to_it(staged: Staged) -> None:
     text = await staged.text(staged.ratna)
     assert "The trouble was mostly on the client&#39;s line." in text
-    assert "It broke 1 times, 7.6 s in all; 7.6 s at most." in text
+    assert "Times it broke: 1; 7.6 s in all, 7.6 s at most." in text
     assert "Nothing came through, from the client to us" in text
     assert "16:05:58" in text, "the last packet came 1.2 s before the break was told"
     assert "The picture was paused: for the line" in text
