@@ -128,6 +128,7 @@ async def test_who_is_on_duty_sees_all_without_the_way_to_their_reports(
             now=clock.now(),
         )
     text = await staged.text(staged.bima)
+    assert 'href="/quality"' in (await get(staged.client, "/duty")).text
     assert "Sessions in trouble now: 3." in text
     assert "/quality/sessions/s_1" in text
     assert "/quality/sessions/s_0" not in text
