@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.agreement import by_api, by_metrics, by_report, differences, page_differences
 from bench.coming_back import Row, arrivals, rows_of
@@ -21,6 +23,7 @@ from bench.confusion import Said, Trial, Verdict
 from bench.lab import Doing, laboratory, metrics, report_page
 from bench.report import Figure, publish
 from bench.starved import LATE_MS, longest_gap_ms, watch
+from media.codecs import Mode
 from tests.browser.conftest import two_people
 from tests.netem.faults import Kind
 from tests.netem.quarter import LENGTH_S, Episode, shortened, whole
@@ -61,12 +64,23 @@ def lost_s(played: Played, rows: Sequence[Row], until: float) -> float:
 
     The longest silence that touches it, less what lies within a cut.
     """
-    cut = played.episode.fault.kind is Kind.CUT
     heard = [played.began, *(at for at in arrivals(list(rows), played.began) if at < until)]
-    if cut:
+    if played.episode.fault.kind is Kind.CUT:
         later = [at for at in heard if at > played.over]
         return round(later[0] - played.over, 3) if later else float("inf")
     return round(longest_gap_ms(heard) / 1000, 3)
+
+
+def in_chat_since(record: Mapping[str, Any]) -> float:
+    """When the talk went on in writing for good (seconds since the epoch), infinite when it did not.
+
+    A line that carries no voice brings it there, and nothing but a person brings it back: from then on nobody
+    is lost who hears nothing.
+    """
+    modes = [event for event in record["events"] if event["kind"] == "mode"]
+    if not modes or modes[-1]["detail"]["mode"] != Mode.CHAT:
+        return float("inf")
+    return dt.datetime.fromisoformat(modes[-1]["at"]).timestamp()
 
 
 def target_s(kind: Kind) -> float:
@@ -85,23 +99,25 @@ def trials(played: Sequence[Played], said: Sequence[Said], ends: float, began: f
 
 
 def silences(
-    played: Sequence[Played], heard: Sequence[Sequence[Row]], found: Sequence[Trial], ends: float
+    played: Sequence[Played],
+    heard: Sequence[Sequence[Row]],
+    found: Sequence[Trial],
+    ends: float,
+    *,
+    in_chat: float = float("inf"),
 ) -> list[Figure]:
     """One line for each fault: the longest silence of either side, its target, and what the record says."""
     lines = []
     for number, (one, trial) in enumerate(zip(played, found, strict=True)):
         until = played[number + 1].began if number + 1 < len(played) else ends
-        worst_s = max(lost_s(one, rows, until) for rows in heard)
         limit_s = target_s(one.episode.fault.kind)
         said = "not seen" if trial.verdict is None else _words(trial.verdict)
-        lines.append(
-            Figure(
-                f"{one.episode.at_s:.0f} s, {one.episode.fault.name}: {said}",
-                f"{worst_s:.2f} s",
-                f"{limit_s} s",
-                worst_s <= limit_s,
-            )
-        )
+        what = f"{one.episode.at_s:.0f} s, {one.episode.fault.name}: {said}"
+        if in_chat < until:
+            lines.append(Figure(what, "in writing", f"{limit_s} s"))
+            continue
+        worst_s = max(lost_s(one, rows, until) for rows in heard)
+        lines.append(Figure(what, f"{worst_s:.2f} s", f"{limit_s} s", worst_s <= limit_s))
     return lines
 
 
@@ -142,7 +158,7 @@ async def main() -> None:
     publish(
         "A bad quarter of an hour",
         [
-            *silences(played, heard, found, ends),
+            *silences(played, heard, found, ends, in_chat=in_chat_since(quality)),
             Figure("faults whose side and kind the record names", f"{named} of {len(found)}"),
             Figure(
                 "what API and metrics tell differently", "; ".join(unlike) or "nothing", "nothing", not unlike

@@ -6,7 +6,7 @@ import math
 
 from bench.coming_back import Row
 from bench.confusion import Said
-from bench.quarter import Played, lost_s, silences, target_s, trials
+from bench.quarter import Played, in_chat_since, lost_s, silences, target_s, trials
 from tests.netem.faults import Kind
 from tests.netem.quarter import whole
 
@@ -50,3 +50,14 @@ def test_what_is_said_belongs_to_the_fault_before_it() -> None:
     lines = silences([Played(LOSS, 10.0, 20.0), Played(CUT, 22.0, 30.0)], rows, found, 39.0)
     assert [line.met for line in lines] == [True, True]
     assert "client loss down" in lines[0].what
+    written = silences([Played(LOSS, 10.0, 20.0), Played(CUT, 22.0, 30.0)], rows, found, 39.0, in_chat=25.0)
+    assert [(line.measured, line.met) for line in written] == [("0.10 s", True), ("in writing", None)]
+
+
+def test_a_talk_is_in_writing_from_the_last_time_it_went_there() -> None:
+    def mode(at: str, name: str) -> dict[str, object]:
+        return {"kind": "mode", "at": f"2026-03-02T09:{at}Z", "detail": {"mode": name}}
+
+    assert in_chat_since({"events": []}) == math.inf
+    assert in_chat_since({"events": [mode("01:00", "chat"), mode("02:00", "voice")]}) == math.inf
+    assert in_chat_since({"events": [mode("01:00", "voice"), mode("02:00", "chat")]}) == 1772442120.0
