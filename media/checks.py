@@ -144,6 +144,8 @@ class Checks:
     def _move(self, leg: Leg, path: Path, generation: int) -> None:
         first, before = leg.path is None and not leg.connected, leg.path
         leg.path = leg.out = path
+        # What went the old way is missing there, and was not lost on this one.
+        leg.back_at = path.heard_at
         moved = before is not None and before.address[0] != path.address[0]
         renewed = before is not None and before.generation < generation
         self._tell(PathChanged(leg.id, path.transport, path.ip_version, first, moved=moved, renewed=renewed))

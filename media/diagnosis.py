@@ -7,6 +7,7 @@ are no random loss: more is sent than passes, and the queue runs over.
 from __future__ import annotations
 
 import enum
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,10 +18,8 @@ from media.ring import Second
 QUEUE_MS = 80.0
 LONG_QUEUE_MS = 150.0
 QUEUED_SECONDS = 2
-# How much of the loss must be near a queue. A full queue drops reports too: what waits on the way down is
-# known only now and then.
+# How much of the loss must be near a queue.
 QUEUED_SHARE = 0.5
-NEAR_S = {"up": 1, "down": 10, "both": 10}
 BOTH_SHARE = 0.4
 # What a queue must have dropped to be called one where jitter costs more. On the way down a packet that was
 # overtaken counts as lost until it comes.
@@ -101,7 +100,6 @@ class Usual:
     """What a line has at its best: more than this waited somewhere. In ms."""
 
     rtt_ms: float = 0.0
-    buffer_ms: float = 0.0
 
 
 def buffer_for(spread_ms: float) -> float:
@@ -146,34 +144,44 @@ def _way(up: float, down: float) -> Direction:
 
 def _queued(seconds: Sequence[Second], way: Direction, usual: Usual) -> bool:
     """Whether most of what was lost on a way was lost while packets waited on it."""
-    waits_ms = [_wait_ms(one, way, usual) for one in seconds]
-    standing = [wait_ms >= QUEUE_MS for wait_ms in waits_ms]
-    if sum(standing) < QUEUED_SECONDS and max(waits_ms, default=0.0) < LONG_QUEUE_MS:
-        return False
-    lost = queued = 0
-    for number, one in enumerate(seconds):
-        here = 0
-        if way is not Direction.DOWN:
-            here += one.lost_up
-        if way is not Direction.UP:
-            here += one.lost_down
-        lost += here
-        if any(standing[max(0, number - NEAR_S[way]) : number + NEAR_S[way] + 1]):
-            queued += here
-    return lost > 0 and queued >= QUEUED_SHARE * lost
-
-
-def _wait_ms(one: Second, way: Direction, usual: Usual) -> float:
-    """How much longer than at best a way was. 0 when nothing tells."""
-    up = float(one.delay_up_ms or 0)
-    if one.rtt_ms is not None:
-        down = one.rtt_ms - usual.rtt_ms - up
-    else:
-        # A browser's word on its buffer names what the relay has found; it raises no alarm.
-        down = (one.buffer_ms or 0.0) - usual.buffer_ms - up - LONG_QUEUE_MS
     if way is Direction.BOTH:
-        return max(up, down)
-    return up if way is Direction.UP else down
+        return all(_queued(seconds, each, usual) for each in (Direction.UP, Direction.DOWN))
+    up = way is Direction.UP
+    waits_ms = [_wait_up_ms(one) if up else _wait_down_ms(one, usual) for one in seconds]
+    stands = _stands_up(waits_ms) if up else _stands_down(waits_ms)
+    lost = [one.lost_up if up else one.lost_down for one in seconds]
+    queued = sum(count for count, here in zip(lost, stands, strict=True) if here)
+    return sum(lost) > 0 and queued >= QUEUED_SHARE * sum(lost)
+
+
+def _wait_up_ms(one: Second) -> float | None:
+    return None if one.delay_up_ms is None else float(one.delay_up_ms)
+
+
+def _wait_down_ms(one: Second, usual: Usual) -> float | None:
+    return None if one.rtt_ms is None else one.rtt_ms - usual.rtt_ms - (one.delay_up_ms or 0)
+
+
+def _stands_up(waits_ms: Sequence[float | None]) -> list[bool]:
+    """Say at which seconds a queue stood on the way up, by the quickest packet of each and its neighbors."""
+    known = [wait_ms or 0.0 for wait_ms in waits_ms]
+    standing = [wait_ms >= QUEUE_MS for wait_ms in known]
+    if sum(standing) < QUEUED_SECONDS and max(known, default=0.0) < LONG_QUEUE_MS:
+        return [False] * len(known)
+    return [any(standing[max(0, at - 1) : at + 2]) for at in range(len(known))]
+
+
+def _stands_down(waits_ms: Sequence[float | None]) -> list[bool]:
+    """Say the same of the way down, by a round trip in a second: one that is long may be chance.
+
+    A full queue drops reports too; where none came around a second, those of the whole time speak for it.
+    """
+    found = []
+    for at in range(len(waits_ms)):
+        near = [wait_ms for wait_ms in waits_ms[max(0, at - 1) : at + 2] if wait_ms is not None]
+        known = near or [wait_ms for wait_ms in waits_ms if wait_ms is not None]
+        found.append(bool(known) and statistics.median_high(known) >= QUEUE_MS)
+    return found
 
 
 def _delayed(seconds: Sequence[Second], usual: Usual) -> Direction:

@@ -22,7 +22,6 @@ from media.paths import Path
 from media.rtcp import SenderReport, read_reports
 
 RTP_HEADER = 12
-MAX_RTTS = 8
 BUFFER_BYTES = PLACES * PLACE_BYTES
 OWN_BYTES = 64
 
@@ -151,8 +150,7 @@ class Forwarder:
                 back_at = leg.back_at if leg.interrupted_at is None else now
                 rtt_ms = peer.streams[report.ssrc].receiver_report(report, now, back_at=back_at)
                 if rtt_ms is not None:
-                    leg.rtt_ms = rtt_ms
-                    leg.rtts_ms = [*leg.rtts_ms[1 - MAX_RTTS :], rtt_ms]
+                    leg.measured(rtt_ms, report.delay / 65_536, now)
 
     def own_rtcp(self, leg: Leg, data: bytes, now: float) -> None:
         """Send RTCP of the server's own to a connected leg (its SSRC is in no answer)."""

@@ -21,6 +21,9 @@ MAX_RETURNS = 32
 MAX_MISSED = 1 << 14
 OLD_CREDENTIALS_S = 10.0
 REFUSALS_SPENT = 200
+MAX_RTTS = 8
+HELD_LONG_S = 2.5
+RTT_LASTS_S = 6.0
 
 AUDIO_TYPES = frozenset(number for number, kind in KIND_OF.items() if kind is Kind.AUDIO)
 VIDEO_TYPES = frozenset(number for number, kind in KIND_OF.items() if kind is Kind.VIDEO)
@@ -55,6 +58,7 @@ class Leg:
         "peer",
         "refusals",
         "rtcp_ssrcs",
+        "rtt_at",
         "rtt_ms",
         "rtts_ms",
         "rx",
@@ -101,6 +105,7 @@ class Leg:
         self.spent = False
         self.bytes_up = self.bytes_down = 0
         self.rtt_ms: float | None = None
+        self.rtt_at = float("-inf")
         # Those measured since somebody looked, for the monitor.
         self.rtts_ms: list[float] = []
         self.back_at = float("-inf")
@@ -269,6 +274,16 @@ class Leg:
             gap_lost=_share([gap for gap in gaps if gap is not None]),
             unsaid_ms=self._unsaid_ms(now),
         )
+
+    def measured(self, rtt_ms: float, held_s: float, now: float) -> None:
+        """Take a round trip; ``held_s`` is how long the other end held the sender report it answers.
+
+        Half of one that was held long is as old as that: it counts only where there is no other.
+        """
+        if held_s > HELD_LONG_S and now - self.rtt_at < RTT_LASTS_S:
+            return
+        self.rtt_ms, self.rtt_at = rtt_ms, now
+        self.rtts_ms = [*self.rtts_ms[1 - MAX_RTTS :], rtt_ms]
 
     def _unsaid_ms(self, now: float) -> int | None:
         if not self.expects_audio or self.last_audio_at is None:

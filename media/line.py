@@ -22,6 +22,7 @@ BASE_S = 60
 LEAST_S = 120
 # Fewer lost packets than this are chance: in a pause of DTX ten seconds have 25 packets.
 LEAST_LOST = 3
+LEAST_OVERTAKEN = 10
 # Two seconds of ten may be odd: a page or this machine that was busy.
 ODD_SECONDS = 2
 CUT_AFTER_MS = 1_000
@@ -109,7 +110,7 @@ class Line:
         return second
 
     def excuse(self, now_s: float) -> None:
-        """Take what comes for a while as that of a cut: the server itself stood still until now."""
+        """Take what comes for a while as that of a cut: the server stood still, or it comes another way now."""
         self._cut_until_s = max(self._cut_until_s, now_s + AFTER_CUT_S)
 
     def _transits(self, seen: Seen) -> tuple[float | None, float | None]:
@@ -135,7 +136,7 @@ class Line:
     def look(self, *, silent_ms: int | None, expected: bool, peer_spread_ms: float, now_s: float) -> bool:
         """Grade the line; True when its steady grade changed. ``expected``: packets ought to come."""
         seconds = [one for one in self._recent if not one.cut]
-        usual = Usual(self._least("rtt_ms"), self._least("buffer_ms"))
+        usual = Usual(self._least("rtt_ms"))
         self.ways = self._weigh(seconds, peer_spread_ms, usual)
         gone_ms = max(silent_ms or 0, (self._before.stalled_ms or 0) if self._before is not None else 0)
         if expected and gone_ms >= LOST_AFTER_MS:
@@ -161,6 +162,10 @@ class Line:
             # Reports come every 2 s: the last two, and what the other side's way has done left out.
             buffer_ms = min((one.buffer_ms or 0 for one in seconds[-3:]), default=0)
             spread_down = max(spread_down, buffer_ms - BUFFER_MS - BUFFER_SHARE * peer_spread_ms)
+        # Reports take back what they counted as lost: packets were overtaken, by as much as the way varies.
+        overtaken = -sum(min(0, one.lost_down) for one in seconds)
+        if overtaken >= max(LEAST_OVERTAKEN, sum(one.expected_down for one in seconds) / 100):
+            spread_down = max(spread_down, late_ms)
         ws_rtts = [one.ws_rtt_ms for one in seconds if one.ws_rtt_ms is not None]
         known = rtts_ms[-6:] or ws_rtts[-3:]
         return Ways(

@@ -164,6 +164,7 @@ class QualityWatch:
                 breaks.back(now, now_s)
             case PathChanged():
                 breaks.path_changed(event)
+                live.meters[place.id].line.excuse(now_s)
                 detail = {
                     "transport": event.transport.value,
                     "ip_version": event.ip_version,

@@ -185,8 +185,7 @@ class TwoLines:
         if block is not None and about is not None:
             rtt_ms = about.receiver_report(block, self.now, back_at=leg.back_at)
             if rtt_ms is not None:
-                leg.rtt_ms = rtt_ms
-                leg.rtts_ms.append(rtt_ms)
+                leg.measured(rtt_ms, block.delay / 65_536, self.now)
 
     # --- time ------------------------------------------------------------------------------
 
