@@ -110,7 +110,7 @@ class Line:
         return second
 
     def excuse(self, now_s: float) -> None:
-        """Take what comes for a while as that of a cut: the server stood still, or it comes another way now."""
+        """Take what comes for a while as that of a cut: the server stood still, or the way is another."""
         self._cut_until_s = max(self._cut_until_s, now_s + AFTER_CUT_S)
 
     def _transits(self, seen: Seen) -> tuple[float | None, float | None]:
