@@ -79,7 +79,7 @@ ONE_WAY: tuple[tuple[Kind, str, Conditions], ...] = (
     (Kind.LOSS, "25 % of packets lost", Conditions(loss=0.25)),
     (Kind.LOSS, "20 % lost in bursts of 8", bursts(share=0.20, packets=8)),
     (Kind.JITTER, "stalls of 400 ms", Conditions(stall_ms=400, stall_every_ms=800)),
-    (Kind.JITTER, "30 % come 350 ms before the rest", Conditions(delay_ms=350, reorder=0.3)),
+    (Kind.JITTER, "30 % come 350 ms behind the rest", Conditions(delay_ms=350, reorder=0.7)),
     (Kind.RATE, "250 kbit/s", Conditions(rate_kbps=250, queue_ms=500)),
     (Kind.RATE, "120 kbit/s", Conditions(rate_kbps=120, queue_ms=800)),
     (Kind.CUT, "cut for 5 s", CUT),
