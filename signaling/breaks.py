@@ -28,6 +28,8 @@ LIVELY_MS = 1_000
 # A tick of the clockwork that comes so late means that this server stood still.
 STOOD_S = 2.0
 AFTER_STANDING_S = 6.0
+# A page that is back sends again when it has noticed, and its reports lag behind.
+SETTLES_S = 5.0
 # A socket that the network resets goes within moments of the media.
 TOGETHER_S = 1.5
 SOCKET_ALIVE_S = 0.4
@@ -81,6 +83,7 @@ class Breaks:
     _reset_s: float = float("-inf")
     _socket_s: float = float("-inf")
     _stood_until_s: float = float("-inf")
+    _settled_s: float = float("-inf")
     _waiting: list[Noted] = field(default_factory=list)
 
     def silent(self, gap_ms: int, now: datetime, now_s: float) -> None:
@@ -144,6 +147,7 @@ class Breaks:
             broken.back_at, broken.back_s = now, now_s
             broken.gap_ms = round((now_s - broken.since_s) * 1000) if gap_ms is None else gap_ms
             self.state = State.MENDING
+            self._settled_s = now_s + SETTLES_S
 
     @property
     def cause(self) -> Cause | None:
@@ -171,7 +175,7 @@ class Breaks:
 
     def _hearing(self, seen: Seen, silent_ms: int | None, now: datetime, now_s: float) -> None:
         """Notice a way down that is cut: reports tell nothing new, or a page that hears nothing is still."""
-        lively = silent_ms is not None and silent_ms < LIVELY_MS
+        lively = silent_ms is not None and silent_ms < LIVELY_MS and now_s >= self._settled_s
         unsaid_ms = seen.unsaid_ms if lively and (seen.unsaid_ms or 0) >= UNSAID_MS else None
         gap_ms = max(seen.stalled_ms or 0, unsaid_ms or 0)
         if gap_ms >= UNHEARD_MS:

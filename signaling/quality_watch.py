@@ -157,6 +157,9 @@ class QualityWatch:
         superseded = place.leg is not None and place.leg.is_up and place.leg.id != event.leg
         match event:
             case LegInterrupted() if not superseded:
+                if now_s - live.ticked_s >= STOOD_S:
+                    # The relay noticed it before our own clockwork did.
+                    breaks.stood(now_s)
                 breaks.silent(event.gap_ms, now, now_s)
             case LegResumed():
                 breaks.back(now, now_s, gap_ms=event.gap_ms)

@@ -176,6 +176,16 @@ def test_what_comes_back_over_udp_was_not_blocked() -> None:
     assert [one[1] for one in story.causes] == ["udp_blocked", "cut"]
 
 
+def test_a_page_that_is_back_may_take_a_while_to_speak() -> None:
+    story = Story()
+    story.silent(1.2)
+    story.moved(Transport.TCP, renewed=True)
+    story.back(2.8)
+    story.look(3.5, unsaid_ms=3_400)
+    story.look(5.5)
+    assert [one[:2] for one in story.causes] == [("interrupted", "cut"), ("resumed", "udp_blocked")]
+
+
 def test_who_leaves_has_no_broken_line() -> None:
     story = Story()
     story.silent(1.2)
