@@ -8,8 +8,8 @@ from playwright.async_api import Browser, expect
 from counseling.self_help import shipped
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.paper import at, look
-from tests.browser.rooms import room
-from tests.browser.test_way import SHAPES, Shape, service, walk_in
+from tests.browser.rooms import Shape, room
+from tests.browser.test_way import SHAPES, service, walk_in
 from tests.e2e.server import Server
 
 __all__ = ["service"]
