@@ -23,7 +23,7 @@ QUEUED_SHARE = 0.5
 BOTH_SHARE = 0.4
 # What a queue must have dropped to be called one where jitter costs more. On the way down a packet that was
 # overtaken counts as lost until it comes.
-LEAST_LOSS_PCT = {"up": 1.0, "down": 3.0}
+LEAST_LOSS_PCT = {"up": 1.0, "down": 2.0}
 # What NetEq keeps beyond the widest spread it saw before it plays faster: a third more, and two packets.
 BUFFER_MS = 40.0
 BUFFER_SHARE = 4 / 3
