@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 
 EVERY_S = 0.02
 # The networks between browsers and server run in this loop: it would be a delay that no model asked for.
-LATE_MS = 250.0
-# A page that looks every 50 ms and did not for so long stood still.
-PAGE_LATE_MS = 750.0
+LATE_MS = 150.0
+# A page that looks every 50 ms and did not for so long stood still, and its voice came late.
+PAGE_LATE_MS = 400.0
 
 
 class Lateness:
