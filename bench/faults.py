@@ -103,7 +103,10 @@ async def one_trial(doing: Doing, fault: Fault, lateness: starved.Lateness, well
             await asyncio.sleep(0.5)
             said = await doing.said(began)
         ends = [one.after_s - (ended - began) for one in said if one.grade == "good" or one.event == RESUMED]
-        well = max(ends, default=None) if is_well(said) else float("inf")
+        if is_well(said):
+            well = max(ends, default=None)
+        elif well_s:
+            well = float("inf")
     rows = [await rows_of(person) for person in people]
     stood_s = max((starved.longest_gap_ms([row[0] for row in own]) for own in rows), default=0.0)
     void = lateness.worst_ms > starved.LATE_MS or stood_s > starved.PAGE_LATE_MS
