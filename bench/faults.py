@@ -185,7 +185,7 @@ def main() -> None:
     asked.add_argument("--limit-s", type=float, default=float("inf"), help="begin no fault later than this")
     asked.add_argument("--clean-s", type=float, default=0.0, help="no fault, but so many seconds without one")
     asked.add_argument(
-        "--well-s", type=float, default=WELL_S, help="how long a line may take to be called good again"
+        "--well-s", type=float, default=WELL_S, help="wait so long for a line to be called good; 0: do not"
     )
     asked.add_argument("--report", type=Path, help="measure nothing, show what is kept in this file")
     options = asked.parse_args()
