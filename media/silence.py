@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 AUDIO_RECENT_S = 5.0
-# Two DTX intervals of 400 ms (RFC 6716, 2.1.9 with libopus' comfort packets) and what jitter may add. Where packets
-# are lost two in a row may be: there it is three.
+# Two DTX intervals of 400 ms (RFC 6716, 2.1.9 with libopus' comfort packets) and what jitter may add.
+# Where packets are lost two in a row may be: there it is three.
 AUDIO_SILENCE_S = 1.0
 LOSSY_AUDIO_SILENCE_S = 1.4
 LOSSY_PCT = 2.0
