@@ -191,7 +191,7 @@ async def test_one_tap_leads_to_another_counselor_and_history_moves_by_a_tick(
             await client.page.click("#go")
             await expect(client.page).to_have_url(ROOM)
             await desk.page.goto(f"{service.public_url}/counselor/desk")
-            await expect(desk.page.locator("#talking ~ ul li")).to_have_count(1)
+            await expect(desk.page.locator("[data-history] li")).to_have_count(1)
             await look(desk, "way-desk-history")
             await client.page.goto(f"{service.public_url}/me/counselor")
             await look(client, "way-wishes")
