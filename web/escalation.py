@@ -141,8 +141,7 @@ async def _step(services: Services, rules: Rules, alarm: Alarm) -> Call | None:
         steps = await alarms.advance(
             db, services.audit, alarm=alarm, around=there, channels=_channels(services), now=now
         )
-        if steps:
-            alarm = await alarms.get(db, alarm=alarm.id)
+        alarm = await alarms.get(db, alarm=alarm.id)  # another look may have taken the step just now
     for step in steps:
         level = logging.WARNING if step.kind in urgent.TELLS else logging.INFO
         logger.log(level, "alarm.step", extra={"alarm": alarm.id, "kind": step.kind.value, "turn": step.turn})
