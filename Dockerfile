@@ -24,6 +24,7 @@ COPY core core
 COPY accounts accounts
 COPY counseling counseling
 COPY media media
+COPY recordings recordings
 COPY signaling signaling
 COPY web web
 COPY migrations migrations

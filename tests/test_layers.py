@@ -17,9 +17,10 @@ MAY_IMPORT = {
     "accounts": {"core"},
     "media": {"core"},
     "counseling": {"accounts", "core"},
-    "signaling": {"counseling", "media", "accounts", "core"},
-    "migrations": {"signaling", "counseling", "accounts", "core"},
-    "web": {"migrations", "signaling", "counseling", "media", "accounts", "core"},
+    "recordings": {"media", "accounts", "core"},
+    "signaling": {"recordings", "counseling", "media", "accounts", "core"},
+    "migrations": {"signaling", "recordings", "counseling", "accounts", "core"},
+    "web": {"migrations", "signaling", "recordings", "counseling", "media", "accounts", "core"},
 }
 OWNERS = {
     "aiortc": {"media/dtls.py", "media/description.py"},
