@@ -37,18 +37,17 @@ from signaling.effects import (
     RecordMode,
     RecordPlace,
     RecordState,
-    SeatIn,
     Send,
     SendHeld,
 )
 from signaling.legs import Legs
 from signaling.mode import ModeState, Verdict
 from signaling.pairing import Pairing
-from signaling.participant import ConnectionId, Place, Seat, SeatEvent
+from signaling.participant import Place, Seat, SeatEvent
 from signaling.presence import Presence, presence
 from signaling.protocol import CloseCode, MediaState, WireState
+from signaling.seating import Seating
 from signaling.server_messages import Ended, ModeChanged, RecordingInfo, SessionChanged, SessionInfo
-from signaling.takeover import Takeover
 from signaling.telling import Telling
 from signaling.terms import CallState, CallTerms, Refused
 
@@ -87,6 +86,7 @@ class Call:
     _pairing: Pairing = field(init=False)
     _legs: Legs = field(init=False)
     _telling: Telling = field(init=False)
+    _seating: Seating = field(init=False)
     _was_active: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,6 +95,9 @@ class Call:
         self._telling = Telling(self.places, self._pairing, self.terms)
         wanted = self.mode.mode is not Mode.CHAT
         self._legs = Legs(self.places, self._pairing, self.terms, wanted)
+        self._seating = Seating(
+            self.places, self._door, self._pairing, self._legs, self._telling, self._welcomed
+        )
         self._was_active = self.started_at is not None
 
     # --- asked from outside
@@ -179,11 +182,11 @@ class Call:
     def _take(self, event: ev.CallEvent, now: datetime) -> list[Effect]:  # noqa: C901, PLR0911, PLR0912  # one line for each event
         match event:
             case ev.Join():
-                return self._join(event, now)
+                return self._seating.join(self._place(event.participant), event, now)
             case ev.SocketLost():
-                return self._socket_lost(event.connection, now)
+                return self._seating.lost(event.connection, now)
             case ev.Leaves():
-                return self._leave(self._place(event.participant), quickly=event.quickly)
+                return self._seating.leave(self._place(event.participant), quickly=event.quickly)
             case ev.AsksRestart():
                 return self._legs.restart(self._place(event.participant), now, fresh=event.fresh)
             case ev.SaysMedia():
@@ -198,7 +201,7 @@ class Call:
             case ev.Answered():
                 return self._legs.answered(event)
             case ev.AnswersTakeover():
-                return self._answer_door(event, now)
+                return self._seating.answer(event, now)
             case ev.LegUp():
                 return self._legs.up(event)
             case ev.LegLost():
@@ -214,52 +217,8 @@ class Call:
             case ev.Tick():
                 return self._tick(now)
 
-    def _join(self, event: ev.Join, now: datetime) -> list[Effect]:
-        place = self._place(event.participant)
-        fits = event.shown is not None and event.shown == place.seat_hash
-        if place.is_kept and not fits and not event.own:
-            return self._door.hold(event, now)
-        if not fits:
-            place.seat_hash, key = event.fresh_hash, event.fresh_key
-        else:
-            key = event.key
-        resume_seq = event.resume_seq if fits and place.is_kept else None
-        return self._seat(place, event, key, now, resume_seq=resume_seq)
-
-    def _seat(
-        self,
-        place: Place,
-        newcomer: ev.Join | Takeover,
-        key: str,
-        now: datetime,
-        *,
-        resume_seq: int | None = None,
-    ) -> list[Effect]:
-        """Let a connection sit down in a place; a former one is closed."""
-        effects: list[Effect] = []
-        if place.is_here and place.connection is not None:
-            effects.append(CloseSocket(place.connection, CloseCode.CONTINUED_ELSEWHERE))
-        if place.seat is not Seat.ABSENT and resume_seq is None:
-            self._telling.enters_again(place.id)
-        if place.seat is Seat.LOST and place.lost_at is not None:
-            gap_ms = round((now - place.lost_at).total_seconds() * 1000)
-            effects.append(RecordEvent("socket_resumed", place.id, {"gap_ms": gap_ms}))
-        place.step(SeatEvent.ENTER)
-        place.connection, place.codecs = newcomer.connection, newcomer.codecs
-        place.lost_at, place.key = None, key
-        if resume_seq is None:
-            place.media = None
-            place.failures, place.retry_at = 0, None
-            effects += self._legs.retire(place, now)
-            self._door.forget_asked(place.id)
-        elif place.leg is not None:
-            place.leg.negotiation.prolong(now)
-        effects.append(RecordPlace(place.id, self._pairing.view(place, self.mode.mode), place.seat_hash))
-        welcome = self._telling.welcome(
-            place, self._info(), resumed=resume_seq is not None, heartbeat_s=self.heartbeat_s
-        )
-        effects.append(SeatIn(newcomer.connection, place.id, welcome, resume_seq))
-        return effects
+    def _welcomed(self) -> tuple[SessionInfo, float]:
+        return self._info(), self.heartbeat_s
 
     def _info(self) -> SessionInfo:
         asks = self.terms.recording == "ask"
@@ -285,27 +244,6 @@ class Call:
         detail = {"step": media.picture.value} | ({} if media.by is UNSET else {"by": media.by.value})
         return [RecordEvent("picture", place.id, detail)]
 
-    def _socket_lost(self, connection: ConnectionId, now: datetime) -> list[Effect]:
-        if self._door.gone(connection):
-            return []
-        place = next((p for p in self.places if p.is_here and p.connection == connection), None)
-        if place is None:
-            return []
-        place.step(SeatEvent.LOSE)
-        place.connection, place.lost_at = None, now
-        return [RecordEvent("socket_lost", place.id)]
-
-    def _leave(self, place: Place, *, quickly: bool) -> list[Effect]:
-        connection = place.connection
-        place.step(SeatEvent.LEAVE)
-        place.lost_at = None
-        if quickly:
-            self._telling.left_quickly(place.id)
-        effects = self._legs.empty(place)
-        if connection is not None:
-            effects.append(CloseSocket(connection, CloseCode.NORMAL))
-        return [*effects, RecordEvent("left_quickly" if quickly else "left", place.id)]
-
     def _wish(self, event: ev.WishesMode, now: datetime) -> list[Effect]:
         match self.mode.wish(event.mode, event.reason, now):
             case Verdict.SAME:
@@ -321,20 +259,6 @@ class Call:
             RecordMode(event.mode),
             RecordEvent("mode", event.participant, detail),
         ]
-
-    def _answer_door(self, event: ev.AnswersTakeover, now: datetime) -> list[Effect]:
-        if not self._door.may_answer(event.participant, event.takeover_id):
-            raise Refused("no_takeover", "nobody asks you that now")
-        if event.admit:
-            return self._admit(self._place(self._door.admit(event.takeover_id)), now)
-        return self._door.refuse(event.takeover_id, now)
-
-    def _admit(self, place: Place, now: datetime) -> list[Effect]:
-        newcomer = self._door.take(place.id)
-        if newcomer is None:
-            return []
-        place.seat_hash = newcomer.fresh_hash
-        return self._seat(place, newcomer, newcomer.fresh_key, now)
 
     def _go_by_phone(self, event: ev.Phones) -> list[Effect]:
         """Go on by telephone. Raises ``Refused`` while both are connected here."""
@@ -378,9 +302,7 @@ class Call:
 
     def _settle(self, now: datetime) -> list[Effect]:
         mode = self.mode.mode
-        effects: list[Effect] = []
-        for free in self._door.free():
-            effects += self._admit(free, now)
+        effects = self._seating.free(now)
         effects += self._door.ask()
         effects += self._pairing.flow(mode)
         effects += self._legs.open(now)

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -27,24 +26,17 @@ from signaling.client_messages import ClientMessage, Hello, MalformedMessage, Pi
 from signaling.connection import State
 from signaling.directory import SessionState
 from signaling.dispatch import Asked, handle
-from signaling.joining import (
-    PlaceTokens,
-    SignalingSettings,
-    TurnedAway,
-    claim,
-    join_event,
-)
+from signaling.joining import PlaceTokens, SignalingSettings, TurnedAway, claim, join_event
 from signaling.journal import Journal
 from signaling.live import Live
 from signaling.lives import HasEnded, Lives
 from signaling.media_events import MediaEvents
 from signaling.participant import ConnectionId
-from signaling.presence import Dropped, Presence
-from signaling.protocol import MAX_ECHO_BYTES, CloseCode, WireState
-from signaling.quality_counts import Measured, QualityCounts
-from signaling.quality_trouble import Trouble, in_trouble
+from signaling.protocol import MAX_ECHO_BYTES, CloseCode
+from signaling.quality_counts import QualityCounts
 from signaling.quality_watch import QualityWatch
-from signaling.server_messages import Ended, Error, LineQuality, Pong, ServerMessage
+from signaling.server_messages import Ended, Error, Pong, ServerMessage
+from signaling.survey import Survey
 from signaling.terms import Refused
 from signaling.wire import Wire
 
@@ -96,6 +88,16 @@ class Hub:
         self._clockwork: list[asyncio.Task[None]] = []
         self._closing = False
         self._counts = {"messages_in": 0, "joins": 0, "internal_errors": 0}
+        self.survey = Survey(
+            clock=clock,
+            lives=self._lives,
+            carrier=self._carrier,
+            watch=self._watch,
+            journal=self._journal,
+            quality=self._quality,
+            media_events=self._media_events,
+            counts=self._counts,
+        )
 
     # --- life of the hub
 
@@ -242,20 +244,20 @@ class Hub:
             self._close(wire, refusal.close)
         elif refusal.error is not None:
             text = "this is not the time for that"
-            self._complain(wire, Error(code=refusal.error, message=text, ref=_ref(message)))
+            self._say(wire, Error(code=refusal.error, message=text, ref=_ref(message)))
 
     def malformed(self, wire: Wire, text: str) -> None:
         """Answer what is not a message of the protocol: an error, then 4400."""
-        self._complain(wire, Error(code="malformed", message=text))
+        self._say(wire, Error(code="malformed", message=text))
         self._close(wire, CloseCode.MALFORMED)
 
     def _unknown(self, wire: Wire, error: UnknownType) -> None:
         if wire.machine.state is State.OPENED:
             self._close(wire, CloseCode.UNAUTHENTICATED)
         elif error.ref is None:
-            self._complain(wire, Error(code=error.code, message=str(error)))
+            self._say(wire, Error(code=error.code, message=str(error)))
         else:
-            self._complain(wire, Error(code=error.code, message=str(error), ref=error.ref))
+            self._say(wire, Error(code=error.code, message=str(error), ref=error.ref))
 
     async def _legal(self, wire: Wire, message: ClientMessage) -> None:
         match message:
@@ -277,9 +279,6 @@ class Hub:
             return
         pong = Pong(t=message.t, server_time=rfc3339(self.clock.now()) or "")
         self._say(wire, pong)
-
-    def _complain(self, wire: Wire, error: Error) -> None:
-        self._say(wire, error)
 
     def _say(self, wire: Wire, message: ServerMessage) -> None:
         """Say something to one connection: numbered once it is seated."""
@@ -344,11 +343,6 @@ class Hub:
 
     # --- for the rest of the program
 
-    def logins(self) -> set[str]:
-        """Name the logins that somebody sits here by."""
-        open_ones = [wire for wire in self._carrier.wires.values() if wire.is_open]
-        return {wire.comer.login for wire in open_ones if wire.comer.login is not None}
-
     def log_out(self, login: str) -> None:
         """Take out whoever sits here by a login that has ended: the connection closes with 4401."""
         for wire in list(self._carrier.wires.values()):
@@ -359,24 +353,6 @@ class Hub:
             place = None if live is None or wire.participant is None else live.call.place(wire.participant)
             if live is not None and place is not None and place.is_kept:
                 self.apply(live, ev.Leaves(place.id))
-
-    def dropped(self) -> list[Dropped]:
-        """List those whose line broke, of all sessions in memory."""
-        return [
-            Dropped(live.id, place.id, place.role, place.lost_at)
-            for live in self._lives
-            for place in live.call.places
-            if live.call.presence(place.id) is Presence.GONE
-        ]
-
-    def in_trouble(self) -> list[Trouble]:
-        """List the live sessions whose lines are in trouble, the worst first."""
-        return in_trouble(self._lives, now_s=self.clock.monotonic())
-
-    def presence(self, participant: ParticipantId) -> Presence | None:
-        """Say how somebody stands to their session; None when it is not in memory."""
-        live = self._lives.of(participant)
-        return None if live is None else live.call.presence(participant)
 
     def by_phone(self, participant: ParticipantId) -> None:
         """Let somebody go on with the other by telephone; nothing happens while both are connected."""
@@ -414,34 +390,6 @@ class Hub:
         if live is not None:
             # Somebody entered meanwhile.
             self.apply(live, ev.Ends(reason, by))
-
-    def states(self, session_id: SessionId) -> dict[ParticipantId, WireState] | None:
-        """Say how the participants of a live session look now; None when it is not in memory."""
-        live = self._lives.get(session_id)
-        if live is None:
-            return None
-        return {participant: live.call.view(participant) for participant in live.participants()}
-
-    def summary(self, session_id: SessionId) -> dict[ParticipantId, LineQuality] | None:
-        """Say how the lines of a live session are now; None when it is not in memory."""
-        live = self._lives.get(session_id)
-        return None if live is None else self._watch.lines(live, now_s=self.clock.monotonic())
-
-    def counters(self) -> dict[str, int | float]:
-        """Count what is here now and what was since the start. No person, no session."""
-        return {
-            **self._counts,
-            "internal_errors": self._counts["internal_errors"] + self._media_events.failed,
-            "sessions": len(self._lives),
-            "connections": len(self._carrier.wires),
-            "journal_failed": self._journal.failed,
-            "journal_dropped": self._journal.dropped,
-            "events_left_out": self._journal.bounds.left_out,
-        }
-
-    def measured(self) -> Iterator[Measured]:
-        """Tell the histograms and counts of quality since the start. No person, no session."""
-        return self._quality.measured()
 
 
 def _ref(message: ClientMessage) -> str:

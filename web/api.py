@@ -113,7 +113,7 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
     async with services.database.sessions() as db:
         session = await _own(db, request, key)
         record = await quality_record.read(db, session_id=session.id)
-    live = services.calls.states(session.id) or {}
+    live = services.survey.states(session.id) or {}
     return _json(
         schema.Session(
             id=session.id,

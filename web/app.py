@@ -79,6 +79,7 @@ def make_app(
         database=database,
         tokens=tokens,
         calls=engine.calls,
+        survey=engine.survey,
         media=engine.media,
         asked=Throttle(config.api_requests_per_s, config.api_requests_per_s * BURST_S),
         audit=audit,

@@ -77,7 +77,7 @@ def may_see(person: Person) -> bool:
 async def look(services: Services, watch: Drops) -> None:
     """Call for whoever is gone too long, and end what is over. Also to be called after a change."""
     now = services.now()
-    gone = [one for one in services.calls.dropped() if one.role == Role.CLIENT.value]
+    gone = [one for one in services.survey.dropped() if one.role == Role.CLIENT.value]
     watch.gone_since = {one.participant: watch.gone_since.get(one.participant, now) for one in gone}
     due = [one for one in gone if drop_states.is_due(gone_since=watch.gone_since[one.participant], now=now)]
     if not due and watch.now == ():
@@ -117,7 +117,7 @@ async def _settle(
     """End a drop whose client is back or left quickly; else call who is on duty when nobody has seen it."""
     now = services.now()
     client = await client_place(db, await talks.get(db, talk=drop.talk))
-    presence = None if client is None else services.calls.presence(client)
+    presence = None if client is None else services.survey.presence(client)
     over = {Presence.THERE: Event.RETURN, Presence.QUICK: Event.QUIT}.get(presence) if presence else None
     if over is not None:
         await drops.end(db, services.audit, drop=drop.id, why=over, person=None, now=now)
@@ -156,7 +156,7 @@ async def left_quickly(services: Services, db: AsyncSession, *, client: UserId) 
     place = None if talk is None else await client_place(db, talk)
     if place is None:
         return
-    if services.calls.presence(place) is None:
+    if services.survey.presence(place) is None:
         # Nobody holds the session in memory: whoever wakes it finds that they left.
         await records.write(db, [PlaceRecord(place, WireState.LEFT.value, now)])
     services.calls.leave_quickly(place)

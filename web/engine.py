@@ -73,6 +73,7 @@ class LiveEngine:
             settings=settings(config),
             tokens=tokens,
         )
+        self.survey = self.calls.survey
         origins = own_origins(config) | config.embedders
         self.signal = signal_handler(
             self.calls,

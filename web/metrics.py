@@ -48,8 +48,8 @@ class AppCollector(Collector):
             requests.add_metric([route, str(status)], count)
         yield requests
         yield from _family("teduh_media", services.media.counters())
-        yield from _family("teduh_calls", services.calls.counters())
-        for name, same in itertools.groupby(services.calls.measured(), key=lambda one: one.name):
+        yield from _family("teduh_calls", services.survey.counters())
+        for name, same in itertools.groupby(services.survey.measured(), key=lambda one: one.name):
             yield _labelled(f"teduh_calls_{name}", list(same))
 
 

@@ -100,7 +100,7 @@ async def has_come(services: Services, db: AsyncSession, talk: Talk) -> bool:
     if session is None or place is None:
         return False
     # The database hears of it a moment later than the call.
-    now = (services.calls.states(session.id) or {}).get(place.id, WireState.ABSENT)
+    now = (services.survey.states(session.id) or {}).get(place.id, WireState.ABSENT)
     return place.seat is not None or now != WireState.ABSENT
 
 

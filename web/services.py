@@ -42,14 +42,10 @@ STARTS_AT_ONCE = 200.0
 
 
 class Calls(Protocol):
-    """What the API asks of the live calls (``signaling.hub.Hub``)."""
+    """What is let happen to the live calls (``signaling.hub.Hub``)."""
 
     async def end(self, session_id: SessionId, *, reason: str) -> None:
         """End a session for both sides. Raises ``InvalidState`` when it has ended already."""
-        ...
-
-    def logins(self) -> set[str]:
-        """Name the logins that somebody sits in a call by."""
         ...
 
     def log_out(self, login: str) -> None:
@@ -60,16 +56,24 @@ class Calls(Protocol):
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""
         ...
 
+    def by_phone(self, participant: ParticipantId) -> None:
+        """Let somebody go on with the other by telephone; nothing happens while both are connected."""
+        ...
+
+
+class Survey(Protocol):
+    """What is asked about the live calls (``signaling.survey.Survey``)."""
+
+    def logins(self) -> set[str]:
+        """Name the logins that somebody sits in a call by."""
+        ...
+
     def dropped(self) -> Sequence[Dropped]:
         """List those whose line broke, of all sessions in memory."""
         ...
 
     def presence(self, participant: ParticipantId) -> Presence | None:
         """Say how somebody stands to their session; None when it is not in memory."""
-        ...
-
-    def by_phone(self, participant: ParticipantId) -> None:
-        """Let somebody go on with the other by telephone; nothing happens while both are connected."""
         ...
 
     def states(self, session_id: SessionId) -> Mapping[ParticipantId, str] | None:
@@ -135,6 +139,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def survey(self) -> Survey:
+        """A look at them."""
+        ...
+
+    @property
     def media(self) -> Media:
         """The media port."""
         ...
@@ -166,6 +175,7 @@ class Services:
     database: Database
     tokens: Tokens
     calls: Calls
+    survey: Survey
     media: Media
     asked: Throttle
     audit: Audit

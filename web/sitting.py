@@ -19,7 +19,7 @@ LOOK_EVERY_S: Final = 3.0
 
 async def look(services: Services) -> None:
     """Keep logins alive that are in use, and take out of calls those that ended."""
-    sitting = services.calls.logins()
+    sitting = services.survey.logins()
     if not sitting:
         return
     async with services.database.sessions.begin() as db:

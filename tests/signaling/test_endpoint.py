@@ -204,7 +204,7 @@ async def test_a_failing_database_ends_no_call(make_house: MakeHouse) -> None:
     await client.ask("chat", text="apa kabar")
     await counselor.get("chat", text="apa kabar")
     await house.hub._journal.flush(within_s=2)
-    assert house.hub.counters()["journal_failed"] > 0
+    assert house.hub.survey.counters()["journal_failed"] > 0
 
 
 async def test_who_does_not_read_is_cut_and_delays_nobody(house: House) -> None:
@@ -240,7 +240,7 @@ async def test_a_program_ends_a_live_session(house: House) -> None:
     await house.hub.end(session.id, reason="over", by="api")
     assert (await client.get("ended"))["by"] == "api"
     assert (await house.record(session.id)).state == "ended"
-    assert house.hub.counters()["sessions"] == 0
+    assert house.hub.survey.counters()["sessions"] == 0
 
 
 async def test_the_log_of_a_call_tells_nothing_of_a_person(

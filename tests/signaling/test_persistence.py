@@ -38,7 +38,7 @@ async def test_states_mode_and_seats_are_kept(house: House) -> None:
     record = await settled(house, session.id)
     assert record.state == "ended"
     assert record.ended_reason == "done"
-    assert house.hub.counters()["journal_failed"] == 0
+    assert house.hub.survey.counters()["journal_failed"] == 0
 
 
 async def test_an_ended_session_stays_ended_before_the_database_knows(house: House) -> None:
@@ -81,7 +81,7 @@ async def test_a_session_whose_time_ran_out_is_ended_without_anybody_coming(hous
     house.hub.tick()
     house.clock.advance(30)
     house.hub.tick()
-    assert house.hub.counters()["sessions"] == 1
+    assert house.hub.survey.counters()["sessions"] == 1
     await house.hub._journal.flush(within_s=2)
     house.clock.advance(31)
     await house.hub.sweep()
@@ -91,7 +91,7 @@ async def test_a_session_whose_time_ran_out_is_ended_without_anybody_coming(hous
     record = await settled(house, left.id)
     assert (record.state, record.ended_reason) == ("ended", "time_over")
     assert (await settled(house, endless.id)).state == "interrupted"
-    assert house.hub.counters()["sessions"] == 1, "a live one is ended by its own clock"
+    assert house.hub.survey.counters()["sessions"] == 1, "a live one is ended by its own clock"
     house.hub.tick()
     assert (await settled(house, live.id)).ended_reason == "time_over"
 

@@ -118,7 +118,7 @@ async def test_how_long_a_leg_took_is_counted_once_it_is_connected(house: House)
     for _ in range(2):
         house.hub.on_media_event(LegConnected(offer["leg"]))
     await house.hub._journal.flush(within_s=1)
-    join = next(one.value for one in house.hub.measured() if one.name == "join_seconds")
+    join = next(one.value for one in house.hub.survey.measured() if one.name == "join_seconds")
     assert isinstance(join, Histogram)
     assert sum(join.counts) == 1
     assert 3.0 <= join.sum < 4.0

@@ -159,10 +159,10 @@ async def test_an_empty_session_is_forgotten_and_loaded_again(
     await client.ask("leave")
     await client.closed()
     house.hub.tick()
-    assert house.hub.counters()["sessions"] == 1, "the journal may still hold what happened last"
+    assert house.hub.survey.counters()["sessions"] == 1, "the journal may still hold what happened last"
     monkeypatch.setattr("signaling.hub.FORGET_AFTER_S", 0.0)
     house.hub.tick()
-    assert house.hub.counters()["sessions"] == 0
+    assert house.hub.survey.counters()["sessions"] == 0
     await house.hub._journal.flush(within_s=2)
     assert (await house.record(session.id)).participants[0].state == "left"
     await house.join(session, 0)
@@ -226,9 +226,9 @@ async def test_whoever_sits_here_by_a_login_that_ended_has_to_go(house: House) -
     client = await house.join(session, 0, token=None)
     house.cookie_place[0], house.login[0], house.login_id[0] = None, None, None
     counselor = await house.join(session, 1)
-    assert house.hub.logins() == {"l_one"}
+    assert house.hub.survey.logins() == {"l_one"}
     house.hub.log_out("l_other")
     house.hub.log_out("l_one")
     assert await client.closed() == 4401
     await counselor.get("peer", state="left")
-    assert house.hub.logins() == set()
+    assert house.hub.survey.logins() == set()

@@ -162,7 +162,7 @@ async def test_a_failed_leg_is_replaced(house: House) -> None:
     house.relay.open.clear()
     house.hub.on_media_event(LegFailed(offer["leg"], "timeout", 1_000, 2_000))
     assert (await client.get("offer"))["leg"] != offer["leg"]
-    lines = house.hub.summary(session.id)
+    lines = house.hub.survey.summary(session.id)
     assert lines is not None
     assert lines[session.participants[0].id].bytes >= 3_000, "what a failed leg has cost is still paid for"
 
@@ -228,7 +228,7 @@ async def test_quality_is_told_every_two_seconds_and_kept_every_ten(house: House
     assert (own[-1].grade, own[-1].loss_up_pct) == ("poor", 9.0)
     graded = [event.detail for event in record.events if event.kind == "grade"]
     assert graded == [{"from": "good", "to": "poor", "kind": "loss", "direction": "up"}]
-    assert house.hub.summary(session.id) is not None
+    assert house.hub.survey.summary(session.id) is not None
 
 
 async def test_only_the_counselor_ends(house: House) -> None:

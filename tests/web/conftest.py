@@ -132,7 +132,7 @@ class FakeEngine:
     """Keeps what was asked of it, in order."""
 
     def __init__(self, _config: Config, clock: Clock, database: Database, _tokens: Tokens) -> None:
-        self.calls = FakeCalls(database, clock)
+        self.calls = self.survey = FakeCalls(database, clock)
         self.media = FakeMedia()
         self.story: list[str] = []
 

@@ -49,7 +49,7 @@ async def show(request: http.Request) -> http.Response:
         own = await oversight.of(db, person=person, day=request.app[REGISTER].today(services.now()))
         seen = ALL if await _on_duty(request, db, person) else own
     rows = [
-        _row(words, one, person, own) for one in services.calls.in_trouble() if seen.covers(one.counselor)
+        _row(words, one, person, own) for one in services.survey.in_trouble() if seen.covers(one.counselor)
     ]
     return request.app[SITE].show(
         request,
