@@ -18,6 +18,7 @@ import counseling.preparation_tables
 import counseling.register_tables
 import counseling.urgent_tables
 import counseling.way_tables
+import recordings.review_tables
 import recordings.tables
 import signaling.tables
 from core.db import Base
@@ -37,6 +38,7 @@ TABLES = (
     counseling.register_tables,
     counseling.urgent_tables,
     counseling.way_tables,
+    recordings.review_tables,
     recordings.tables,
     signaling.tables,
 )

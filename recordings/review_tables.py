@@ -19,7 +19,7 @@ _COUNT = BigInteger().with_variant(Integer, "sqlite")
 
 
 class ReviewReleaseRow(Base):
-    """The counselor's consent that a supervisor may open one recording; it can be taken back and given again."""
+    """The counselor's consent that a supervisor may open one recording. It can be taken back."""
 
     __tablename__ = "review_releases"
 
@@ -32,7 +32,7 @@ class ReviewReleaseRow(Base):
 
 
 class ReviewOpeningRow(Base):
-    """One grant to open a recording, kept after the grant has ended, so that both participants can read of it.
+    """One grant to open a recording; the row stays, so that both participants can read of it.
 
     ``purpose`` is sealed under the client's key. ``played_at`` is when the first of it was sent; null: opened
     and never played.
