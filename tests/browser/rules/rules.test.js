@@ -77,13 +77,23 @@ test('a cut is noticed within 1.5 s and restarts after 2 s, 5 s, then every 10 s
   assert.deepEqual(restarts, [2, 5, 15, 25, 35]);
 });
 
-test('where the socket answers only the path is dead: it restarts at once, and once', () => {
+test('where the socket goes on answering only the path is dead: a fresh leg at once, and once', () => {
   const line = new Line(0);
   watch(line, 0, 5000, () => ({}));
   const verdicts = watch(line, 5000, 9000, (now) => ({ received: 1, echoed: 1, heard: 1, answeredAt: now < 6000 ? 4900 : now }));
-  const restarts = verdicts.filter((verdict) => verdict.restart).map((verdict) => verdict.now - 5000);
-  assert.equal(restarts.length, 1);
-  assert.ok((restarts[0] ?? Infinity) <= 1200);
+  const fresh = verdicts.filter((verdict) => verdict.fresh).map((verdict) => verdict.now - 5000);
+  assert.equal(fresh.length, 1);
+  assert.ok((fresh[0] ?? Infinity) <= 1600);
+  assert.ok(verdicts.every((verdict) => !verdict.restart), 'a restart would hold on to the dead pair');
+});
+
+test('one answer of the socket alone, as after a short cut, makes no fresh leg', () => {
+  const line = new Line(0);
+  watch(line, 0, 5000, () => ({}));
+  const verdicts = watch(line, 5000, 9000, (now) => ({ received: 1, echoed: 1, heard: 1, answeredAt: now < 6000 ? 4900 : 6000 }));
+  assert.ok(verdicts.every((verdict) => !verdict.fresh));
+  assert.ok(verdicts.some((verdict) => verdict.ask), 'the socket is asked meanwhile');
+  assert.deepEqual(verdicts.filter((verdict) => verdict.restart).length, 1);
 });
 
 test('while something is missing the line is looked at more often', () => {

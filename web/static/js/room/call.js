@@ -6,7 +6,7 @@
 
 import { t } from './i18n.js';
 import { Peer, receivable } from './peer.js';
-import { Line, count } from './recovery.js';
+import { Line, REACHED_MS, count } from './recovery.js';
 import { REPORT_MS, Reports, costOf } from './quality.js';
 import { Sending } from './sending.js';
 import { Signal } from './signal.js';
@@ -268,7 +268,7 @@ export class Call {
       const speaking = Boolean(media && (media.audio || (mode === 'video' && media.video)));
       const verdict = this.line.look({ now, ...counted, paired, speaking, sending: this.peer.sends, answeredAt: this.socket ? this.signal.heardAt : -Infinity });
       closer = verdict.doubted && verdict.silentMs < CLOSER_FOR_MS;
-      if (verdict.own === 'silent' && this.own === 'ok') this.signal.probe();
+      if (verdict.ask && now - this.signal.pingedAt > REACHED_MS) this.signal.probe();
       this.own = verdict.own;
       this.their = verdict.other;
       // After a cut the socket is back first: the voice is lost only when it stays away although the server hears us.

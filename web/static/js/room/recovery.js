@@ -15,6 +15,8 @@ export const DOUBTED_MS = 500;
 /** When ICE is restarted after the last sign of life, in ms; afterwards every RESTART_EVERY_MS. */
 export const RESTARTS_MS = [2000, 5000];
 export const RESTART_EVERY_MS = 10000;
+/** The socket answered for so long while this path was silent: the network is there, and only this path is dead, in ms. */
+export const REACHED_MS = 400;
 /** In this time after a return both directions must have carried something, in ms. */
 export const VERIFY_MS = 3000;
 /** The other side reports what it hears of our sound each 5 s or so (RFC 3550, 6.2); two reports may be lost, in ms. */
@@ -40,7 +42,9 @@ export const REPORTED_MS = 15000;
  * @property {'ok'|'silent'} own
  * @property {'ok'|'silent'} other
  * @property {boolean} restart ask for new ICE credentials now
- * @property {boolean} fresh ask for a whole new leg now: a direction stayed silent after a return
+ * @property {boolean} fresh ask for a whole new leg now: a direction stayed silent after a return, or only this path is
+ *   dead (a browser holds on to a UDP pair for 2.5 s and more after its last packet, whatever ICE is asked for)
+ * @property {boolean} ask ask the socket whether the server hears us
  * @property {number} silentMs since the last byte on our own line
  * @property {boolean} doubted something is missing: look again soon
  */
@@ -62,6 +66,8 @@ export class Line {
     /** @type {'ok'|'silent'} */
     this.own = 'ok';
     this.restarts = 0;
+    /** @type {number | null} */
+    this.reachedAt = null;
     this.paired = false;
     this.changed = false;
     /** @type {Proof | null} */
@@ -110,8 +116,11 @@ export class Line {
       this.proof = { at: now, by: now + VERIFY_MS, heard, echoed, sent, reported, tries: this.proof?.tries ?? 0 };
     }
     const doubted = paired && (silentMs > DOUBTED_MS || now - this.heardAt > DOUBTED_MS);
-    const verdict = { own: this.own, other: this.#other(now), restart: false, fresh: false, silentMs, doubted };
-    if (this.own === 'silent') verdict.restart = this.#due(silentMs, paired && answeredAt > this.aliveAt + DOUBTED_MS);
+    const ask = this.own === 'silent' && this.restarts === 0;
+    const verdict = { own: this.own, other: this.#other(now), restart: false, fresh: false, ask, silentMs, doubted };
+    if (this.own !== 'silent') this.reachedAt = null;
+    if (this.own === 'silent' && this.#deadAlone(paired, answeredAt)) verdict.fresh = true;
+    else if (this.own === 'silent') verdict.restart = this.#due(silentMs);
     else if (this.changed) verdict.restart = true;
     else verdict.fresh = this.#unproved({ now, echoed, heard, speaking: paired && speaking, sending: paired && sending, sent, reported });
     this.echoed = echoed;
@@ -125,14 +134,24 @@ export class Line {
   }
 
   /**
-   * @param {number} silentMs
-   * @param {boolean} reachable the socket answered meanwhile: the network is there, and only this path is dead
+   * Whether the socket goes on answering while this path is silent; said once, and not after a restart.
+   * @param {boolean} paired
+   * @param {number} answeredAt
    */
-  #due(silentMs, reachable) {
+  #deadAlone(paired, answeredAt) {
+    if (!paired || this.restarts > 0 || answeredAt <= this.aliveAt + DOUBTED_MS) return false;
+    this.reachedAt ??= answeredAt;
+    if (answeredAt - this.reachedAt < REACHED_MS) return false;
+    this.restarts = 1;
+    return true;
+  }
+
+  /** @param {number} silentMs */
+  #due(silentMs) {
     const last = RESTARTS_MS[RESTARTS_MS.length - 1] ?? 0;
     const at = RESTARTS_MS[this.restarts] ?? last + RESTART_EVERY_MS * (this.restarts - RESTARTS_MS.length + 1);
     if (this.changed) return true;
-    if (silentMs < at && !(reachable && this.restarts === 0)) return false;
+    if (silentMs < at) return false;
     this.restarts += 1;
     return true;
   }
