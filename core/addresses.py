@@ -18,7 +18,7 @@ from pathlib import Path
 import ifaddr
 
 from core.errors import ConfigError
-from core.settings import MediaAddress, is_loopback
+from core.shapes import MediaAddress, is_loopback
 
 INNER_INTERFACES = (
     "docker",

@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from core import settings as read
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
+from core.shapes import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook, is_loopback
 
 PREFIX = "TEDUH_"
 
@@ -153,7 +153,7 @@ class Config:
     @property
     def loopback_only(self) -> bool:
         """Whether nobody but this machine can reach the pages: then there may be demo data."""
-        return all(map(read.is_loopback, (self.public_host, *self.http_host)))
+        return all(map(is_loopback, (self.public_host, *self.http_host)))
 
 
 def variables() -> dict[str, str]:

@@ -25,7 +25,7 @@ import aiosmtplib
 
 from core.clock import Clock, SystemClock
 from core.errors import TeduhError
-from core.settings import Smtp
+from core.shapes import Smtp
 
 logger = logging.getLogger(__name__)
 

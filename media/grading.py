@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from core.settings import QualityLimits
+from core.shapes import QualityLimits
 
 LOST_AFTER_MS = 3_000
 WORSE_AFTER_S = 4.0

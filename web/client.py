@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import web as http
 
 from core.config import Config
-from core.settings import is_loopback
+from core.shapes import is_loopback
 
 HOST_BITS: Final = 64
 

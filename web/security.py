@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from aiohttp import web as http
 
 from core.config import Config
-from core.settings import Tls
+from core.shapes import Tls
 
 YEAR_S = 31_536_000
 

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.errors import ConfigError
 from core.keyfile import make_data_dir, write_once
-from core.settings import Tls
+from core.shapes import Tls
 
 LIFE = timedelta(days=397)  # the longest that browsers take
 RENEW_BEFORE = timedelta(days=30)

@@ -17,7 +17,7 @@ from typing import Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from core.settings import Webhook
+from core.shapes import Webhook
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 from core import addresses
 from core.addresses import Interface, Reach
 from core.errors import ConfigError
-from core.settings import MediaAddress
+from core.shapes import MediaAddress
 
 MACHINE = (
     Interface("lo", "127.0.0.1"),

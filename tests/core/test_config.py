@@ -8,7 +8,7 @@ import pytest
 
 from core.config import Config, read_config, variables
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
+from core.shapes import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
 
 KEY = base64.b64encode(bytes(32)).decode()
 

@@ -18,7 +18,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from core.mail import BadAddress, Mail, check_address
-from core.settings import Smtp, Tls
+from core.shapes import Smtp, Tls
 from tests.fakes import FakeClock
 from web.tls import context as tls_context
 

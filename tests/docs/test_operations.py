@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Config, read_config, variables
-from core.settings import Outside
+from core.shapes import Outside
 from tests.docs.conftest import ROOT
 from tests.e2e.server import Server
 

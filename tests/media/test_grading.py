@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from core.settings import QualityLimits
+from core.shapes import QualityLimits
 from media.grading import Grade, Limits, Steady, grade
 
 GOOD, FAIR, POOR, LOST = Grade

@@ -15,7 +15,7 @@ from core.addresses import Interface
 from core.config import Config
 from core.db import Database
 from core.errors import ConfigError
-from core.settings import IceServer, MediaAddress
+from core.shapes import IceServer, MediaAddress
 from media.codecs import Mode
 from media.description import OfferRequest
 from media.events import LegId

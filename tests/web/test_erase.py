@@ -19,7 +19,7 @@ from accounts.roles import Role
 from accounts.tombstones import NAME, tombstones_in
 from accounts.verifying import Problem, Verdict, verify
 from core.ids import UserId
-from core.settings import Outside
+from core.shapes import Outside
 from tests.fakes import FakeClock
 from tests.web.conftest import MASTER, Client, FakeEngine, make_config
 from tests.web.people import log_in, log_out, make, send

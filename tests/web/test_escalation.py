@@ -20,7 +20,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from accounts import contacts
 from accounts.people import Person
 from accounts.roles import Role
-from core.settings import Smtp, Webhook
+from core.shapes import Smtp, Webhook
 from counseling import alarms, roster
 from tests.core.test_mail import Post, serve
 from tests.fakes import FakeClock

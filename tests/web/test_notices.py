@@ -12,7 +12,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from accounts import contacts, notices, people
 from accounts.roles import Role
-from core.settings import Smtp
+from core.shapes import Smtp
 from tests.core.test_mail import Post, serve
 from tests.docs.conftest import ROOT
 from tests.fakes import FakeClock

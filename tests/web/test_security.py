@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web as http
 from pytest_aiohttp.plugin import AiohttpClient
 
-from core.settings import Tls
+from core.shapes import Tls
 from tests.fakes import FakeClock
 from tests.web.conftest import Client, FakeEngine, Program, make_config
 from web.app import make_app

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from core.errors import ConfigError
-from core.settings import Tls
+from core.shapes import Tls
 from web import tls
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -31,7 +31,7 @@ from core.clock import SystemClock
 from core.config import Config
 from core.errors import TeduhError
 from core.keyfile import NAME
-from core.settings import is_loopback
+from core.shapes import is_loopback
 from counseling import complaint_lists, crisis, incidents, roster
 from counseling.complaints import outside_the_line
 from counseling.minors import read_policy

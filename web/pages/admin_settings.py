@@ -10,7 +10,7 @@ from aiohttp import web as http
 
 from accounts.roles import Permission
 from core.config import Config
-from core.settings import Outside
+from core.shapes import Outside
 from web.gate import add
 from web.pages.site import SITE
 from web.services import SERVICES
