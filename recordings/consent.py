@@ -1,0 +1,371 @@
+"""Whether a session may be recorded just now: a pure machine over the consents of its two sides.
+
+    phase    | Agrees          | Refuses | Pauses | Resumes    | Kept | Leaves    | Lapses | Chats Breaks Ends
+    ---------+-----------------+---------+--------+------------+------+-----------+--------+------------------
+    OFF      | ASKED, STARTING | OFF     | -      | -          | same | OFF       | same   | OFF
+    ASKED    | same, STARTING  | OFF     | -      | -          | same | same, OFF | OFF    | OFF
+    STARTING | same            | OFF     | -      | -          | ON   | OFF       | same   | OFF
+    ON       | same            | OFF     | PAUSED | same       | same | OFF       | same   | OFF
+    PAUSED   | same            | OFF     | same   | same, ON   | same | OFF       | same   | OFF
+
+``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON is entered
+by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON has
+``Detach`` as its first effect; the doer carries it out before anything is awaited.
+
+Who agrees first asks the other by it, and the other is asked once in a session: a no, or no answer in
+``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, and takes nothing else away.
+A consent falls by withdrawing it, by leaving, when the session goes on in writing, and by any failure; it
+is then given anew or not at all. ``Pauses`` is "off the record": whoever said so takes it back, nobody else.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from core.errors import InvalidState
+from recordings.states import Ending, Side
+
+ANSWER_WITHIN: Final = timedelta(minutes=3)
+
+
+class AskedAlready(InvalidState):
+    """The other side was asked in this session, and it did not come to a recording."""
+
+    code = "asked_already"
+
+
+class Phase(enum.Enum):
+    """Where it stands."""
+
+    OFF = "off"
+    ASKED = "asked"
+    STARTING = "starting"
+    ON = "on"
+    PAUSED = "paused"
+
+
+class Why(enum.StrEnum):
+    """How a row of the ledger came to be."""
+
+    PREPARED = "prepared"
+    """Agreed on the preparation page, alone, before the session."""
+    ASKS = "asks"
+    """Agreed first, in the room."""
+    ANSWERS = "answers"
+    """Agreed when asked."""
+    WITHDREW = "withdrew"
+    LEFT = "left"
+    CHAT = "chat"
+    UNANSWERED = "unanswered"
+    """Agreed first, and it did not come to a recording."""
+    FAILED = "failed"
+    CRASH = "crash"
+    """The server stopped; found at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The text that was shown: its version, the language, and the SHA-256 of its bytes."""
+
+    version: int
+    locale: str
+    sha256: str
+
+
+# --- events
+
+
+@dataclass(frozen=True, slots=True)
+class Agrees:
+    """A side agrees; ``prepared`` before the session, by which nobody is asked in the room twice."""
+
+    side: Side
+    terms: Terms
+    prepared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuses:
+    """A side says no, or takes its consent back."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """A side wants to say something off the record."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Resumes:
+    """A side has said it."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The rows and the audit of an attempt are committed, and there is a key."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """A side left, or its place became somebody else's."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Lapses:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chats:
+    """The session goes on in writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaks:
+    """Disk, database or program failed."""
+
+    reason: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The session has ended."""
+
+
+Event = Agrees | Refuses | Pauses | Resumes | Kept | Leaves | Lapses | Chats | Breaks | Ends
+
+
+# --- effects, in the order in which they are to be done
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Take the sinks off both sides now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Put the sinks on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Add a line to the ledger of agreements."""
+
+    side: Side
+    granted: bool
+    terms: Terms
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Keep that the other was asked; ``open`` false: they agreed, and it does not count."""
+
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Make a recording and its key, commit all that is written so far, then say ``Kept``."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Keep the beginning or the end of a time off the record."""
+
+    side: Side
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Close the recording that was begun, attached or not."""
+
+    reason: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell both how it stands; ``reason`` is why it ended, None where it did not or nobody is to know."""
+
+    reason: Ending | None = None
+
+
+Effect = Detach | Attach | Write | Ask | Begin | Mark | Finish | Tell
+
+BEGUN: Final = (Phase.STARTING, Phase.ON, Phase.PAUSED)
+WITHDRAWN: Final = {Side.CLIENT: Ending.WITHDRAWN_CLIENT, Side.COUNSELOR: Ending.WITHDRAWN_COUNSELOR}
+
+
+@dataclass(slots=True)
+class Consent:
+    """The consents of one session. ``asked_before``: somebody was asked in the room, and did not agree."""
+
+    asked_before: bool = False
+    phase: Phase = Phase.OFF
+    granted: dict[Side, Terms] = field(default_factory=dict)
+    asked: Side | None = None
+    """Whose answer is awaited, while ``ASKED``."""
+    deadline: datetime | None = None
+    """When no answer is a no; None where the question has all the time there is."""
+    off_record: set[Side] = field(default_factory=set)
+    attempt: int = 0
+
+    def may_ask(self, side: Side) -> bool:
+        """Whether this side's agreeing would ask the other, who was not asked before."""
+        return self.phase is Phase.OFF and side.other not in self.granted and not self.asked_before
+
+    def apply(self, event: Event, now: datetime) -> list[Effect]:  # noqa: C901, PLR0911  # one line for each event
+        """Take an event and return what is to be done, in order.
+
+        Raises ``InvalidState`` for what the table does not have, and ``AskedAlready``; both change nothing.
+        """
+        match event:
+            case Agrees():
+                return self._agrees(event, now)
+            case Refuses():
+                return self._refuses(event.side)
+            case Pauses():
+                return self._pauses(event.side)
+            case Resumes():
+                return self._resumes(event.side)
+            case Kept():
+                return self._kept(event.attempt)
+            case Leaves():
+                return self._leaves(event.side)
+            case Lapses():
+                return self._lapses(now)
+            case Chats():
+                return self._stops(Ending.CHAT, Why.CHAT)
+            case Breaks():
+                return self._stops(event.reason, Why.FAILED)
+            case Ends():
+                return self._ends()
+
+    # --- agreeing
+
+    def _agrees(self, event: Agrees, now: datetime) -> list[Effect]:
+        side = event.side
+        if side in self.granted:
+            return []
+        if side.other in self.granted:
+            return self._starts(side, event.terms)
+        if event.prepared:
+            why = Why.PREPARED
+        elif self.asked_before:
+            raise AskedAlready("The other side was asked before.")
+        else:
+            why, self.asked_before, self.deadline = Why.ASKS, True, now + ANSWER_WITHIN
+        self.granted[side] = event.terms
+        self.phase, self.asked = Phase.ASKED, side.other
+        asked: list[Effect] = [] if event.prepared else [Ask(open=True)]
+        return [Write(side, granted=True, terms=event.terms, why=why), *asked, Tell()]
+
+    def _starts(self, side: Side, terms: Terms) -> list[Effect]:
+        effects: list[Effect] = [Write(side, granted=True, terms=terms, why=Why.ANSWERS)]
+        if self.asked_before:
+            effects.append(Ask(open=False))
+        self._quiet()
+        self.granted[side] = terms
+        self.phase, self.asked_before = Phase.STARTING, False
+        self.attempt += 1
+        return [*effects, Begin(self.attempt), Tell()]
+
+    def _kept(self, attempt: int) -> list[Effect]:
+        if self.phase is not Phase.STARTING or attempt != self.attempt:
+            return []
+        self.phase = Phase.ON
+        return [Attach(), Tell()]
+
+    # --- off the record
+
+    def _pauses(self, side: Side) -> list[Effect]:
+        if self.phase not in (Phase.ON, Phase.PAUSED):
+            raise InvalidState("Nothing is being recorded.")
+        if side in self.off_record:
+            return []
+        self.off_record.add(side)
+        effects: list[Effect] = [Detach()] if self.phase is Phase.ON else []
+        self.phase = Phase.PAUSED
+        return [*effects, Mark(side, off=True), Tell()]
+
+    def _resumes(self, side: Side) -> list[Effect]:
+        if self.phase not in (Phase.ON, Phase.PAUSED):
+            raise InvalidState("Nothing is being recorded.")
+        if side not in self.off_record:
+            return []
+        self.off_record.discard(side)
+        if self.off_record:
+            return [Mark(side, off=False), Tell()]
+        self.phase = Phase.ON
+        return [Mark(side, off=False), Attach(), Tell()]
+
+    # --- the end of a consent
+
+    def _refuses(self, side: Side) -> list[Effect]:
+        if self.phase is Phase.ASKED:
+            return self._unanswered(Why.WITHDREW if side in self.granted else Why.UNANSWERED)
+        return self._stops(WITHDRAWN[side], Why.WITHDREW, side)
+
+    def _leaves(self, side: Side) -> list[Effect]:
+        if self.phase is Phase.ASKED:
+            if side in self.granted:
+                return self._unanswered(Why.LEFT)
+            return [] if self.deadline is None else self._unanswered(Why.UNANSWERED)
+        return self._stops(Ending.LEFT, Why.LEFT, side)
+
+    def _lapses(self, now: datetime) -> list[Effect]:
+        if self.phase is not Phase.ASKED or self.deadline is None or now < self.deadline:
+            return []
+        return self._unanswered(Why.UNANSWERED)
+
+    def _unanswered(self, why: Why) -> list[Effect]:
+        """End the question for good: whoever asked is told the same, however it came."""
+        rows = self._fall(why)
+        counted = [] if self.asked_before else [Ask(open=True)]
+        self.asked_before = True
+        self._quiet()
+        return [*rows, *counted, Tell()]
+
+    def _stops(self, reason: Ending, why: Why, *sides: Side) -> list[Effect]:
+        """Let consents fall, of both where no side is named. Without any there is nothing to stop."""
+        rows = self._fall(why, *sides)
+        if not rows:
+            return []
+        begun = self.phase in BEGUN
+        detach: list[Effect] = [Detach()] if self.phase is Phase.ON else []
+        self._quiet()
+        finish: list[Effect] = [Finish(reason)] if begun else []
+        return [*detach, *rows, *finish, Tell(reason if begun else None)]
+
+    def _ends(self) -> list[Effect]:
+        """End with the session: what was agreed was agreed for it, and stands in the ledger as it is."""
+        self.granted.clear()
+        detach: list[Effect] = [Detach()] if self.phase is Phase.ON else []
+        finish: list[Effect] = [Finish(Ending.SESSION_ENDED)] if self.phase in BEGUN else []
+        self._quiet()
+        return [*detach, *finish]
+
+    def _fall(self, why: Why, *sides: Side) -> list[Write]:
+        falling = [side for side in self.granted if not sides or side in sides]
+        return [Write(side, granted=False, terms=self.granted.pop(side), why=why) for side in falling]
+
+    def _quiet(self) -> None:
+        self.phase = Phase.OFF
+        self.asked, self.deadline = None, None
+        self.off_record.clear()

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InvalidState
+from recordings import consent
+from recordings.consent import (
+    ANSWER_WITHIN,
+    Agrees,
+    Ask,
+    AskedAlready,
+    Attach,
+    Begin,
+    Breaks,
+    Chats,
+    Consent,
+    Detach,
+    Effect,
+    Ends,
+    Event,
+    Finish,
+    Kept,
+    Lapses,
+    Leaves,
+    Mark,
+    Pauses,
+    Phase,
+    Refuses,
+    Resumes,
+    Tell,
+    Terms,
+    Why,
+    Write,
+)
+from recordings.states import Ending, Side
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+LATER = NOW + ANSWER_WITHIN
+TERMS = Terms(2, "id", "0" * 64)
+CLIENT, COUNSELOR = Side.CLIENT, Side.COUNSELOR
+
+WAYS: dict[Phase, list[Event]] = {
+    Phase.OFF: [],
+    Phase.ASKED: [Agrees(COUNSELOR, TERMS)],
+    Phase.STARTING: [Agrees(COUNSELOR, TERMS), Agrees(CLIENT, TERMS)],
+    Phase.ON: [Agrees(COUNSELOR, TERMS), Agrees(CLIENT, TERMS), Kept(1)],
+    Phase.PAUSED: [Agrees(COUNSELOR, TERMS), Agrees(CLIENT, TERMS), Kept(1), Pauses(CLIENT)],
+}
+
+# What the table in the module's docstring says, with the client as the one who acts.
+TABLE: list[tuple[Event, str]] = [
+    (Agrees(CLIENT, TERMS), "ASKED STARTING STARTING ON PAUSED"),
+    (Refuses(CLIENT), "OFF OFF OFF OFF OFF"),
+    (Pauses(CLIENT), "- - - PAUSED PAUSED"),
+    (Resumes(CLIENT), "- - - ON ON"),
+    (Resumes(COUNSELOR), "- - - ON PAUSED"),
+    (Kept(1), "OFF ASKED ON ON PAUSED"),
+    (Kept(7), "OFF ASKED STARTING ON PAUSED"),
+    (Leaves(CLIENT), "OFF OFF OFF OFF OFF"),
+    (Lapses(), "OFF ASKED STARTING ON PAUSED"),
+    (Chats(), "OFF OFF OFF OFF OFF"),
+    (Breaks(Ending.DISK), "OFF OFF OFF OFF OFF"),
+    (Ends(), "OFF OFF OFF OFF OFF"),
+]
+
+
+def reach(phase: Phase) -> Consent:
+    machine = Consent()
+    for event in WAYS[phase]:
+        machine.apply(event, NOW)
+    assert machine.phase is phase
+    return machine
+
+
+def kinds(effects: list[Effect]) -> list[type[Any]]:
+    return [type(effect) for effect in effects]
+
+
+@pytest.mark.parametrize(
+    ("phase", "event", "after"),
+    [(phase, event, after) for event, row in TABLE for phase, after in zip(Phase, row.split(), strict=True)],
+)
+def test_every_pair_moves_as_the_table_says(phase: Phase, event: Event, after: str) -> None:
+    machine = reach(phase)
+    before = (dict(machine.granted), set(machine.off_record), machine.asked)
+    if after == "-":
+        with pytest.raises(InvalidState):
+            machine.apply(event, NOW)
+        assert (machine.phase, dict(machine.granted), set(machine.off_record), machine.asked) == (
+            phase,
+            *before,
+        )
+    else:
+        machine.apply(event, NOW)
+        assert machine.phase is Phase[after]
+
+
+def test_both_agree_and_nothing_is_attached_before_the_rows_are_kept() -> None:
+    machine = Consent()
+    assert kinds(machine.apply(Agrees(COUNSELOR, TERMS), NOW)) == [Write, Ask, Tell]
+    assert machine.asked is CLIENT
+    assert kinds(machine.apply(Agrees(CLIENT, TERMS), NOW)) == [Write, Ask, Begin, Tell]
+    assert machine.apply(Kept(1), NOW) == [Attach(), Tell()]
+
+
+def test_who_agreed_beforehand_is_not_asked_again() -> None:
+    machine = Consent()
+    assert machine.apply(Agrees(CLIENT, TERMS, prepared=True), NOW) == [
+        Write(CLIENT, granted=True, terms=TERMS, why=Why.PREPARED),
+        Tell(),
+    ]
+    assert (machine.asked, machine.deadline) == (COUNSELOR, None)
+    assert Begin(1) in machine.apply(Agrees(COUNSELOR, TERMS), NOW)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_no_and_no_answer_look_the_same(side: Side) -> None:
+    def told(*events: Event, at: datetime = NOW) -> tuple[list[Effect], bool]:
+        machine = Consent()
+        machine.apply(Agrees(side, TERMS), NOW)
+        effects: list[Effect] = []
+        for event in events:
+            effects += machine.apply(event, at)
+        return effects, machine.may_ask(side)
+
+    no = told(Refuses(side.other))
+    assert no == told(Lapses(), at=LATER) == told(Leaves(side.other))
+    assert no == ([Write(side, granted=False, terms=TERMS, why=Why.UNANSWERED), Tell()], False)
+
+
+def test_nobody_is_asked_twice_after_a_no() -> None:
+    machine = reach(Phase.ASKED)
+    machine.apply(Refuses(CLIENT), NOW)
+    for side in Side:
+        assert not machine.may_ask(side)
+        with pytest.raises(AskedAlready):
+            machine.apply(Agrees(side, TERMS), NOW)
+    assert (machine.phase, machine.granted) == (Phase.OFF, {})
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_withdrawal_takes_the_sinks_off_first_and_leaves_the_other_consent(side: Side) -> None:
+    machine = reach(Phase.ON)
+    reason = consent.WITHDRAWN[side]
+    assert machine.apply(Refuses(side), NOW) == [
+        Detach(),
+        Write(side, granted=False, terms=TERMS, why=Why.WITHDREW),
+        Finish(reason),
+        Tell(reason),
+    ]
+    effects = machine.apply(Agrees(side, TERMS), NOW)
+    assert Begin(2) in effects
+    assert machine.apply(Kept(1), NOW) == []
+    assert Attach() in machine.apply(Kept(2), NOW)
+
+
+def test_what_was_withdrawn_meanwhile_is_not_attached() -> None:
+    machine = reach(Phase.STARTING)
+    effects = machine.apply(Refuses(CLIENT), NOW)
+    assert kinds(effects) == [Write, Finish, Tell]
+    assert machine.apply(Kept(1), NOW) == []
+
+
+def test_both_off_the_record_both_have_to_come_back() -> None:
+    machine = reach(Phase.ON)
+    assert kinds(machine.apply(Pauses(CLIENT), NOW)) == [Detach, Mark, Tell]
+    assert kinds(machine.apply(Pauses(COUNSELOR), NOW)) == [Mark, Tell]
+    assert kinds(machine.apply(Resumes(CLIENT), NOW)) == [Mark, Tell]
+    assert machine.apply(Resumes(CLIENT), NOW) == []
+    assert kinds(machine.apply(Resumes(COUNSELOR), NOW)) == [Mark, Attach, Tell]
+
+
+@pytest.mark.parametrize("event", [Chats(), Breaks(Ending.DISK), Breaks(Ending.DATABASE)])
+def test_a_failure_and_writing_end_both_consents(event: Event) -> None:
+    machine = reach(Phase.ON)
+    effects = machine.apply(event, NOW)
+    assert kinds(effects) == [Detach, Write, Write, Finish, Tell]
+    assert machine.granted == {}
+    assert machine.may_ask(CLIENT)
+
+
+def test_the_end_of_the_session_takes_nothing_back() -> None:
+    assert kinds(reach(Phase.ON).apply(Ends(), NOW)) == [Detach, Finish]
+    assert kinds(reach(Phase.PAUSED).apply(Ends(), NOW)) == [Finish]
+    assert reach(Phase.ASKED).apply(Ends(), NOW) == []
+
+
+def test_an_answer_awaited_from_the_preparation_has_all_the_time() -> None:
+    machine = Consent()
+    machine.apply(Agrees(CLIENT, TERMS, prepared=True), NOW)
+    assert machine.apply(Lapses(), NOW + timedelta(days=1)) == []
+    assert machine.apply(Leaves(COUNSELOR), NOW) == []
+    assert kinds(machine.apply(Refuses(COUNSELOR), NOW)) == [Write, Ask, Tell]
+
+
+SIDES = st.sampled_from(list(Side))
+EVENTS = st.one_of(
+    st.builds(Agrees, SIDES, st.just(TERMS), st.booleans()),
+    st.builds(Refuses, SIDES),
+    st.builds(Pauses, SIDES),
+    st.builds(Resumes, SIDES),
+    st.builds(Leaves, SIDES),
+    st.builds(Kept, st.integers(1, 6)),
+    st.just(Lapses()),
+    st.just(Chats()),
+    st.builds(Breaks, st.sampled_from([Ending.DISK, Ending.DATABASE, Ending.INTERNAL])),
+    st.just(Ends()),
+)
+
+
+class Model:
+    """The sinks as the effects alone say, the consents as the ledger alone says."""
+
+    def __init__(self) -> None:
+        self.attached = False
+        self.open: int | None = None
+        self.committed: set[int] = set()
+        self.ledger: dict[Side, bool] = {}
+        self.off: set[Side] = set()
+
+    def take(self, event: Event, effects: list[Effect]) -> None:
+        assert Detach() not in effects[1:], "before anything else"
+        for effect in effects:
+            self._do(effect)
+        if isinstance(event, Kept) and event.attempt == self.open:
+            self.committed.add(event.attempt)
+        if isinstance(event, Ends):
+            self.ledger.clear()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Attach() | Detach():
+                assert self.attached is isinstance(effect, Detach)
+                self.attached = isinstance(effect, Attach)
+            case Write():
+                assert self.ledger.get(effect.side, False) is not effect.granted, "each once"
+                self.ledger[effect.side] = effect.granted
+            case Begin():
+                assert self.open is None
+                self.open = effect.attempt
+            case Finish():
+                assert self.open is not None
+                self.open = None
+                self.off.clear()
+            case Mark():
+                assert (effect.side in self.off) is not effect.off
+                (self.off.add if effect.off else self.off.discard)(effect.side)
+            case Ask() | Tell():
+                pass
+
+    def should_be_attached(self) -> bool:
+        both = all(self.ledger.get(side, False) for side in Side)
+        return both and not self.off and self.open is not None and self.open in self.committed
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(st.tuples(EVENTS, st.integers(0, 200)), max_size=40))
+def test_no_order_of_events_attaches_without_both_consents(story: list[tuple[Event, int]]) -> None:
+    machine, model, now = Consent(), Model(), NOW
+    for event, seconds in story:
+        now += timedelta(seconds=seconds)
+        with contextlib.suppress(InvalidState):
+            model.take(event, machine.apply(event, now))
+        assert model.attached == model.should_be_attached()
