@@ -252,7 +252,9 @@ class Call:
                 raise Refused("mode_held", "somebody chose this mode a moment ago")
             case Verdict.CHANGED:
                 self._legs.wanted = self._legs.wanted or event.mode is not Mode.CHAT
-        message = ModeChanged(mode=event.mode, by=event.participant, reason=event.reason)
+        message = ModeChanged(
+            mode=event.mode, by=event.participant, reason=event.reason, heartbeat_s=self.heartbeat_s
+        )
         detail = {"mode": event.mode.value, "reason": event.reason.value}
         return [
             *self._to_all(message),

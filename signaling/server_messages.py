@@ -123,11 +123,12 @@ class SessionChanged(ServerMessage, frozen=True, tag="session"):
 
 
 class ModeChanged(ServerMessage, frozen=True, tag="mode"):
-    """The session moved to a mode; ``by`` is null when a program asked."""
+    """The session moved to a mode, and the server's heartbeat with it."""
 
     mode: Mode
-    by: str | None
+    by: str
     reason: Reason
+    heartbeat_s: float
 
 
 class ChatLine(ServerMessage, frozen=True, tag="chat"):
@@ -225,7 +226,7 @@ class Error(ServerMessage, frozen=True, tag="error"):
 
 
 class Ended(ServerMessage, frozen=True, tag="ended"):
-    """The session has ended; ``by`` is null when a program or the clock ended it."""
+    """The session has ended; ``by`` is `api` when a program ended it, null when the clock or the service did."""
 
     reason: str
     by: str | None

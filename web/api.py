@@ -156,7 +156,7 @@ async def end(request: http.Request, key: ApiKey) -> http.Response:
     wanted = await read_body(request, schema.NewEnd)
     if session.state is SessionState.ENDED:
         raise InvalidState("The session has already ended.")
-    await services.calls.end(session.id, reason=wanted.reason)
+    await services.calls.end(session.id, reason=wanted.reason, by="api")
     return http.Response(status=204)
 
 

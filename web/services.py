@@ -44,8 +44,8 @@ STARTS_AT_ONCE = 200.0
 class Calls(Protocol):
     """What is let happen to the live calls (``signaling.hub.Hub``)."""
 
-    async def end(self, session_id: SessionId, *, reason: str) -> None:
-        """End a session for both sides. Raises ``InvalidState`` when it has ended already."""
+    async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
+        """End a session for both sides; ``by`` is a word such as ``api``. Raises ``InvalidState`` when it has ended already."""
         ...
 
     def log_out(self, login: str) -> None:

@@ -39,6 +39,7 @@ async def test_chat_before_the_other_comes_is_there_when_it_comes(house: House) 
     assert house.relay.requests == {}
     assert (await client.ask("restart"))["code"] == "no_leg"
     await counselor.ask("mode", mode="voice", reason="user")
+    assert (await client.get("mode"))["heartbeat_s"] == 2.0, "chat's is slower"
     assert (await client.answer())["negotiation"] == 1
 
 

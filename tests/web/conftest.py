@@ -51,8 +51,10 @@ class FakeCalls:
     phoning: list[ParticipantId] = field(default_factory=list)
     quality: QualityCounts = field(default_factory=QualityCounts)
     troubled: list[Trouble] = field(default_factory=list)
+    ended_by: list[str | None] = field(default_factory=list)
 
-    async def end(self, session_id: SessionId, *, reason: str) -> None:
+    async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
+        self.ended_by.append(by)
         async with self.database.sessions.begin() as db:
             session = await directory.find(db, session_id=session_id)
             if session is None or session.state is SessionState.ENDED:

@@ -81,10 +81,12 @@ async def test_a_live_session_is_shown_as_it_is_now(program: Program, services: 
     assert [place["state"] for place in seen["participants"]] == ["interrupted", "absent"]
 
 
-async def test_a_session_is_ended_once(program: Program, clock: FakeClock) -> None:
+async def test_a_session_is_ended_once(program: Program, services: Services, clock: FakeClock) -> None:
     made = await program.create()
     path = f"/api/v1/sessions/{made['id']}"
     assert await program.ask("POST", f"{path}/end", {"reason": "The time is over."}) == (204, None)
+    assert isinstance(services.calls, FakeCalls)
+    assert services.calls.ended_by == ["api"]
     _, seen = await program.ask("GET", path)
     assert (seen["state"], seen["ended_at"]) == ("ended", clock.now().isoformat().replace("+00:00", "Z"))
     status, problem = await program.ask("POST", f"{path}/end", {"reason": "Again."})

@@ -328,8 +328,8 @@ async function connected(context) {
   await signal.connect();
   const [socket] = sockets;
   assert.ok(socket);
-  /** @param {string} type */
-  const says = (type) => socket.onmessage({ data: JSON.stringify({ type, heartbeat_s: 2 }) });
+  /** @param {string} type @param {number} [beat] */
+  const says = (type, beat = 2) => socket.onmessage({ data: JSON.stringify({ type, heartbeat_s: beat }) });
   /** @param {number} seconds @param {() => void} [each] */
   const pass = (seconds, each = () => undefined) => {
     for (let second = 0; second < seconds; second += 1) {
@@ -380,6 +380,17 @@ test('a socket that answers no ping while the media is silent is lost after one 
   assert.equal(socket.closed, false);
   pass(1);
   assert.equal(socket.closed, true);
+  signal.close();
+});
+
+test('a page that moves from chat to voice takes over the heartbeat of voice', async (context) => {
+  const { signal, says, pass, sent } = await connected(context);
+  says('mode', 15);
+  pass(14);
+  assert.deepEqual(sent, [], 'in chat each beat is paid for');
+  says('mode', 2);
+  pass(2);
+  assert.deepEqual(sent, ['ping']);
   signal.close();
 });
 

@@ -276,7 +276,7 @@ export class Call {
       if (verdict.fresh) this.#restart(true);
       else if (verdict.restart) this.#restart(false);
       this.ownBytes = Math.max(this.ownBytes, costOf(counted.pair));
-      this.#report(now, report, counted.pair);
+      this.#report(now, mode, report, counted.pair);
     } else {
       this.own = mode === 'chat' && !this.socket ? 'silent' : 'ok';
       this.their = 'ok';
@@ -291,11 +291,12 @@ export class Call {
 
   /**
    * @param {number} now
+   * @param {'video' | 'voice'} mode
    * @param {RTCStatsReport} report
    * @param {Record<string, any> | undefined} pair
    */
-  #report(now, report, pair) {
-    if (now - this.reportedAt < REPORT_MS[this.options.state.mode] || !pair || !this.peer.leg) return;
+  #report(now, mode, report, pair) {
+    if (now - this.reportedAt < REPORT_MS[mode] || !pair || !this.peer.leg) return;
     this.reportedAt = now;
     this.signal.tell('quality', this.reports.make(report, pair, this.peer.leg));
   }

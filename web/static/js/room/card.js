@@ -10,6 +10,8 @@ import { t, timeOfDay } from './i18n.js';
 /** A break that mends at once needs no card with numbers, in seconds. */
 const SHOWN_AFTER_S = 3;
 const ASK_AGAIN_MS = 15000;
+/** Lines open and close, and what a drop does may be chosen anew. */
+const OLD_AFTER_MS = 600000;
 
 /** @typedef {{name: string, dial: string, spoken: string}} Telephone */
 /** @typedef {{service: Telephone | null, lines: Telephone[], does: 'call'|'write'|'nothing' | null}} Facts */
@@ -33,19 +35,21 @@ export class Card {
     /** @type {Facts | null} */
     this.facts = null;
     this.askedAt = -Infinity;
+    this.knownAt = -Infinity;
     /** Until when the place is kept, ms since 1970; null while nothing is broken. */
     this.until = /** @type {number | null} */ (null);
   }
 
-  /** Asks for what the card shows; a failure is asked again later. */
+  /** Asks for what the card shows, again when it is old; a failure is asked again sooner. */
   async ask() {
     const now = performance.now();
-    if (this.facts || now - this.askedAt < ASK_AGAIN_MS) return;
+    if (now - this.knownAt < OLD_AFTER_MS || now - this.askedAt < ASK_AGAIN_MS) return;
     this.askedAt = now;
     try {
       const answer = await fetch(`/api/v1/place/${encodeURIComponent(this.participant)}/card`, { cache: 'no-store' });
       if (!answer.ok) return;
       this.facts = await answer.json();
+      this.knownAt = now;
       this.kept.keep({ does: this.facts?.does ?? '' });
       this.#fill();
     } catch {

@@ -4,7 +4,7 @@
 import { t } from './i18n.js';
 
 /** How often a report goes out, in ms. */
-export const REPORT_MS = Object.freeze({ video: 2000, voice: 10000, chat: 10000 });
+export const REPORT_MS = Object.freeze({ video: 2000, voice: 10000 });
 
 /** @typedef {Record<string, any>} Stat */
 

@@ -145,6 +145,7 @@ export class Signal {
       if (message.server_time) this.skewMs = Date.parse(message.server_time) - Date.now();
       return;
     }
+    if (typeof message.heartbeat_s === 'number') this.heartbeatMs = 1000 * message.heartbeat_s;
     if (message.type === 'welcome') this.#welcome(message);
     this.on.message(message);
   }
@@ -153,7 +154,6 @@ export class Signal {
   #welcome(message) {
     this.welcomed = true;
     this.attempt = 0;
-    this.heartbeatMs = 1000 * (message.heartbeat_s ?? 2);
     if (!message.resumed) this.seq = message.seq ?? 0;
     this.kept.keep({ key: message.resume_key, seq: this.seq });
     for (const [ref, entry] of [...this.unanswered]) {
