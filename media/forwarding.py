@@ -7,6 +7,7 @@ profiles and a packet may grow.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from media.leg import AUDIO_TYPES, MAX_STREAMS, VIDEO_TYPES, Leg
 from media.observe import Stream
 from media.paths import Path
 from media.rtcp import SenderReport, read_reports
+from media.sinks import Sink
+
+logger = logging.getLogger(__name__)
 
 RTP_HEADER = 12
 BUFFER_BYTES = PLACES * PLACE_BYTES
@@ -76,6 +80,9 @@ class Forwarder:
             return None
         if stream.cleared is not peer and not self._clear(stream, leg, peer):
             return None
+        sink = leg.sink
+        if sink is not None:
+            self._tap(sink, leg, at, stream.kind, now)
         if leg.key_frames_due and stream.kind is Kind.VIDEO:
             self._look_for_key_frame(leg, at, payload_type)
         out = peer.out
@@ -108,6 +115,25 @@ class Forwarder:
     def _look_for_key_frame(self, leg: Leg, at: int, payload_type: int) -> None:
         if begins_key_frame(self.view[at : at + self.length[0]], payload_type):
             leg.key_frames_due.clear()
+
+    def _tap(self, sink: Sink, leg: Leg, at: int, kind: Kind, now: float) -> None:
+        """Show a packet to the sink; one that raises is taken off, and the call goes on."""
+        try:
+            sink.rtp(self.view[at : at + self.length[0]], kind, now)
+        except Exception:
+            logger.exception("media.sink_failed", extra={"leg": leg.id})
+            self._take_off(leg)
+
+    def _tap_report(self, sink: Sink, leg: Leg, report: SenderReport, now: float) -> None:
+        try:
+            sink.sender_report(report, now)
+        except Exception:
+            logger.exception("media.sink_failed", extra={"leg": leg.id})
+            self._take_off(leg)
+
+    def _take_off(self, leg: Leg) -> None:
+        leg.sink = None
+        self.counters["sinks_failed"] += 1
 
     def rtcp(self, path: Path, at: int, size: int, now: float) -> Path | None:
         """Take the SRTCP packet of ``size`` bytes at ``at``; the same contract as ``rtp``."""
@@ -146,6 +172,8 @@ class Forwarder:
                 stream = leg.streams.get(report.ssrc)
                 if stream is not None:
                     stream.sender_report(report, now)
+                    if leg.sink is not None and peer is not None:
+                        self._tap_report(leg.sink, leg, report, now)
             elif peer is not None and report.ssrc in peer.streams:
                 back_at = leg.back_at if leg.interrupted_at is None else now
                 rtt_ms = peer.streams[report.ssrc].receiver_report(report, now, back_at=back_at)

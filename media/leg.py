@@ -11,6 +11,7 @@ from media.events import LegId, Seen, Streams
 from media.ice import Credentials, make_credentials
 from media.observe import Stream, Totals, Window
 from media.paths import Path
+from media.sinks import Sink
 
 MAX_STREAMS = 8
 MAX_PATHS = 16
@@ -63,6 +64,7 @@ class Leg:
         "rtts_ms",
         "rx",
         "sent_at",
+        "sink",
         "sources",
         "spent",
         "ssrc",
@@ -87,6 +89,7 @@ class Leg:
         self.out: Path | None = None
         self.peer: Leg | None = None
         self.allowed: frozenset[int] = frozenset()
+        self.sink: Sink | None = None
         self.expects_audio = True
         self.streams: dict[int, Stream] = {}
         self.answered = Streams()

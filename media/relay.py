@@ -28,6 +28,7 @@ from media.events import (
 from media.forwarding import Forwarder
 from media.leg import AUDIO_TYPES, VIDEO_TYPES, Leg
 from media.paths import Path
+from media.sinks import Sink
 from media.tcp import TcpConnection, TcpListener
 from media.udp import UdpSocket
 from media.watch import TICK_S, Watch
@@ -194,6 +195,16 @@ class Relay:
         """Say what this side says it is sending, so that a mute is not taken for a lost line."""
         self._leg(leg).expects_audio = audio
 
+    def tap(self, leg: LegId, sink: Sink | None) -> None:
+        """Show what this leg may send to its peer to a sink as well; None takes it off, at once.
+
+        Raises ``NotFound`` for a leg that is closed, unless it is to be taken off: then it is off.
+        """
+        if sink is not None:
+            self._leg(leg).sink = sink
+        elif leg in self._legs:
+            self._legs[leg].sink = None
+
     def request_key_frame(self, leg: LegId) -> None:
         """Ask this leg's video sender for a key frame, again after 0.5 and 1.5 s unless one passed."""
         self._watch.want_key_frame(self._leg(leg), time.monotonic())
@@ -207,6 +218,7 @@ class Relay:
         found = self._legs.pop(leg, None)
         if found is None:
             return
+        found.sink = None
         self._unpair(found)
         found.rx = found.tx = None
         found.dtls.close()
