@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 
+from recordings.states import Side
 
-class Side(enum.StrEnum):
-    """Whose voice and picture a file holds."""
-
-    CLIENT = "client"
-    COUNSELOR = "counselor"
+__all__ = ["Side", "log_path"]
 
 
 def log_path(directory: Path, recording_id: str, side: Side) -> Path:
