@@ -156,6 +156,18 @@ async def current(
     return None if purpose is None else _grant(row, purpose)
 
 
+async def end(
+    db: AsyncSession, *, permission: Permission, object_id: str, person: UserId | None = None
+) -> None:
+    """End grants for one thing before their time, one person's or everybody's; that they were given stays."""
+    mine = [] if person is None else [GrantRow.person_id == person]
+    await db.execute(
+        delete(GrantRow).where(
+            GrantRow.permission == permission.value, GrantRow.object_id == object_id, *mine
+        )
+    )
+
+
 async def prune(db: AsyncSession, *, now: datetime) -> None:
     """Delete what does not hold any more; that it was given stays in the audit."""
     await db.execute(delete(GrantRow).where(GrantRow.expires_at <= now))

@@ -91,6 +91,12 @@ class Permission(enum.StrEnum):
     HANDLE_INCIDENTS = "incidents:handle"
     HANDLE_COMPLAINTS = "complaints:handle"
     DECIDE_MINORS = "minors:decide"
+    OWN_REVIEWS = "own:reviews"
+    """What supervisors may open and say of a counselor's own recordings."""
+    REVIEW_RECORDINGS = "recording:review"
+    """Recordings of those whom one supervises; of which says ``recordings/opening.py``."""
+    DECIDE_EXPORT = "export:decide"
+    """The second word on a recording that is to be taken out."""
 
 
 _ADMIN: Final = frozenset({Role.ADMIN})
@@ -135,6 +141,9 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
     Permission.HANDLE_INCIDENTS: _ADMIN,
     Permission.HANDLE_COMPLAINTS: frozenset({Role.OFFICER}),
     Permission.DECIDE_MINORS: _ADMIN,
+    Permission.OWN_REVIEWS: frozenset({Role.COUNSELOR}),
+    Permission.REVIEW_RECORDINGS: frozenset({Role.SUPERVISOR}),
+    Permission.DECIDE_EXPORT: _ADMIN,
 }
 """Which roles may do it. None: it is not asked of a person at all."""
 

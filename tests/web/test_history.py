@@ -132,7 +132,7 @@ def tags_in_use() -> set[str]:
     others = {permission.value for permission in Permission} | {"about:blank"}
     return {
         node.value
-        for floor in ("accounts", "counseling", "signaling", "web")
+        for floor in ("accounts", "counseling", "recordings", "signaling", "web")
         for path in (ROOT / floor).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and TAG.fullmatch(node.value)
