@@ -2,7 +2,8 @@
 
 A page can be made to send a new mode or a new picture a hundred times a second, and a line can come and go
 all night. Each side has ``AT_ONCE`` events and one more each ``ONE_EACH``; the last ``SPARED`` are for what
-breaks and mends. What is left out is counted, and told by the next event of that side: ``left_out``.
+breaks and mends. An end is kept if its beginning was, on credit if need be: without it a break of seconds
+would be one of hours. What is left out is counted, and told by the next event of that side: ``left_out``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,8 +19,8 @@ from core.ids import ParticipantId, SessionId
 from signaling.records import EventRecord
 
 AT_ONCE: Final = 50.0
-ONE_EACH: Final = timedelta(seconds=60)
-SPARED: Final = 15.0
+ONE_EACH: Final = timedelta(seconds=45)
+SPARED: Final = 40.0
 SIDES_KNOWN: Final = 10_000
 MAX_FIELDS: Final = 8
 MAX_WORD_CHARS: Final = 40
@@ -29,6 +30,8 @@ CHATTER: Final = frozenset(
     {"picture", "grade", "freeze", "device_lost", "budget", "path_changed", "ice_restart"}
 )
 """Kinds that a page or a bad line makes many of, and that a report can do without."""
+BEGINNINGS: Final[Mapping[str, str]] = {"resumed": "interrupted", "socket_resumed": "socket_lost"}
+"""What ends, by what began it."""
 
 
 @dataclass(slots=True)
@@ -36,16 +39,21 @@ class _Side:
     at: datetime
     left: float = AT_ONCE
     left_out: int = 0
+    begun: dict[str, bool] = field(default_factory=dict)
+    """Beginnings without an end so far, and whether they were kept."""
 
-    def spend(self, now: datetime, *, spared: float) -> bool:
+    def keeps(self, kind: str, now: datetime) -> bool:
         # A clock that was put back gives nothing.
         passed = max(timedelta(0), now - self.at)
         self.left = min(AT_ONCE, self.left + passed / ONE_EACH)
         self.at = now
-        if self.left < 1 + spared:
-            return False
-        self.left -= 1
-        return True
+        kept = self.begun.pop(BEGINNINGS.get(kind, ""), None)
+        if kept is None:
+            kept = self.left >= 1 + (SPARED if kind in CHATTER else 0)
+        if kind in BEGINNINGS.values():
+            self.begun[kind] = kept
+        self.left -= kept
+        return kept
 
 
 class EventBounds:
@@ -64,7 +72,7 @@ class EventBounds:
             if len(self._sides) > SIDES_KNOWN:
                 self._sides.popitem(last=False)
         self._sides.move_to_end(key)
-        if not side.spend(record.at, spared=SPARED if record.kind in CHATTER else 0):
+        if not side.keeps(record.kind, record.at):
             side.left_out += 1
             self.left_out += 1
             return None

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from core.ids import ParticipantId, SessionId
 from signaling.event_bounds import AT_ONCE, MAX_FIELDS, ONE_EACH, SIDES_KNOWN, SPARED, EventBounds
+from signaling.gaps import Gap, gaps_of
 from signaling.records import EventRecord
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -32,6 +35,14 @@ def test_an_hour_of_flooding_leaves_what_fits_an_hour() -> None:
     told = sum(int(str(one.detail.get("left_out", 0))) for one in let_through)
     assert told <= bounds.left_out == 36_000 - len(let_through)
     assert told > 0.95 * bounds.left_out, "what is missing is told by those that follow"
+
+
+def test_an_hour_of_breaks_leaves_no_more_than_that() -> None:
+    bounds = EventBounds()
+    pair = ("interrupted", "resumed")
+    kept = [bounds.admit(happened(pair[tenth % 2], after_s=tenth / 10)) for tenth in range(36_000)]
+    most = AT_ONCE + timedelta(hours=1) / ONE_EACH
+    assert most - 1 <= sum(one is not None for one in kept) <= most + 1
 
 
 def test_one_side_takes_nothing_from_the_other_or_from_the_session() -> None:
@@ -78,3 +89,58 @@ def test_it_does_not_grow_with_the_sessions_of_a_year() -> None:
     for number in range(SIDES_KNOWN + 500):
         bounds.admit(happened(session=f"s_{number}"))
     assert len(bounds._sides) == SIDES_KNOWN
+
+
+CUT_MS = 5_000
+STORY = (
+    (0, "interrupted"),
+    (0, "socket_lost"),
+    (1, "ice_restart"),
+    (3, "grade"),
+    (5, "socket_resumed"),
+    (5, "path_changed"),
+    (5, "grade"),
+    (5, "resumed"),
+    (14, "grade"),
+)
+"""What one cut of 5 s leaves behind, by seconds."""
+
+
+def hour_of_cuts(bounds: EventBounds, *, every_s: int) -> tuple[Gap, ...]:
+    """Return the gaps that the record of an hour has, with a cut of 5 s each so many seconds."""
+    ended = {"resumed": {"gap_ms": CUT_MS}, "socket_resumed": {"gap_ms": CUT_MS}}
+    told = [
+        happened(kind, after_s=begun_s + after_s, detail=ended.get(kind))
+        for begun_s in range(0, 3_600, every_s)
+        for after_s, kind in STORY
+    ]
+    kept = [one for one in map(bounds.admit, told) if one is not None]
+    return gaps_of(kept, ONE, until=NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("every_s", [300, 120, 90, 60, 20])
+def test_a_break_whose_end_was_left_out_was_as_long_as_the_hour(every_s: int) -> None:
+    gaps = hour_of_cuts(EventBounds(), every_s=every_s)
+    assert max(gap.gap_ms for gap in gaps) == CUT_MS
+    assert all(gap.returned for gap in gaps)
+
+
+def test_thirty_cuts_in_an_hour_are_all_in_the_record() -> None:
+    assert len(hour_of_cuts(EventBounds(), every_s=120)) == 30
+
+
+def test_an_end_that_has_no_beginning_here_is_an_event_like_others() -> None:
+    bounds = EventBounds()
+    assert bounds.admit(happened("socket_resumed")) is not None
+    while bounds.admit(happened()) is not None:
+        pass
+    assert bounds.admit(happened("socket_resumed")) is None
+
+
+def test_a_break_that_was_never_ended_does_not_let_the_next_ones_end_in() -> None:
+    bounds = EventBounds()
+    assert bounds.admit(happened("interrupted")) is not None
+    while bounds.admit(happened()) is not None:
+        pass
+    assert bounds.admit(happened("interrupted")) is None
+    assert bounds.admit(happened("resumed")) is None
