@@ -108,7 +108,7 @@ STORY = (
 
 def hour_of_cuts(bounds: EventBounds, *, every_s: int) -> tuple[Gap, ...]:
     """Return the gaps that the record of an hour has, with a cut of 5 s each so many seconds."""
-    ended = {"resumed": {"gap_ms": CUT_MS}, "socket_resumed": {"gap_ms": CUT_MS}}
+    ended: dict[str, dict[str, object]] = {kind: {"gap_ms": CUT_MS} for kind in ("resumed", "socket_resumed")}
     told = [
         happened(kind, after_s=begun_s + after_s, detail=ended.get(kind))
         for begun_s in range(0, 3_600, every_s)
