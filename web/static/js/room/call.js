@@ -94,7 +94,11 @@ export class Call {
       peer: this.peer,
       kept,
       mode: () => options.state.mode,
-      ask: (mode, reason) => void (reason === 'user' ? this.setMode(mode) : this.signal.request('mode', { mode, reason }).catch(() => undefined)),
+      ask: (mode, reason) => {
+        if (reason === 'user') this.setMode(mode);
+        // What the line or the budget wants is asked again later; kept meanwhile, it would all go out at once.
+        else if (this.socket) void this.signal.request('mode', { mode, reason }).catch(() => undefined);
+      },
       say: () => this.sending?.say(),
       budget: (mb) => this.sending.say({ budget_mb: mb }),
       openChat: options.openChat,

@@ -181,6 +181,23 @@ export class Peer {
     void this.#attach();
   }
 
+  /**
+   * What each sender was last asked to send: `sender.track` says it only when the browser has done so, and a wish that is
+   * taken back before that must be asked for too.
+   * @type {WeakMap<RTCRtpSender, MediaStreamTrack | null>}
+   */
+  #asked = new WeakMap();
+
+  /** @param {RTCRtpSender} sender @param {MediaStreamTrack | null} track */
+  async #send(sender, track) {
+    const asked = this.#asked.has(sender) ? this.#asked.get(sender) : sender.track;
+    if (asked === track) return;
+    this.#asked.set(sender, track);
+    await sender.replaceTrack(track).catch(() => {
+      if (this.#asked.get(sender) === track) this.#asked.delete(sender);
+    });
+  }
+
   async #attach() {
     const pc = this.pc;
     for (const transceiver of pc?.getTransceivers() ?? []) {
@@ -188,7 +205,7 @@ export class Peer {
       const active = /send/.test(transceiver.currentDirection ?? '');
       const paused = kind === 'video' && this.picture === 'paused';
       const track = this.allowed && active && !paused ? this.tracks[kind] : null;
-      if (transceiver.sender.track !== track) await transceiver.sender.replaceTrack(track).catch(() => undefined);
+      await this.#send(transceiver.sender, track);
       if (track) await this.#limit(transceiver.sender, kind);
     }
   }
