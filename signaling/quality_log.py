@@ -12,6 +12,7 @@ from media.diagnosis import Cause
 from media.events import LegId, LegSample
 from media.grading import Grade
 from media.line import Line, heard_mos
+from media.silence import AUDIO_RECENT_S
 from signaling.breaks import Breaks
 from signaling.client_messages import QualityReport
 from signaling.records import QualitySample
@@ -25,7 +26,8 @@ FREEZES_APART_S = 10.0
 class Meter:
     """One participant's line. Bytes of former legs are added to those of the present ones.
 
-    ``sample`` is the relay's last look, None without a leg; ``mos`` scores the voice as this side hears it.
+    ``sample`` is the relay's last look, None without a leg; ``mos`` scores the voice that this side hears,
+    None while there is none to hear.
     """
 
     line: Line = field(default_factory=Line)
@@ -77,8 +79,16 @@ class Meter:
             now_s=now_s,
         )
         buffer_ms = self.reports.said(now_s).buffer_ms
-        self.mos = heard_mos(self.line.ways, peer.line.ways, buffer_ms=buffer_ms)
+        heard = heard_mos(self.line.ways, peer.line.ways, buffer_ms=buffer_ms)
+        self.mos = heard if peer.speaks else None
         return changed
+
+    @property
+    def speaks(self) -> bool:
+        """Whether voice comes from this side: it is not muted, and its line is not cut."""
+        seen = self.sample.seen if self.sample is not None else None
+        unsaid_ms = seen.unsaid_ms if seen is not None else None
+        return unsaid_ms is not None and unsaid_ms < AUDIO_RECENT_S * 1000
 
     def frozen_ms(self, now_s: float, *, least_ms: float) -> int | None:
         """Return how long the picture froze since this was last told, None while it is not to be told."""

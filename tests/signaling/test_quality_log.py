@@ -79,6 +79,33 @@ def test_a_freeze_is_told_when_it_is_long_and_not_too_often() -> None:
     assert meter.frozen_ms(14.0, least_ms=1_000) == 2_000
 
 
+def looked(unsaid_ms: int | None) -> Meter:
+    """A side's meter after some seconds of a whole line; ``unsaid_ms`` since its last voice."""
+    meter, peer = Meter(), Meter()
+    for second in range(4):
+        seen = Seen(at=float(second), rtts_ms=(35.0,), unsaid_ms=unsaid_ms)
+        meter.take(sample(LEG, rtt_ms=35.0, seen=seen), float(second))
+        meter.look(peer, now_s=float(second))
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_heard"),
+    [
+        (Meter(), False),  # alone
+        (looked(None), False),  # muted, or in chat
+        (looked(5_000), False),  # its line is cut
+        (looked(20), True),
+        (looked(420), True),  # DTX: comfort noise alone
+    ],
+)
+def test_a_voice_that_nobody_hears_was_scored(peer: Meter, *, is_heard: bool) -> None:
+    meter = looked(20)
+    meter.look(peer, now_s=4.0)
+    assert (meter.mos is not None) is is_heard
+    assert (meter.quality(4.0).mos is not None) is is_heard
+
+
 def hostile(source: random.Random) -> QualityReport:
     def number() -> float | None:
         kinds = (None, 0.0, -1.0, 1e308, float("nan"), float("inf"), source.random() * 1e6)
