@@ -78,6 +78,13 @@ class Config:
     master_key: bytes | None = _setting("MASTER_KEY", read.key_256, None, "32 bytes as base64")
     """Made on first run in the data directory unless set."""
 
+    keys: Path | None = _setting("KEYS", Path, None, "directory")
+    """Where the keys that wrap recordings' keys are; ``keys`` in the data directory unless set."""
+    keys_db: Path | None = _setting("KEYS_DB", Path, None, "file")
+    """The wrapped keys of recordings; ``keys.db`` in the data directory unless set."""
+    keys_hourly: int = _setting("KEYS_HOURLY", read.whole(1, 3_600), 60, "openings/h")
+    """How many recordings' keys people may have opened within an hour."""
+
     time_zone: str = _setting("TIME_ZONE", read.time_zone, "Asia/Jakarta", "name of a time zone")
     """The service's own: duty hours, opening hours, days."""
     smtp: Smtp | None = _setting("SMTP_URL", read.smtp, None, "smtp://user:password@host:587 or smtps://…")
@@ -134,6 +141,16 @@ class Config:
             object.__setattr__(self, "public_url", f"{scheme}://localhost:{self.http_port}")
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir.resolve() / 'teduh.db'}")
+
+    @property
+    def keys_at(self) -> Path:
+        """Where the keys that wrap recordings' keys are."""
+        return self.keys or self.data_dir / "keys"
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the wrapped keys of recordings are."""
+        return self.keys_db or self.data_dir / "keys.db"
 
     @property
     def public_host(self) -> str:

@@ -20,6 +20,7 @@ OWNED = {
         "core/ageheader.py",
         "core/derive.py",
         "core/sealing.py",
+        "core/warrants.py",
         "accounts/checkpoints.py",
         "accounts/receipts.py",
         "web/tls.py",

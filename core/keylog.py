@@ -1,0 +1,130 @@
+"""The log of a keyring: who opened which recording's key, for what. Only ever added to.
+
+One line of JSON for each opening and each refusal, on disk before the key is given out. It is also what the
+limit is counted from, so that another process, or a start anew, is no way around it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from core.errors import TeduhError, TooMany
+from core.warrants import Purpose, Warrant
+
+NAME: Final = "openings.jsonl"
+HOURLY: Final = 60
+HOURLY_WORK: Final = 3_600
+"""What finishing and verifying may open in an hour: nobody sees anything of it."""
+WITHIN: Final = timedelta(hours=1)
+TAIL_BYTES: Final = 2_000_000
+OPENED: Final = "opened"
+TOO_MANY: Final = "too_many"
+
+
+class LogUnwritable(TeduhError):
+    """The log cannot be written, so nothing is opened."""
+
+    code = "key_log"
+
+
+class _Line(msgspec.Struct, frozen=True):
+    at: datetime
+    outcome: str
+    recording: str
+    viewer: str
+    purpose: Purpose
+    expires_at: datetime
+
+
+class KeyLog:
+    """The log in one file, mode 0600."""
+
+    def __init__(self, path: Path, *, hourly: int = HOURLY) -> None:
+        """``hourly`` is how often people may have keys opened within an hour."""
+        self._path = path
+        self._hourly = hourly
+
+    def opened(self, warrant: Warrant, *, now: datetime) -> None:
+        """Write down that a key is given out now. Raises ``TooMany``, which is written down too.
+
+        Raises ``LogUnwritable`` when it cannot be written.
+        """
+        try:
+            with _File(self._path) as file:
+                free_at = self._free_at(file, work=warrant.purpose.is_work, now=now)
+                file.add(_line(warrant, OPENED if free_at is None else TOO_MANY, now))
+        except OSError as error:
+            raise LogUnwritable(
+                f"Nothing is opened: {self._path} cannot be used ({error.strerror})."
+            ) from None
+        if free_at is not None:
+            raise TooMany(
+                "Too many recordings were opened within an hour.",
+                retry_after_s=max((free_at - now).total_seconds(), 1.0),
+            )
+
+    def refused(self, warrant: Warrant, *, why: str, now: datetime) -> None:
+        """Write down that a warrant was refused. Raises ``LogUnwritable``."""
+        try:
+            with _File(self._path) as file:
+                file.add(_line(warrant, why, now))
+        except OSError as error:
+            raise LogUnwritable(f"{self._path} cannot be used ({error.strerror}).") from None
+
+    def _free_at(self, file: _File, *, work: bool, now: datetime) -> datetime | None:
+        """Say when another may be opened; None is now."""
+        most = HOURLY_WORK if work else self._hourly
+        lines, whole = file.tail()
+        recent = [line for line in lines if line.at > now - WITHIN]
+        times = sorted(line.at for line in recent if line.outcome == OPENED and line.purpose.is_work is work)
+        if len(times) >= most:
+            return times[-most] + WITHIN
+        # More lines than the tail holds, all of them of this hour: somebody floods the log to hide openings.
+        return None if whole or len(recent) < len(lines) else now + WITHIN
+
+
+class _File:
+    """The file, held by one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._descriptor)
+
+    def add(self, line: _Line) -> None:
+        """Append one line, on disk when this returns."""
+        os.write(self._descriptor, msgspec.json.encode(line) + b"\n")
+        os.fsync(self._descriptor)
+
+    def tail(self) -> tuple[list[_Line], bool]:
+        """Give the last lines, and whether these are all there are."""
+        size = os.fstat(self._descriptor).st_size
+        begin = max(size - TAIL_BYTES, 0)
+        return list(_lines(os.pread(self._descriptor, size - begin, begin), whole=not begin)), not begin
+
+
+def _lines(text: bytes, *, whole: bool) -> Iterator[_Line]:
+    """Read lines; a first one that is cut, and one that a full disk tore, are passed over."""
+    for line in text.split(b"\n")[0 if whole else 1 :]:
+        try:
+            yield msgspec.json.decode(line, type=_Line)
+        except msgspec.MsgspecError:
+            continue
+
+
+def _line(warrant: Warrant, outcome: str, now: datetime) -> _Line:
+    return _Line(now, outcome, warrant.recording_id, warrant.viewer, warrant.purpose, warrant.expires_at)

@@ -1,0 +1,108 @@
+"""The vault: a key for each recording, made with it, opened for a warrant, destroyed before its media.
+
+A recording's own identity (``core/agefile.py``) is made here and forgotten at once: the recorder has the
+public half, ``keys.db`` the secret half, wrapped (``core/keyring.py``). Without its row nothing that was
+sealed for a recording opens again, wherever copies of it lie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from core.agefile import Identity, KeyMalformed, Recipient
+from core.clock import Clock
+from core.config import Config
+from core.errors import NotFound
+from core.keyring import KeyBroken, KeyMissing, Keys, Wrapped
+from core.keyrings import keyring_for
+from core.warrants import Warrant, Warrants
+from recordings.keystore import KeptKey, KeyStore
+
+BACKUPS_KEPT: Final = timedelta(days=7)
+"""How long a backup of ``keys.db`` may exist: so long a destroyed key can come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGone:
+    """A key was destroyed: nothing opens the recording now, and no backup after ``backups_until``."""
+
+    at: datetime
+    backups_until: datetime
+
+
+class Vault:
+    """The keys of all recordings. Any process may have its own."""
+
+    def __init__(self, store: KeyStore, keys: Keys, *, clock: Clock) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+
+    @classmethod
+    def of(cls, config: Config, *, master: bytes, clock: Clock) -> Self:
+        """Build the vault that the settings ask for; nothing is read or made before it is used."""
+        keys = keyring_for(config, signer=Warrants(master).public, clock=clock)
+        return cls(KeyStore(config.keys_file), keys, clock=clock)
+
+    async def check(self) -> None:
+        """Raise ``KeyMissing`` if a wrapping key that something hangs on is not there, or is another.
+
+        To be called at the start, before anything is made or destroyed.
+        """
+        known = await asyncio.to_thread(self._store.key_ids)
+        missing = sorted(known - await self._keys.held()) if known else []
+        if missing:
+            raise KeyMissing(
+                f"Recordings hang on the key {', '.join(missing)}, which is not there: bring it back from "
+                "its backup. Nothing was changed."
+            )
+
+    async def create(self, recording_id: str) -> Recipient:
+        """Make the key of a new recording; it is on disk when this returns.
+
+        Raises ``InvalidState`` if the recording has one, ``KeyMissing`` as ``check``.
+        """
+        await self.check()
+        identity = Identity.generate()
+        wrapped = await self._keys.wrap(str(identity).encode(), about=recording_id)
+        kept = KeptKey(
+            recording_id, str(identity.recipient), wrapped.key_id, wrapped.sealed, None, self._clock.now()
+        )
+        await asyncio.to_thread(self._store.add, kept)
+        return identity.recipient
+
+    async def open(self, warrant: Warrant) -> Identity:
+        """Give the key of the recording that the warrant names.
+
+        Raises ``NotFound`` when there is none (any more), and as ``Keyring.unwrap``.
+        """
+        kept = await self._find(warrant.recording_id)
+        secret = await self._keys.unwrap(Wrapped(kept.key_id, kept.recording_id, kept.sealed), warrant)
+        try:
+            identity = Identity.parse(secret.decode("ascii"))
+        except (UnicodeDecodeError, KeyMalformed):
+            raise KeyBroken("What was wrapped is no key.") from None
+        if str(identity.recipient) != kept.recipient:
+            raise KeyBroken("The key is not the one that the recording was sealed to.")
+        return identity
+
+    async def has(self, recording_id: str) -> bool:
+        """Whether there is a key for a recording."""
+        return await asyncio.to_thread(self._store.find, recording_id) is not None
+
+    async def destroy(self, recording_id: str, *, now: datetime) -> KeyGone:
+        """Destroy a key for good; again is fine.
+
+        Raises ``KeyLingers`` when a trace of it is left for now: then destroy it again.
+        """
+        await asyncio.to_thread(self._store.remove, recording_id, now=now)
+        return KeyGone(now, now + BACKUPS_KEPT)
+
+    async def _find(self, recording_id: str) -> KeptKey:
+        kept = await asyncio.to_thread(self._store.find, recording_id)
+        if kept is None:
+            raise NotFound("There is no key for this recording.")
+        return kept

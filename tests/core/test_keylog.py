@@ -1,0 +1,117 @@
+"""What is written down before a key is given out, and how many may be in an hour."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core import keylog
+from core.errors import TooMany
+from core.keylog import KeyLog, LogUnwritable
+from core.warrants import SYSTEM, Purpose, Warrant, Warrants
+
+NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+WARRANTS = Warrants(bytes(32))
+
+
+def warrant(recording_id: str = "r_1", purpose: Purpose = Purpose.REVIEW) -> Warrant:
+    viewer = SYSTEM if purpose.is_work else "u_1"
+    return WARRANTS.issue(recording_id=recording_id, viewer=viewer, purpose=purpose, now=NOW)
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_each_opening_and_each_refusal_is_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = KeyLog(path)
+    log.opened(warrant(), now=NOW)
+    log.refused(warrant("r_2"), why="expired", now=NOW)
+    assert lines(path) == [
+        {
+            "at": "2026-11-03T09:00:00Z",
+            "outcome": "opened",
+            "recording": "r_1",
+            "viewer": "u_1",
+            "purpose": "review",
+            "expires_at": "2026-11-03T09:15:00Z",
+        },
+        {
+            "at": "2026-11-03T09:00:00Z",
+            "outcome": "expired",
+            "recording": "r_2",
+            "viewer": "u_1",
+            "purpose": "review",
+            "expires_at": "2026-11-03T09:15:00Z",
+        },
+    ]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_more_than_so_many_are_opened_within_an_hour(tmp_path: Path) -> None:
+    log = KeyLog(tmp_path / "log", hourly=3)
+    for minute in (0, 10, 20):
+        log.opened(warrant(), now=NOW + timedelta(minutes=minute))
+    with pytest.raises(TooMany) as refused:
+        log.opened(warrant(), now=NOW + timedelta(minutes=30))
+    assert refused.value.retry_after_s == 30 * 60
+    log.opened(warrant(), now=NOW + timedelta(minutes=60))
+    with pytest.raises(TooMany):
+        log.opened(warrant(), now=NOW + timedelta(minutes=60))
+    assert [line["outcome"] for line in lines(tmp_path / "log")].count("too_many") == 2
+
+
+def test_another_process_is_no_way_around_the_limit(tmp_path: Path) -> None:
+    KeyLog(tmp_path / "log", hourly=1).opened(warrant(), now=NOW)
+    with pytest.raises(TooMany):
+        KeyLog(tmp_path / "log", hourly=1).opened(warrant("r_2"), now=NOW)
+
+
+def test_what_the_server_does_by_itself_does_not_count_against_people(tmp_path: Path) -> None:
+    log = KeyLog(tmp_path / "log", hourly=1)
+    for _ in range(5):
+        log.opened(warrant(purpose=Purpose.FINALIZE), now=NOW)
+    log.opened(warrant(), now=NOW)
+    log.opened(warrant(purpose=Purpose.VERIFY), now=NOW)
+
+
+def test_work_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keylog, "HOURLY_WORK", 2)
+    log = KeyLog(tmp_path / "log")
+    log.opened(warrant(purpose=Purpose.FINALIZE), now=NOW)
+    log.opened(warrant(purpose=Purpose.DRILL), now=NOW)
+    with pytest.raises(TooMany):
+        log.opened(warrant(purpose=Purpose.VERIFY), now=NOW)
+
+
+def test_refusals_do_not_hide_openings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever floods the log with refused warrants does not get the openings out of the counter's sight."""
+    monkeypatch.setattr(keylog, "TAIL_BYTES", 2_000)
+    log = KeyLog(tmp_path / "log", hourly=2)
+    log.opened(warrant(), now=NOW)
+    for _ in range(20):
+        log.refused(warrant(), why="forged", now=NOW)
+    with pytest.raises(TooMany):
+        log.opened(warrant(), now=NOW)
+    log.opened(warrant(), now=NOW + timedelta(hours=1))
+
+
+def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = KeyLog(path, hourly=1)
+    log.opened(warrant(), now=NOW)
+    path.write_bytes(b'{"at":"2026-11' + b"\n" + path.read_bytes())
+    with pytest.raises(TooMany):
+        log.opened(warrant(), now=NOW)
+
+
+def test_nothing_is_opened_that_cannot_be_written_down(tmp_path: Path) -> None:
+    log = KeyLog(tmp_path / "not there" / "log")
+    with pytest.raises(LogUnwritable):
+        log.opened(warrant(), now=NOW)
+    with pytest.raises(LogUnwritable):
+        log.refused(warrant(), why="forged", now=NOW)
