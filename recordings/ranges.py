@@ -18,6 +18,10 @@ from core.errors import InvalidInput
 _ONE: Final = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
 
 
+MOST_CHUNKS: Final = 4
+"""How much is fetched and opened at once: what is on its way when access ends arrives still."""
+
+
 class Unsatisfiable(InvalidInput):
     """Nothing of what is asked for is there (RFC 9110, 15.5.17)."""
 
@@ -44,9 +48,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One sealed chunk, and which part of what is in it is wanted."""
+    """Sealed chunks ``first`` to ``last``; of what is in them ``begin`` to ``end`` is wanted."""
 
-    chunk: int
+    first: int
+    last: int
     begin: int
     end: int
 
@@ -75,7 +80,16 @@ def wanted(header: str | None, size: int) -> Span:
 
 
 def pieces(span: Span) -> Iterator[Piece]:
-    """Say chunk by chunk where the bytes of a span are."""
-    for chunk in range(span.first // CHUNK_BYTES, span.last // CHUNK_BYTES + 1):
-        at = chunk * CHUNK_BYTES
-        yield Piece(chunk, max(span.first - at, 0), min(span.last - at + 1, CHUNK_BYTES))
+    """Say where the bytes of a span are: one chunk first, so that a seek is answered soon, then more."""
+    end = span.last // CHUNK_BYTES
+    first, count = span.first // CHUNK_BYTES, 1
+    while first <= end:
+        last = min(first + count - 1, end)
+        at = first * CHUNK_BYTES
+        yield Piece(
+            first,
+            last,
+            max(span.first - at, 0),
+            min(span.last - at + 1, (last - first + 1) * CHUNK_BYTES),
+        )
+        first, count = last + 1, min(2 * count, MOST_CHUNKS)
