@@ -1,0 +1,256 @@
+"""Rows of a recording that is being made: agreements, its beginning, its growth, its end.
+
+Each function belongs into one transaction of the caller, audit and all. What comes after the end is in
+``recordings/withdrawals.py``, and finishing and destroying have files of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts.audit import Audit
+from core.ids import ParticipantId, SessionId, UserId, new_id
+from recordings import states
+from recordings.consent import Terms, Why
+from recordings.states import Ending, Event, Side, SideState, State
+from recordings.tables import (
+    RecordingAgreementRow,
+    RecordingPauseRow,
+    RecordingRequestRow,
+    RecordingRow,
+    RecordingSideRow,
+)
+
+OBJECTION: Final = timedelta(days=14)
+"""How long a client may object, once the counselor took the consent back, before it is destroyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who sits on one side of a session. ``user`` is None where no login opens the place."""
+
+    session: SessionId
+    participant: ParticipantId
+    side: Side
+    user: UserId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long things wait: ``hold`` from the end to a first opening, ``keep`` to the destruction."""
+
+    hold: timedelta
+    keep: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How far one side's log is on disk: ``head`` is the hash over its records, hex."""
+
+    side: Side
+    records: int
+    head: str
+    bytes: int
+    until_ms: int
+
+
+async def agree(
+    db: AsyncSession, audit: Audit, *, seat: Seat, granted: bool, terms: Terms, why: Why, now: datetime
+) -> str:
+    """Add a line to the ledger of agreements; gives the id of its receipt."""
+    receipt = new_id("c")
+    await db.execute(
+        insert(RecordingAgreementRow).values(
+            id=receipt,
+            session_id=seat.session,
+            participant_id=seat.participant,
+            user=seat.user,
+            side=seat.side.value,
+            granted=granted,
+            version=terms.version,
+            locale=terms.locale,
+            sha256=terms.sha256,
+            at=now,
+            why=why.value,
+        )
+    )
+    await audit.append(
+        db,
+        tag="recording:agree" if granted else "recording:withdraw",
+        actor=seat.user,
+        subject=await _known(db, audit, seat.user),
+        object_id=receipt,
+        detail={"version": terms.version, "locale": terms.locale, "why": why.value},
+        now=now,
+    )
+    return receipt
+
+
+async def ask(db: AsyncSession, *, session: SessionId, open_: bool, now: datetime) -> None:
+    """Keep that somebody was asked in the room; not ``open_``: they agreed, and it does not count."""
+    await db.execute(delete(RecordingRequestRow).where(RecordingRequestRow.session_id == session))
+    if open_:
+        await db.execute(insert(RecordingRequestRow).values(session_id=session, at=now))
+
+
+async def was_asked(db: AsyncSession, *, session: SessionId) -> bool:
+    """Whether somebody was asked in this session, and it did not come to a recording."""
+    return await db.get(RecordingRequestRow, session, populate_existing=True) is not None
+
+
+async def begin(
+    db: AsyncSession,
+    audit: Audit,
+    *,
+    recording: str,
+    seats: Mapping[Side, Seat],
+    times: Times,
+    now: datetime,
+) -> None:
+    """Write a recording down, with the day on which it is destroyed at the latest."""
+    client, counselor = seats[Side.CLIENT], seats[Side.COUNSELOR]
+    await db.execute(
+        insert(RecordingRow).values(
+            id=recording,
+            session_id=client.session,
+            state=State.RECORDING.value,
+            client_user=client.user,
+            counselor_user=counselor.user,
+            started_at=now,
+            expires_at=now + times.keep,
+        )
+    )
+    await db.execute(
+        insert(RecordingSideRow),
+        [
+            {
+                "recording_id": recording,
+                "side": seat.side.value,
+                "participant_id": seat.participant,
+                "state": SideState.LOG.value,
+                "records": 0,
+                "bytes": 0,
+                "until_ms": 0,
+                "tries": 0,
+            }
+            for seat in seats.values()
+        ],
+    )
+    await audit.append(
+        db, tag="recording:start", actor=None, subject=client.user, object_id=recording, now=now
+    )
+
+
+async def grew(db: AsyncSession, *, recording: str, growth: Growth) -> None:
+    """Keep how far a side's log is, so that a tail that was cut off is told from a short session."""
+    await db.execute(
+        update(RecordingSideRow)
+        .where(RecordingSideRow.recording_id == recording, RecordingSideRow.side == growth.side.value)
+        .values(records=growth.records, head=growth.head, bytes=growth.bytes, until_ms=growth.until_ms)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def off_record(
+    db: AsyncSession, audit: Audit, *, recording: str, seat: Seat, off: bool, at_ms: int, now: datetime
+) -> None:
+    """Keep where a time off the record begins, or ends."""
+    if off:
+        await db.execute(
+            insert(RecordingPauseRow).values(recording_id=recording, by=seat.side.value, from_ms=at_ms)
+        )
+        await audit.append(
+            db, tag="recording:pause", actor=seat.user, subject=seat.user, object_id=recording, now=now
+        )
+        return
+    await db.execute(
+        update(RecordingPauseRow)
+        .where(
+            RecordingPauseRow.recording_id == recording,
+            RecordingPauseRow.by == seat.side.value,
+            RecordingPauseRow.to_ms.is_(None),
+        )
+        .values(to_ms=at_ms)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def finish(
+    db: AsyncSession, audit: Audit, *, recording: str, reason: Ending, times: Times, now: datetime
+) -> None:
+    """Write the end down. A client's withdrawal also begins the destruction; a counselor's closes it."""
+    row = await db.get(RecordingRow, recording, populate_existing=True)
+    if row is None or State(row.state) is not State.RECORDING:
+        return
+    row.state = states.after(State.RECORDING, Event.END).value
+    row.reason, row.ended_at, row.open_from = reason.value, now, now + times.hold
+    if reason is Ending.WITHDRAWN_CLIENT:
+        row.state = states.after(State(row.state), Event.DESTROY).value
+    elif reason is Ending.WITHDRAWN_COUNSELOR:
+        close(row, now)
+    await db.flush()
+    await audit.append(
+        db,
+        tag="recording:stop",
+        actor=None,
+        subject=await _known(db, audit, row.client_user),
+        object_id=recording,
+        detail={"reason": reason.value},
+        now=now,
+    )
+
+
+def close(row: RecordingRow, now: datetime) -> None:
+    """Let nobody open it any more, and destroy it when the time for an objection is over."""
+    row.closed_at = now
+    row.expires_at = min(row.expires_at, now + OBJECTION)
+
+
+async def end_crashed(db: AsyncSession, audit: Audit, *, times: Times, now: datetime) -> list[str]:
+    """End what a server that is gone was recording, and let its consents fall; gives which.
+
+    To be called before the first session is entered: nobody is recorded by a consent of before.
+    """
+    found = list(await db.scalars(select(RecordingRow).where(RecordingRow.state == State.RECORDING.value)))
+    for row in found:
+        if row.session_id is not None:
+            for seat, terms in await _standing(db, SessionId(row.session_id)):
+                await agree(db, audit, seat=seat, granted=False, terms=terms, why=Why.CRASH, now=now)
+        await finish(db, audit, recording=row.id, reason=Ending.CRASH, times=times, now=now)
+    return [row.id for row in found]
+
+
+async def _known(db: AsyncSession, audit: Audit, user: str | None) -> UserId | None:
+    """Give a person whom the audit still knows: one who was erased meanwhile stops no end of a recording."""
+    if user is None:
+        return None
+    key = (await audit.subjects.keys_of(db, subjects=[UserId(user)])).get(UserId(user), b"")
+    return None if key is None else UserId(user)
+
+
+async def _standing(db: AsyncSession, session: SessionId) -> list[tuple[Seat, Terms]]:
+    """List whose latest line of the ledger grants, in one session."""
+    rows = await db.scalars(
+        select(RecordingAgreementRow)
+        .where(RecordingAgreementRow.session_id == session)
+        .order_by(RecordingAgreementRow.number)
+    )
+    last = {row.side: row for row in rows}
+    return [(seat_of(row), terms_of(row)) for row in last.values() if row.granted]
+
+
+def seat_of(row: RecordingAgreementRow) -> Seat:
+    """Say who a line of the ledger is of."""
+    user = None if row.user is None else UserId(row.user)
+    return Seat(SessionId(row.session_id), ParticipantId(row.participant_id), Side(row.side), user)
+
+
+def terms_of(row: RecordingAgreementRow) -> Terms:
+    """Say which text a line of the ledger names."""
+    return Terms(row.version, row.locale, row.sha256)
