@@ -103,6 +103,8 @@ class Way:
     _lossy: Span = field(default_factory=Span)
     _whole: Span = field(default_factory=Span)
     _wait: Wait = field(default_factory=Wait)
+    _twice: Wait = field(default_factory=Wait)
+    _once_s: float = float("-inf")
 
     def set(self, step: Picture, now_s: float) -> None:
         """Go to a step; the time until the next one begins."""
@@ -133,11 +135,21 @@ class Way:
             self._wait.rose(now_s)
             self.set(STEPS[place - 1], now_s)
 
-    def protect(self, loss_pct: float | None, *, room: bool, now_s: float) -> None:
-        """Send the voice twice while much of it is lost, and only where it makes no queue longer."""
-        lossy_s = self._lossy.note(now_s, so=room and loss_pct is not None and loss_pct > REDUNDANT_LOSS_PCT)
+    def protect(self, loss_pct: float | None, *, room: bool | None, now_s: float) -> None:
+        """Send the voice twice while much of it is lost, and only where it makes no queue longer.
+
+        ``room`` None: nothing can be said now, and nothing changes. Each time that it has to be taken back
+        for want of room it is tried again later, as a step up is: every change is a new offer.
+        """
+        lossy = room is True and loss_pct is not None and loss_pct > REDUNDANT_LOSS_PCT
+        lossy_s = self._lossy.note(now_s, so=lossy)
         whole_s = self._whole.note(now_s, so=loss_pct is not None and loss_pct < SINGLE_LOSS_PCT)
-        if lossy_s >= TROUBLE_FOR_S:
+        self._twice.look(now_s)
+        if self.redundant:
+            if room is False:
+                self._twice.fell(now_s)
+            if room is False or whole_s >= CLEAR_FOR_S:
+                self.redundant, self._once_s = False, now_s
+        elif lossy_s >= TROUBLE_FOR_S and now_s - self._once_s >= self._twice.wait_s:
+            self._twice.rose(now_s)
             self.redundant = True
-        elif whole_s >= CLEAR_FOR_S or not room:
-            self.redundant = False

@@ -108,7 +108,7 @@ class Ladder:
             way.look(ease if mode is Mode.VIDEO else None, now_s, held=sender.held)
             way.ease = ease
             room = max(queues_ms) <= CLEAR_QUEUE_MS and _carries(sender, way.step, REDUNDANCY_KBPS)
-            way.protect(loss_pct, room=room and ease is not None, now_s=now_s)
+            way.protect(loss_pct, room=None if ease is None else room, now_s=now_s)
             way.paused.note(now_s, so=way.step is Picture.PAUSED or not sender.sends_picture)
         target = self._target(sides, queues_ms, now_s, mode=mode, by_line=by_line, by_hand=by_hand)
         both = mode is Mode.CHAT

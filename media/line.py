@@ -34,6 +34,8 @@ SEEN_WAIT_MS = 40.0
 SEEN_JITTER_MS = 15
 JUMP_MS = 10_000.0
 LEAST_TURNS = 3
+# A browser keeps more than the spread asks for a while after a burst, but not without end.
+BUFFER_SLACK_MS = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +186,13 @@ class Line:
 def heard_mos(own: Ways, other: Ways, *, buffer_ms: float | None) -> float | None:
     """Score the voice as one side hears it: over both legs, through its jitter buffer.
 
-    ``buffer_ms`` is what its browser says, None when it has not said it. None without a round trip.
+    ``buffer_ms`` is what its browser says, None when it has not said it; believed as far as what the relay saw
+    explains it. None without a round trip.
     """
     if own.rtt_ms is None:
         return None
-    kept_ms = buffer_ms if buffer_ms is not None else buffer_for(own.spread_down_ms + other.spread_up_ms)
+    seen_ms = buffer_for(own.spread_down_ms + other.spread_up_ms)
+    kept_ms = seen_ms if buffer_ms is None else min(buffer_ms, seen_ms + BUFFER_SLACK_MS)
     passed = (1 - (own.loss_down_pct or 0) / 100) * (1 - (other.loss_up_pct or 0) / 100)
     delay_ms = own.rtt_ms / 2 + (other.rtt_ms or 0) / 2 + kept_ms
     return voice_mos(delay_ms=delay_ms, loss_pct=100 * (1 - passed))

@@ -220,6 +220,25 @@ def test_one_side_alone_is_advised_nothing() -> None:
     assert talk.go(100, (USELESS_UP, Side())) == (Advice(), Advice())
 
 
+def test_a_line_that_swings_does_not_begin_and_end_sending_twice_without_end() -> None:
+    """Every change is an offer and an answer: an hour of it once had 600."""
+    talk, changes = Talk(mode=Mode.VOICE), 0
+    lossy = replace(LOSSY_UP, loss_up_pct=8.0)
+    for second in range(3_600):
+        before = talk.last[0].redundant
+        talk.look((replace(lossy, rtt_ms=40.0 if second % 12 < 6 else 180.0), GOOD))
+        changes += talk.last[0].redundant is not before
+    assert 2 <= changes <= 60
+
+
+def test_a_short_silence_changes_nothing_about_sending_twice() -> None:
+    talk = Talk(mode=Mode.VOICE)
+    talk.go(10, (replace(LOSSY_UP, loss_up_pct=8.0), GOOD))
+    assert talk.last[0].redundant
+    talk.go(2, (replace(LOSSY_UP, silent_ms=1_500), GOOD))
+    assert talk.last[0].redundant
+
+
 def test_the_voice_goes_twice_while_much_is_lost_and_the_line_has_room() -> None:
     talk = Talk(mode=Mode.VOICE)
     talk.go(5, (replace(GOOD, loss_up_pct=4.0, loss_down_pct=0.0), replace(GOOD, loss_down_pct=4.0)))

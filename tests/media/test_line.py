@@ -172,6 +172,18 @@ def test_the_voice_is_scored_over_both_legs() -> None:
     assert near.ways.mos > 4.3
 
 
+def test_a_browser_alone_makes_no_score_worse_than_the_line_explains() -> None:
+    line = Line()
+    for now_s in range(10):
+        seen = Seen(at=now_s, expected_up=50 * now_s, rtts_ms=(30.0,))
+        line.take(sample(seen), ws_rtt_ms=None, now_s=now_s)
+        line.look(silent_ms=0, expected=True, peer_spread_ms=0, now_s=now_s)
+    honest, liar = (heard_mos(line.ways, line.ways, buffer_ms=said) for said in (120, 10_000))
+    assert honest is not None
+    assert liar is not None
+    assert honest > liar > 3.6, "no grade becomes worse by it"
+
+
 # --- what a stream and its reports say -----------------------------------------------------
 
 
