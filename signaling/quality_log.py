@@ -90,10 +90,10 @@ class Meter:
         unsaid_ms = seen.unsaid_ms if seen is not None else None
         return unsaid_ms is not None and unsaid_ms < AUDIO_RECENT_S * 1000
 
-    def frozen_ms(self, now_s: float, *, least_ms: float) -> int | None:
+    def frozen_ms(self, now_s: float) -> int | None:
         """Return how long the picture froze since this was last told, None while it is not to be told."""
         frozen_ms = self.reports.frozen_ms - self._frozen_ms
-        if frozen_ms < least_ms or now_s - self._froze_s < FREEZES_APART_S:
+        if frozen_ms <= 0 or now_s - self._froze_s < FREEZES_APART_S:
             return None
         self._froze_s, self._frozen_ms = now_s, self.reports.frozen_ms
         return round(frozen_ms)

@@ -19,7 +19,6 @@ from signaling.journal import Journal
 from signaling.live import Live
 from signaling.participant import Place
 from signaling.records import EventRecord
-from signaling.reports import LONG_FREEZE_MS
 from signaling.server_messages import LineQuality, Quality, ServerMessage
 from signaling.wire import Wire
 
@@ -91,7 +90,7 @@ class QualityWatch:
         seen, silent_ms = (sample.seen, sample.silent_ms) if sample is not None else (None, None)
         for noted in breaks.look(seen, silent_ms, now, now_s):
             self._note(live, place.id, noted.kind, noted.detail, noted.at)
-        frozen_ms = meter.frozen_ms(now_s, least_ms=LONG_FREEZE_MS)
+        frozen_ms = meter.frozen_ms(now_s)
         if frozen_ms is not None:
             self._note(live, place.id, "freeze", {"ms": frozen_ms}, now)
 

@@ -35,7 +35,10 @@ def clamped(value: float | None, *, most: float) -> float | None:
 
 @dataclass(slots=True)
 class Reports:
-    """One participant's reports. ``freezes`` and ``frozen_ms`` grow; counters that go back begin anew."""
+    """One participant's reports. ``freezes`` and ``frozen_ms`` grow; counters that go back begin anew.
+
+    ``frozen_ms`` is that of long freezes alone; a report that has several is taken by their mean.
+    """
 
     rtt_ms: float | None = None
     available_kbps: float | None = None
@@ -55,7 +58,7 @@ class Reports:
         """Take a report; False when it came too soon and was left unread."""
         if now_s - self.at_s < REPORT_EVERY_S:
             return False
-        passed_ms = (now_s - self.at_s) * 1000
+        passed_ms = min(now_s - self.at_s, REPORT_HOLDS_S) * 1000
         self.at_s = now_s
         self.rtt_ms = clamped(report.rtt_ms, most=MAX_RTT_MS)
         self.available_kbps = clamped(report.available_kbps, most=MAX_KBPS)
@@ -82,8 +85,8 @@ class Reports:
             # As many as have had time to happen, and no longer than it was.
             more = min(max(0.0, freezes - self._freezes), passed_ms / 150)
             longer_ms = min(max(0.0, frozen_ms - self._frozen_ms), passed_ms + FREEZE_SLACK_MS)
-            if math.isfinite(more):
-                self.freezes += int(more)
+            self.freezes += int(more)
+            if longer_ms >= LONG_FREEZE_MS * max(1.0, more):
                 self.frozen_ms += longer_ms
             self._freezes, self._frozen_ms = freezes, frozen_ms
 
