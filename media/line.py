@@ -186,8 +186,8 @@ class Line:
 def heard_mos(own: Ways, other: Ways, *, buffer_ms: float | None) -> float | None:
     """Score the voice as one side hears it: over both legs, through its jitter buffer.
 
-    ``buffer_ms`` is what its browser says, None when it has not said it; believed as far as what the relay saw
-    explains it. None without a round trip.
+    ``buffer_ms`` is what its browser says, None when it has not said it; believed as far as what the relay
+    saw explains it. None without a round trip.
     """
     if own.rtt_ms is None:
         return None

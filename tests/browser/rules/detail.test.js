@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-const texts = { 'pill.grade_poor': 'lemah', 'pill.in_ms': '{value} md', 'pill.in_pct': '{value} %', 'pill.in_mos': '{value} dari 5', 'pill.in_up': '{value} kbit/dtk' };
+const texts = { 'pill.kind_loss': 'hilang', 'pill.way_mine_up': 'saat mengirim', 'pill.cause_mine': 'Di sini: {cause}.', 'pill.grade_poor': 'lemah', 'pill.in_ms': '{value} md', 'pill.in_pct': '{value} %', 'pill.in_mos': '{value} dari 5', 'pill.in_up': '{value} kbit/dtk' };
 Object.assign(globalThis, {
   document: { getElementById: () => ({ textContent: JSON.stringify(texts) }), documentElement: { lang: 'id' } },
 });
-const { figure } = await import('../../../web/static/js/room/detail.js');
+const { cause, figure } = await import('../../../web/static/js/room/detail.js');
 
 /** @type {[string, string | number | null, string][]} */
 const SAID = [
@@ -29,4 +29,10 @@ test('every value is said in the language of who reads, an unknown one with a da
 test('a line of which nothing was told yet is unknown', () => {
   assert.equal(figure('mos', undefined), '–');
   assert.equal(figure('mos', {}), '–');
+});
+
+test('what a line has is said with its way, and nothing of a line that is good', () => {
+  assert.equal(cause('mine', { grade: 'poor', kind: 'loss', direction: 'up' }), 'Di sini: hilang, saat mengirim.');
+  assert.equal(cause('mine', { grade: 'poor', kind: 'loss' }), 'Di sini: hilang.');
+  assert.equal(cause('mine', { grade: 'good' }), '');
 });

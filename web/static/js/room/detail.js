@@ -24,9 +24,22 @@ export function figure(of, line) {
   return t(`pill.in_${of.split('_').at(-1)}`, { value: number.format(Number(value)) });
 }
 
+/**
+ * What a line has, in words; nothing while it is good.
+ * @param {'mine' | 'theirs'} whose
+ * @param {Line | undefined} line
+ */
+export function cause(whose, line) {
+  if (!line?.kind) return '';
+  const kind = t(`pill.kind_${line.kind}`);
+  const way = line.direction ? t(`pill.way_${whose}_${line.direction}`) : '';
+  return t(`pill.cause_${whose}`, { cause: way ? `${kind}, ${way}` : kind });
+}
+
 export function makeDetail() {
   const dialog = byId('line-dialog', HTMLDialogElement);
   const words = byId('line-words', HTMLElement);
+  const causes = byId('line-cause', HTMLElement);
   const cells = /** @type {NodeListOf<HTMLElement>} */ (dialog.querySelectorAll('[data-of]'));
   return {
     /**
@@ -38,6 +51,8 @@ export function makeDetail() {
     show(said, mine, theirs) {
       if (!dialog.open) return;
       write(words, said);
+      write(causes, [cause('mine', mine), cause('theirs', theirs)].filter(Boolean).join(' '));
+      causes.hidden = !causes.textContent;
       for (const cell of cells) write(cell, figure(cell.dataset.of ?? '', cell.dataset.side === 'mine' ? mine : theirs));
     },
     open() {
