@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from media.codecs import Mode
@@ -21,14 +22,20 @@ def advise(live: Live, *, now_s: float) -> bool:
     mode = live.call.mode
     places = live.call.places
     first, second = (_side(live, place, live.meters[place.id], now_s) for place in places)
+    sides = (first, second)
     advice = live.ladder.look(
-        (first, second),
+        sides,
         now_s,
         mode=mode.mode,
         by_line=mode.reason is Reason.NETWORK,
         by_hand=mode.reason is Reason.USER,
     )
-    before, live.advice = live.advice, dict(zip((place.id for place in places), advice, strict=True))
+    # Who holds a picture by hand needs no advice on it, and the line has taken nothing from them.
+    before = live.advice
+    live.advice = {
+        place.id: one if side.held is None else replace(one, picture=Picture.FULL)
+        for place, side, one in zip(places, sides, advice, strict=True)
+    }
     return before != live.advice
 
 

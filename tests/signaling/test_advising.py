@@ -103,6 +103,17 @@ async def test_a_picture_chosen_by_hand_is_left_where_it_is(house: House) -> Non
         assert "picture" not in await client.get("quality")
 
 
+async def test_a_lesser_picture_chosen_by_hand_was_told_as_advice_and_trouble(house: House) -> None:
+    client, _, _, _ = await talking(house)
+    await client.ask("media", audio=True, video=True, picture="small", by="user")
+    await tick(house, 12)
+    for _ in range(4):
+        told = await client.get("quality")
+        assert "picture" not in told
+        assert "advice" not in told
+    assert not house.hub.survey.in_trouble()
+
+
 async def test_a_voice_of_which_much_is_lost_goes_twice_where_both_can(house: House) -> None:
     session = await house.session(Mode.VOICE)
     people = [
