@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final, Self
 
 from core.agefile import Identity, KeyMalformed, Recipient
@@ -47,11 +48,23 @@ class Vault:
         keys = keyring_for(config, signer=Warrants(master).public, clock=clock)
         return cls(KeyStore(config.keys_file), keys, clock=clock)
 
+    @property
+    def path(self) -> Path:
+        """Where ``keys.db`` is."""
+        return self._store.path
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file; the first key makes it."""
+        return self._store.path.exists()
+
     async def check(self) -> None:
         """Raise ``KeyMissing`` if a wrapping key that something hangs on is not there, or is another.
 
-        To be called at the start, before anything is made or destroyed.
+        ``guard.check`` does it at the start, before anything is made or destroyed.
         """
+        if not self.is_there:
+            return
         known = await asyncio.to_thread(self._store.key_ids)
         missing = sorted(known - await self._keys.held()) if known else []
         if missing:

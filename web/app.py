@@ -27,8 +27,11 @@ from core.db import Database
 from core.derive import derive
 from core.keyfile import make_data_dir, master_key
 from core.mail import Mail
+from core.warrants import Warrants
 from counseling.minors import read_policy
 from migrations.run import upgrade
+from recordings import guard
+from recordings.vault import Vault
 from web import (
     api,
     appointments,
@@ -95,6 +98,8 @@ def make_app(
         totps=Totps(master),
         passkeys=Passkeys(config.public_host, own_origins(config)),
         receipts=Receipts(master, origin=config.public_url),
+        vault=Vault.of(config, master=master, clock=clock),
+        warrants=Warrants(master),
         printer=Printer(),
         csrf_key=derive(master, "forms"),
         minors=read_policy(config.minors_policy),
@@ -121,6 +126,7 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
             services = app[SERVICES]
             async with database.sessions.begin() as db:
                 await texts.put_first(db, now=services.now())
+                await guard.check(db, services.vault)
             await services.erasure.apply(database.sessions, now=services.now())
             yield
         finally:

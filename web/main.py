@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from core.config import Config, config_from_here
+from core.dumps import forbid_dumps
 from core.errors import ConfigError, TeduhError
 from core.logs import setup_logging
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     asked = _parser(words).parse_args(words)
     command: Command = asked.command
+    forbid_dumps()
     try:
         config = config_from_here()
         setup_logging(config.log_level)

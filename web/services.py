@@ -27,10 +27,12 @@ from core.config import Config
 from core.db import Database
 from core.ids import ParticipantId, SessionId
 from core.mail import Mail
+from core.warrants import Warrants
 from counseling.crowd import CrowdReader
 from counseling.minors import Policy
 from media.description import Answer, OfferRequest
 from media.events import LegId
+from recordings.vault import Vault
 from signaling.presence import Dropped, Presence
 from signaling.quality_counts import Measured
 from signaling.quality_trouble import Trouble
@@ -188,6 +190,10 @@ class Services:
     totps: Totps
     passkeys: Passkeys
     receipts: Receipts
+    vault: Vault
+    """The key of each recording."""
+    warrants: Warrants
+    """Leave to open one."""
     printer: Printer
     csrf_key: bytes
     """Proves that a form was made here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import ssl
@@ -11,7 +12,10 @@ from pathlib import Path
 import aiohttp
 
 from accounts.tokens import issue_api_token
+from core.clock import SystemClock
+from core.config import Config
 from core.ids import ApiKeyId
+from recordings.vault import Vault
 from tests.web.conftest import wanted
 from tests.web.process import run, run_json, serving
 
@@ -113,3 +117,19 @@ def test_a_media_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "set TEDUH_MEDIA_PORT to one that is free" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+async def test_a_missing_key_of_recordings_is_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "var"
+    data.mkdir(mode=0o700)
+    vault = Vault.of(Config(data_dir=data), master=bytes(32), clock=SystemClock())
+    await vault.create("r_1")
+    (file,) = (data / "keys").glob("*.txt")
+    file.rename(tmp_path / "elsewhere")
+    refused = await asyncio.to_thread(run, tmp_path, "serve")
+    assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
+    assert refused.stderr.startswith(f"Recordings hang on the key {file.stem}.")
+    assert refused.stderr.count("\n") == 1
+    assert not list((data / "keys").glob("*.txt"))
+    (tmp_path / "elsewhere").rename(file)
+    await vault.check()

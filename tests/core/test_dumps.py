@@ -1,0 +1,44 @@
+"""Keys in memory do not get onto the disk by a crash."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import ctypes, resource, sys
+from core.dumps import forbid_dumps
+if sys.argv[1] == "forbidden":
+    forbid_dumps()
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE)[0])
+"""
+
+
+@pytest.mark.parametrize(("how", "dumpable"), [("forbidden", "0"), ("as it comes", "1")])
+def test_the_kernel_is_told_to_dump_nothing(how: str, dumpable: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, how], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    said, limit = done.stdout.split()
+    assert said == dumpable
+    assert how != "forbidden" or limit == "0"
+
+
+def test_a_running_command_cannot_be_dumped() -> None:
+    program = (
+        "import ctypes, resource, core.config\n"
+        "from web import main\n"
+        "def config():\n"
+        "    print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
+        "    raise SystemExit\n"
+        "main.config_from_here = config\n"
+        "main.main(['migrate'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n"
