@@ -26,7 +26,7 @@ run: $(VENV)/.run
 
 setup: $(VENV)/.dev node_modules/.done
 
-test: setup
+test: setup $(VENV)/s3/.done
 	@scripts/debian $(BROWSERS) $(SERVERS) $(TOOLS)
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(patsubst %,--ignore=%,$(ALONE)) $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST_ARGS)
@@ -58,6 +58,13 @@ $(VENV)/.run: constraints/runtime.txt constraints/build.txt pyproject.toml | $(B
 $(VENV)/.dev: constraints/dev.txt $(VENV)/.run
 	@echo "Installing what teduh is built and tested with into $(VENV)"
 	@$(LOCKED) -r constraints/dev.txt
+	@touch $@
+
+# A program that tests run against, as PostgreSQL is: what it needs must not bind what teduh runs on.
+$(VENV)/s3/.done: constraints/s3.txt | $(BIN)/python
+	@echo "Installing the S3 server that the tests use into $(VENV)/s3"
+	@$(PYTHON) -m venv $(VENV)/s3
+	@$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/s3.txt
 	@touch $@
 
 node_modules/.done: package.json

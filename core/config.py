@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from core import settings as read
+from core.bucket import Bucket, place
 from core.errors import ConfigError
 from core.shapes import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook, is_loopback
 
@@ -84,6 +85,13 @@ class Config:
     """The wrapped keys of recordings; ``keys.db`` in the data directory unless set."""
     keys_hourly: int = _setting("KEYS_HOURLY", read.whole(1, 3_600), 60, "openings/h")
     """How many recordings' keys people may have opened within an hour."""
+    recordings_url: Path | Bucket | None = _setting(
+        "RECORDINGS_URL",
+        place,
+        None,
+        "s3://KEY:SECRET@BUCKET/PREFIX?endpoint=https://HOST&region=REGION or file:///…",
+    )
+    """Where finished recordings are stored; ``recordings/stored`` in the data directory unless set."""
 
     time_zone: str = _setting("TIME_ZONE", read.time_zone, "Asia/Jakarta", "name of a time zone")
     """The service's own: duty hours, opening hours, days."""

@@ -12,12 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-LOCKS = ("runtime.txt", "dev.txt")
+LOCKS = ("runtime.txt", "dev.txt", "s3.txt")
 UNREACHABLE = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ServiceError", "Max retries", "timed out")
 
 
 def main() -> int:
-    """Audit both locks; gives the exit status."""
+    """Audit all locks; gives the exit status."""
     folder = Path(__file__).parent.parent / "constraints"
     return max(audit(folder / name) for name in LOCKS)
 

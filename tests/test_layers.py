@@ -39,6 +39,7 @@ OWNERS = {
     "segno": {"web/pages/factors.py"},
     "icalendar": {"counseling/ics.py"},
     "ifaddr": {"core/addresses.py"},
+    "obstore": {"recordings/store_s3.py"},
     "dotenv": {"core/config.py"},
     "prometheus_client": {"web/metrics.py"},
     "alembic": {"migrations/run.py", "migrations/env.py", "migrations/versions/*.py"},

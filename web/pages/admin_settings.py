@@ -16,7 +16,16 @@ from web.pages.site import SITE
 from web.services import SERVICES
 
 SECRET: Final = frozenset(
-    {"master_key", "metrics_token", "database_url", "smtp", "ice_servers", "tls", "alert_webhook"}
+    {
+        "master_key",
+        "metrics_token",
+        "database_url",
+        "smtp",
+        "ice_servers",
+        "tls",
+        "alert_webhook",
+        "recordings_url",
+    }
 )
 """Fields that hold a secret or may: only whether they are set is shown."""
 
