@@ -84,9 +84,9 @@ class SetsBudget:
 
 @dataclass(frozen=True, slots=True)
 class WishesMode:
-    """Somebody wishes for a mode; None is a program."""
+    """Somebody wishes for a mode."""
 
-    participant: ParticipantId | None
+    participant: ParticipantId
     mode: Mode
     reason: Reason
 

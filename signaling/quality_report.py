@@ -23,11 +23,12 @@ from core.ids import ParticipantId, UserId
 from counseling.oversight import Oversight
 from media.diagnosis import Trouble
 from signaling import quality_record
-from signaling.directory import Role, SessionRecord
+from signaling.directory import Role, SessionRecord, SessionState
 from signaling.gaps import Gap, cause_of
 from signaling.quality_record import QualityRecord
 from signaling.quality_summary import SideQuality, side_quality
 from signaling.quality_verdict import Verdict, verdict
+from signaling.summaries import EndedWhy, ended_why
 
 STOOD: Final = "resumed"
 
@@ -55,6 +56,13 @@ class Report:
         """Every time that a side could not be reached, in the order of time."""
         found = [(place, gap) for place, side in self.sides.items() for gap in side.gaps]
         return sorted(found, key=lambda one: one[1].began_at)
+
+    @property
+    def why(self) -> EndedWhy | None:
+        """Why it ended; None while it goes on."""
+        if self.session.state is not SessionState.ENDED:
+            return None
+        return ended_why(self.session, self.record.events, self.sides.values())
 
     @property
     def verdict(self) -> Verdict:
@@ -107,7 +115,11 @@ async def read(db: AsyncSession, grant: Grant, *, session: SessionRecord, now: d
     """Read what the lines of a session did."""
     client = user_in(session, Role.CLIENT)
     grant.require(Permission.SEE_QUALITY, client, now, object_id=session.id)
-    record = await quality_record.read(db, session_id=session.id)
+    return report_of(session, await quality_record.read(db, session_id=session.id), now=now)
+
+
+def report_of(session: SessionRecord, record: QualityRecord, *, now: datetime) -> Report:
+    """Work out what the lines of a session did; of one that goes on, up to now."""
     until = session.ended_at or now
     sides = {place.id: side_quality(record, place.id, until=until) for place in session.participants}
     return Report(session, record, sides, stood_ms(record), until)

@@ -14,6 +14,7 @@ from core.errors import InvalidInput, InvalidState, Misfit, NotFound
 from core.ids import SessionId, is_id
 from signaling import directory, quality_record
 from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
+from signaling.quality_report import report_of
 from web import api_quality
 from web import api_schemas as schema
 from web.api_auth import with_key
@@ -125,7 +126,7 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
                 schema.Place(place.id, place.role, place.name, live.get(place.id, place.state))
                 for place in session.participants
             ],
-            quality=api_quality.summary(api_quality.sides(session, record, now=services.now()), record),
+            quality=api_quality.summary(report_of(session, record, now=services.now())),
             recording=schema.RecordingState("off"),
         )
     )
@@ -143,8 +144,7 @@ async def quality(request: http.Request, key: ApiKey) -> http.Response:
         record = await quality_record.read(db, session_id=session.id)
     if wanted == "csv":
         return http.Response(text=api_quality.as_csv(record), content_type="text/csv", charset="utf-8")
-    sides = api_quality.sides(session, record, now=services.now())
-    return _json(api_quality.whole(session.id, sides, record))
+    return _json(api_quality.whole(report_of(session, record, now=services.now())))
 
 
 @with_key(Scope.END)

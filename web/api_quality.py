@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from core.clock import rfc3339
-from core.ids import ParticipantId
-from signaling.directory import SessionRecord
 from signaling.quality_record import QualityRecord
-from signaling.quality_summary import SideQuality, Spread, side_quality
+from signaling.quality_report import Report
+from signaling.quality_summary import SideQuality, Spread
 from signaling.records import QualitySample
 from web import api_schemas as schema
 
 VALUES: Final = msgspec.structs.fields(schema.Sample)[1:]
 COLUMNS: Final = ("participant", *(field.name for field in VALUES))
 
-Sides = Mapping[ParticipantId, SideQuality]
 
-
-def sides(session: SessionRecord, record: QualityRecord, *, now: datetime) -> Sides:
-    """Sum up both sides; a session that goes on, up to now."""
-    until = session.ended_at or now
-    return {place.id: side_quality(record, place.id, until=until) for place in session.participants}
-
-
-def summary(found: Sides, record: QualityRecord) -> schema.QualitySummary:
+def summary(report: Report) -> schema.QualitySummary:
     """Write the summary of each side."""
+    samples = report.record.samples
     return schema.QualitySummary(
         {
-            participant: _side(side, [one for one in record.samples if one.participant_id == participant])
-            for participant, side in found.items()
+            participant: _side(side, [one for one in samples if one.participant_id == participant])
+            for participant, side in report.sides.items()
         }
     )
 
@@ -68,25 +59,29 @@ def _side(side: SideQuality, samples: Iterable[QualitySample]) -> schema.SideSum
     )
 
 
-def whole(session: str, found: Sides, record: QualityRecord) -> schema.Quality:
+def whole(report: Report) -> schema.Quality:
     """Write everything that is known, in the order of time."""
-    drops = [
-        schema.Drop(
-            participant, gap.began_at, gap.gap_ms, gap.cause.direction, gap.cause.kind, returned=gap.returned
-        )
-        for participant, side in found.items()
-        for gap in side.gaps
-    ]
-    events = [
-        schema.Event(event.participant_id, event.at, event.kind, dict(event.detail))
-        for event in record.events
-    ]
     return schema.Quality(
-        session=session,
-        summary=summary(found, record),
-        drops=sorted(drops, key=lambda drop: drop.began_at),
-        samples=[_sample(one) for one in record.samples],
-        events=events,
+        session=report.session.id,
+        verdict=report.verdict.value,
+        ended_why=None if report.why is None else report.why.value,
+        summary=summary(report),
+        drops=[
+            schema.Drop(
+                participant,
+                gap.began_at,
+                gap.gap_ms,
+                gap.cause.direction,
+                gap.cause.kind,
+                returned=gap.returned,
+            )
+            for participant, gap in report.drops
+        ],
+        samples=[_sample(one) for one in report.record.samples],
+        events=[
+            schema.Event(event.participant_id, event.at, event.kind, dict(event.detail))
+            for event in report.record.events
+        ],
     )
 
 

@@ -213,9 +213,15 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Quality(msgspec.Struct, frozen=True):
-    """The whole quality record of a session, in the order of time."""
+    """The whole quality record of a session, in the order of time.
+
+    `verdict` says whose line it was: nobody, client, counselor, both, server or unknown. `ended_why` is
+    time_over, line, left_quickly, left or ended, null while the session goes on.
+    """
 
     session: str
+    verdict: str
+    ended_why: str | None
     summary: QualitySummary
     drops: list[Drop]
     samples: list[Sample]

@@ -160,3 +160,24 @@ async def test_a_client_who_asked_to_be_erased_is_gone_for_everybody(staged: Sta
 async def test_what_is_no_session_is_not_found(client: Client, asked: str) -> None:
     await log_in(client, await make(client, Role.ADMIN))
     assert (await get(client, f"/quality/sessions/{asked}")).status in {400, 404}
+
+
+async def test_who_may_read_it_takes_the_record_away_as_files(staged: Staged) -> None:
+    await log_in(staged.client, staged.ratna)
+    page = await get(staged.client, staged.path)
+    assert f'href="{staged.path}.json"' in page.text
+    assert f'href="{staged.path}.csv"' in page.text
+    async with staged.client.get(f"{staged.path}.json") as answer:
+        record = await answer.json()
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{staged.session.id}.json"'
+    assert record["session"] == staged.session.id
+    assert record["verdict"] == "client"
+    assert record["ended_why"] is not None
+    assert record["samples"]
+    async with staged.client.get(f"{staged.path}.csv") as answer:
+        lines = (await answer.text()).splitlines()
+    assert len(lines) == 1 + len(record["samples"])
+    await log_out(staged.client)
+    await log_in(staged.client, staged.stranger)
+    for kind in ("json", "csv"):
+        assert (await get(staged.client, f"{staged.path}.{kind}")).status == 404

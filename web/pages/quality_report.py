@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,10 +21,10 @@ from core.errors import NotFound
 from core.ids import ParticipantId, SessionId, is_id
 from counseling import oversight
 from signaling import directory, quality_report
-from signaling.directory import ParticipantRecord, Role, SessionRecord, SessionState
+from signaling.directory import ParticipantRecord, Role, SessionRecord
 from signaling.quality_report import Report, user_in
 from signaling.quality_summary import SideQuality, Spread
-from signaling.summaries import ended_why
+from web import api_quality
 from web.gate import add, person_of
 from web.pages.site import SITE, language_of
 from web.quality_words import Words
@@ -81,7 +82,6 @@ async def show(request: http.Request) -> http.Response:
     own = user_in(report.session, Role.COUNSELOR) == person.id
     roles = {place.id: place.role.value for place in report.session.participants}
     zone = ZoneInfo(services.config.time_zone)
-    ended = report.session.state is SessionState.ENDED
     return site.show(
         request,
         "quality/report.html",
@@ -89,7 +89,7 @@ async def show(request: http.Request) -> http.Response:
         counselor=_counselor(report.session),
         client=client.name if own else "",
         known=client.user is not None,
-        why=ended_why(report.session, report.record.events, report.sides.values()).value if ended else None,
+        why=None if report.why is None else report.why.value,
         sides=[_side(words, place, report.sides[place.id]) for place in _in_order(report)],
         timeline=draw(report),
         breaks=[
@@ -112,6 +112,29 @@ async def show(request: http.Request) -> http.Response:
         clock=lambda at: say_clock(at, language=words.language, zone=zone),
         seconds=lambda at: say_seconds(at, language=words.language, zone=zone),
     )
+
+
+async def as_json(request: http.Request) -> http.Response:
+    """Answer `GET /quality/sessions/{session}.json`: the same as the API gives to programs, to keep."""
+    report = await _asked_for(request)
+    return _file(report, "json", msgspec.json.encode(api_quality.whole(report)))
+
+
+async def as_csv(request: http.Request) -> http.Response:
+    """Answer `GET /quality/sessions/{session}.csv`: the samples."""
+    report = await _asked_for(request)
+    return _file(report, "csv", api_quality.as_csv(report.record).encode())
+
+
+async def _asked_for(request: http.Request) -> Report:
+    async with request.app[SERVICES].database.sessions.begin() as db:
+        return await _opened(request, db, person_of(request))
+
+
+def _file(report: Report, kind: str, body: bytes) -> http.Response:
+    headers = {"Content-Disposition": f'attachment; filename="{report.session.id}.{kind}"'}
+    content = {"json": "application/json", "csv": "text/csv"}[kind]
+    return http.Response(body=body, content_type=content, charset="utf-8", headers=headers)
 
 
 async def _opened(request: http.Request, db: AsyncSession, person: Person) -> Report:
@@ -203,5 +226,7 @@ def _said(words: Words, side: SideQuality) -> str:
 
 
 def setup(app: http.Application) -> None:
-    """Add the page."""
+    """Add the page, and its record as files."""
+    add(app, "GET", "/quality/sessions/{session}.json", as_json, Permission.SEE_QUALITY)
+    add(app, "GET", "/quality/sessions/{session}.csv", as_csv, Permission.SEE_QUALITY)
     add(app, "GET", "/quality/sessions/{session}", show, Permission.SEE_QUALITY)
