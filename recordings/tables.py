@@ -23,6 +23,7 @@ _SIDE = String(16)
 # The words of an index must stand in a query as they are, or SQLite does not use it.
 LIVE = text("state = 'recording'")
 NOT_DESTROYED = text("state != 'destroyed'")
+BEING_DESTROYED = text("media_at IS NULL")
 
 
 class RecordingRow(Base):
@@ -69,7 +70,8 @@ class RecordingSideRow(Base):
     """One side of a recording. ``records``, ``head`` and ``bytes`` are of the live log, as far as is on disk.
 
     ``head`` is the SHA-256 of the last record, ``final_sha256`` of the finished file (both hex); ``until_ms``
-    and ``duration_ms`` are on the recording's timeline. ``problem`` is what is wrong, in one of our words.
+    and ``duration_ms`` are on the recording's timeline. ``problem`` is what is wrong, in one of our words;
+    ``tries`` counts how often finishing failed, the last time at ``tried_at``.
     """
 
     __tablename__ = "recording_sides"
@@ -90,6 +92,7 @@ class RecordingSideRow(Base):
     duration_ms: Mapped[int | None]
     codec: Mapped[str | None] = mapped_column(String(32))
     tries: Mapped[int]
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     problem: Mapped[str | None] = mapped_column(String(200))
 
 
@@ -135,3 +138,29 @@ class RecordingRequestRow(Base):
 
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecordingProofRow(Base):
+    """That a recording is being destroyed, and was: it names no person and no content, and outlives all else.
+
+    ``key_at`` is when the key was destroyed: nothing opens it from then on but a backup of the key, and the
+    last of those is gone at ``backups_until``. ``media_at`` is when the last file was deleted, ``files`` how
+    many there were, with all versions. ``tries`` counts what failed since, and ``problem`` names it.
+    """
+
+    __tablename__ = "recording_proofs"
+
+    recording_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    why: Mapped[str] = mapped_column(String(32))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    backups_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    media_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    files: Mapped[int]
+    tries: Mapped[int]
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    problem: Mapped[str | None] = mapped_column(String(200))
+
+    __table_args__ = (
+        Index(None, "asked_at", sqlite_where=BEING_DESTROYED, postgresql_where=BEING_DESTROYED),
+    )
