@@ -1,0 +1,195 @@
+"""The process that records: ``python -m recordings.worker FD`` with its end of a pair of sockets.
+
+It has no setting, no database and no secret key: it gets packets, and public keys to seal them to. When the
+server is gone it finishes what it has and ends; then the logs lack their last record, and ``finalize`` says
+so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Final
+
+import msgspec
+
+from recordings.events import Failure
+from recordings.intake import Intake
+from recordings.wire import HEAD, REPORT, Open, Told, ToldClosed, ToldFailed, ToldWant, What, tell
+from recordings.writing import End, Writing
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 0.05
+READ_BYTES: Final = 256 * 1024
+POLITE: Final = 5
+"""Calls come first: the relay's process gets the processor before this one."""
+END_WITHIN_S: Final = 9.0
+
+
+class Channel:
+    """One side that is being recorded."""
+
+    __slots__ = ("intake", "over", "writing")
+
+    def __init__(self, intake: Intake, writing: Writing) -> None:
+        self.intake, self.writing = intake, writing
+        self.over = False
+
+
+class Worker:
+    """Reads frames, and does what they say."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._telling = threading.Lock()
+        self._channels: dict[int, Channel] = {}
+        self._rest = bytearray()
+
+    def run(self) -> None:
+        """Work until the server closes its end."""
+        looked_s = 0.0
+        place = memoryview(bytearray(READ_BYTES))
+        while True:
+            ready, _, _ = select.select([self._socket], [], [], LOOK_EVERY_S)
+            if ready:
+                size = self._recv_into(place)
+                if not size:
+                    break
+                self._feed(place[:size])
+            now_s = time.monotonic()
+            if now_s - looked_s >= LOOK_EVERY_S:
+                looked_s = now_s
+                self._look(now_s)
+        for channel in self._channels.values():
+            self._end(channel, End.CUT_OFF)
+        until_s = time.monotonic() + END_WITHIN_S
+        for channel in self._channels.values():
+            channel.writing.join(max(0.0, until_s - time.monotonic()))
+
+    def _recv_into(self, place: memoryview) -> int:
+        try:
+            return self._socket.recv_into(place)
+        except ConnectionError:
+            return 0
+
+    def _feed(self, data: memoryview) -> None:
+        """Take whole frames; keep what is not whole yet."""
+        rest = self._rest
+        rest += data
+        at, end = 0, len(rest)
+        with memoryview(rest) as view:
+            while end - at >= HEAD.size:
+                size, what, number, now_s = HEAD.unpack_from(view, at)
+                begin = at + HEAD.size
+                if end - begin < size:
+                    break
+                at = begin + size
+                self._take(what, number, now_s, bytes(view[begin:at]))
+        del rest[:at]
+
+    def _take(self, what: int, number: int, now_s: float, body: bytes) -> None:
+        if what == What.OPEN:
+            self._open(number, msgspec.json.decode(body, type=Open))
+            return
+        channel = self._channels.get(number)
+        if channel is None or channel.over:
+            if what == What.CLOSE:
+                self._tell(ToldClosed(number))
+            return
+        try:
+            self._do(channel, what, now_s, body)
+        except Exception:
+            # A fault of ours: it is this side's, and the others go on.
+            logger.exception("recording.side_failed")
+            self._fail(number, channel, Failure.INTERNAL)
+
+    def _do(self, channel: Channel, what: int, now_s: float, body: bytes) -> None:
+        intake = channel.intake
+        match what:
+            case What.PACKET:
+                intake.packet(body, now_s)
+                return
+            case What.REPORT:
+                intake.report(*REPORT.unpack(body))
+                return
+            case What.PAUSE:
+                intake.pause()
+            case What.RESUME:
+                intake.resume()
+            case What.CLOSE:
+                self._end(channel, End.COMPLETE)
+        self._write(channel)
+
+    def _open(self, number: int, opening: Open) -> None:
+        self._channels[number] = Channel(Intake(opening.started_s), Writing(number, opening, self._tell))
+
+    def _look(self, now_s: float) -> None:
+        for number, channel in [*self._channels.items()]:
+            if channel.over:
+                if not channel.writing.is_alive():
+                    del self._channels[number]
+                continue
+            if not channel.writing.is_alive():
+                channel.over = True
+            elif channel.writing.fault(now_s):
+                self._fail(number, channel, Failure.DISK_FAILED)
+            else:
+                self._look_after(number, channel, now_s)
+
+    def _look_after(self, number: int, channel: Channel, now_s: float) -> None:
+        try:
+            channel.intake.look(now_s)
+        except Exception:
+            logger.exception("recording.side_failed")
+            self._fail(number, channel, Failure.INTERNAL)
+            return
+        self._write(channel)
+        if channel.intake.wants_key_frame(now_s):
+            self._tell(ToldWant(number))
+
+    def _write(self, channel: Channel) -> None:
+        for piece in channel.intake.take_pieces():
+            channel.writing.put(piece)
+
+    def _end(self, channel: Channel, how: End) -> None:
+        if not channel.over:
+            channel.over = True
+            channel.intake.close()
+            self._write(channel)
+            channel.writing.put(how)
+
+    def _fail(self, number: int, channel: Channel, reason: Failure) -> None:
+        """Give a side up: what is on the disk stays, what waits is dropped."""
+        channel.over = True
+        self._tell(ToldFailed(number, reason))
+        channel.writing.put(End.CUT_OFF)
+
+    def _tell(self, told: Told) -> None:
+        """Say something to the server, from any thread."""
+        try:
+            with self._telling:
+                self._socket.sendall(tell(told))
+        except OSError:
+            return  # It is gone; the main thread finds that out too.
+
+
+def main() -> None:
+    """Run on the socket that was handed over."""
+    # Who stops the server stops its group too; this one ends when it has written what the server sent.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(POLITE)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    with socket.socket(fileno=int(sys.argv[1])) as sock:
+        Worker(sock).run()
+
+
+if __name__ == "__main__":
+    main()
