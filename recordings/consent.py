@@ -226,9 +226,10 @@ class Consent:
     off_record: set[Side] = field(default_factory=set)
     attempt: int = 0
 
-    def may_ask(self, side: Side) -> bool:
-        """Whether this side's agreeing would ask the other, who was not asked before."""
-        return self.phase is Phase.OFF and side.other not in self.granted and not self.asked_before
+    def may_agree(self, side: Side) -> bool:
+        """Whether this side's agreeing would do something of its own accord: ask the other, or begin."""
+        possible = side.other in self.granted or not self.asked_before
+        return self.phase is Phase.OFF and side not in self.granted and possible
 
     def apply(self, event: Event, now: datetime) -> list[Effect]:  # noqa: C901, PLR0911  # one line for each event
         """Take an event and return what is to be done, in order.

@@ -104,6 +104,12 @@ async def was_asked(db: AsyncSession, *, session: SessionId) -> bool:
     return await db.get(RecordingRequestRow, session, populate_existing=True) is not None
 
 
+async def has_agreed(db: AsyncSession, *, session: SessionId) -> bool:
+    """Whether anybody ever agreed in this session."""
+    found = select(RecordingAgreementRow.id).where(RecordingAgreementRow.session_id == session).limit(1)
+    return await db.scalar(found) is not None
+
+
 async def begin(
     db: AsyncSession,
     audit: Audit,

@@ -113,6 +113,8 @@ class Ending(enum.StrEnum):
     DISK = "disk"
     DATABASE = "database"
     INTERNAL = "internal"
+    STOPPED = "stopped"
+    """The server was stopped, or started anew."""
     CRASH = "crash"
     """The server stopped without a word; found at the next start."""
 

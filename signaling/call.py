@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from msgspec import UNSET
 
@@ -82,6 +83,8 @@ class Call:
     ends_at: datetime | None = None
     ended: Ended | None = None
     by_phone: bool = False
+    recorded: RecordingInfo | None = None
+    """What a welcome says of the recording, where one may be asked for."""
     _door: Door = field(init=False)
     _pairing: Pairing = field(init=False)
     _legs: Legs = field(init=False)
@@ -190,7 +193,7 @@ class Call:
             case ev.AsksRestart():
                 return self._legs.restart(self._place(event.participant), now, fresh=event.fresh)
             case ev.SaysMedia():
-                return self._says_media(self._place(event.participant), event.media)
+                return self._says_media(self._place(event.participant), event.media, event.why)
             case ev.SendsTwice():
                 self._place(event.participant).twice = event.twice
                 return []
@@ -221,19 +224,19 @@ class Call:
         return self._info(), self.heartbeat_s
 
     def _info(self) -> SessionInfo:
-        asks = self.terms.recording == "ask"
+        policy: Literal["ask", "off"] = "ask" if self.terms.recording == "ask" else "off"
         return SessionInfo(
             id=self.terms.session,
             mode=self.mode.mode,
             state=self.state,
-            recording=RecordingInfo(policy="ask" if asks else "off", state="off", terms=None),
+            recording=self.recorded or RecordingInfo(policy=policy, state="off", terms=None),
             started_at=rfc3339(self.started_at),
             ends_at=rfc3339(self.ends_at),
             phone=True if self.by_phone else UNSET,
             mode_reason=self.mode.reason or UNSET,
         )
 
-    def _says_media(self, place: Place, media: MediaState) -> list[Effect]:
+    def _says_media(self, place: Place, media: MediaState, why: Mapping[str, str]) -> list[Effect]:
         """Take what a side sends now; another step of its picture is kept."""
         before, place.media = place.media, media
         picture = (media.picture, media.by)
@@ -242,7 +245,7 @@ class Call:
         if before is None and media.picture is Picture.FULL:
             return []
         detail = {"step": media.picture.value} | ({} if media.by is UNSET else {"by": media.by.value})
-        return [RecordEvent("picture", place.id, detail)]
+        return [RecordEvent("picture", place.id, detail | why)]
 
     def _wish(self, event: ev.WishesMode, now: datetime) -> list[Effect]:
         match self.mode.wish(event.mode, event.reason, now):

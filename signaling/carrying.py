@@ -12,6 +12,7 @@ from core.errors import NotFound
 from core.ids import ParticipantId, SessionId
 from media.description import Answer, OfferRequest
 from media.events import LegId, LegSample
+from media.sinks import Sink
 from signaling import effects as fx
 from signaling.connection import Event
 from signaling.journal import Journal
@@ -60,6 +61,10 @@ class RelayLike(Protocol):
 
     def request_key_frame(self, leg: LegId) -> None:
         """Ask a leg's sender for a key frame."""
+        ...
+
+    def tap(self, leg: LegId, sink: Sink | None) -> None:
+        """Show what comes on a leg to a sink as well, or no more; only the first may raise ``NotFound``."""
         ...
 
     def sample(self, leg: LegId, *, take: bool = False) -> LegSample:

@@ -92,6 +92,13 @@ class Consent(Request, frozen=True, tag="consent"):
     subject: Literal["recording"]
     granted: bool
     terms: Name
+    locale: Short = "id"
+
+
+class OffRecord(Request, frozen=True, tag="recording"):
+    """Say something off the record, or go on."""
+
+    off_record: bool
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -184,6 +191,7 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     "chat": Chat,
     "typing": Typing,
     "consent": Consent,
+    "recording": OffRecord,
     "quality": QualityReport,
     "relay": Relay,
     "takeover": TakeoverAnswer,

@@ -25,6 +25,7 @@ from signaling import server_messages as server
 from signaling.live import Live
 from signaling.participant import Seat
 from signaling.protocol import MAX_RELAY_BYTES, MediaState
+from signaling.recording import Recordings
 from signaling.terms import Refused
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,11 @@ class Doer(Protocol):
 
     def read_answer(self, leg: LegId, sdp: str) -> ReadAnswer:
         """Have the relay read an answer."""
+        ...
+
+    @property
+    def recordings(self) -> Recordings | None:
+        """What records sessions; None where nothing can."""
         ...
 
 
@@ -88,7 +94,7 @@ def media(asked: Asked, message: client.Media) -> None:
     said = MediaState(message.audio, message.video, message.picture, message.by, message.receive)
     if message.budget_mb is not UNSET:
         asked.apply(ev.SetsBudget(asked.participant, message.budget_mb))
-    asked.apply(ev.SaysMedia(asked.participant, said))
+    asked.apply(ev.SaysMedia(asked.participant, said, why_smaller(asked.live, asked.participant, said)))
 
 
 def mode(asked: Asked, message: client.ModeRequest) -> None:
@@ -115,11 +121,26 @@ def typing(asked: Asked, _message: client.Typing) -> None:
         asked.send(other.id, server.PeerTyping(sender=asked.participant))
 
 
-def consent(asked: Asked, _message: client.Consent) -> None:
-    """Refuse: no recording is made by this version, and none is pretended."""
+def consent(asked: Asked, message: client.Consent) -> None:
+    """Take a consent to the recording, a no, or a withdrawal."""
+    recordings = _recordings(asked)
+    if message.granted:
+        recordings.agree(asked.live, asked.participant, terms=message.terms, locale=message.locale)
+    else:
+        recordings.refuse(asked.live, asked.participant)
+
+
+def off_record(asked: Asked, message: client.OffRecord) -> None:
+    """Pause the recording, or go on with it."""
+    _recordings(asked).off_record(asked.live, asked.participant, off=message.off_record)
+
+
+def _recordings(asked: Asked) -> Recordings:
     if asked.live.call.terms.recording == "off":
         raise Refused("recording_off", "this session is not recorded")
-    raise Refused("recording_unavailable", "this server cannot record yet")
+    if asked.hub.recordings is None:
+        raise Refused("recording_unavailable", "this server cannot record")
+    return asked.hub.recordings
 
 
 def quality(asked: Asked, message: client.QualityReport) -> None:
@@ -164,6 +185,7 @@ HANDLERS: dict[type[client.ClientMessage], Handler] = {
     client.Chat: chat,
     client.Typing: typing,
     client.Consent: consent,
+    client.OffRecord: off_record,
     client.QualityReport: quality,
     client.Relay: relay,
     client.TakeoverAnswer: takeover,

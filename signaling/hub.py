@@ -35,7 +35,10 @@ from signaling.participant import ConnectionId
 from signaling.protocol import MAX_ECHO_BYTES, CloseCode
 from signaling.quality_counts import QualityCounts
 from signaling.quality_watch import QualityWatch
+from signaling.recorded import Hands
+from signaling.recording import Recordings
 from signaling.server_messages import Ended, Error, Pong, ServerMessage
+from signaling.studio import Studio
 from signaling.survey import Survey
 from signaling.terms import Refused
 from signaling.wire import Wire
@@ -63,6 +66,7 @@ class Hub:
         relay: RelayLike,
         settings: SignalingSettings,
         tokens: PlaceTokens,
+        studio: Studio | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -84,6 +88,7 @@ class Hub:
             clock=clock,
             apply=self.apply,
         )
+        self.recordings = None if studio is None else Recordings(self._hands(studio))
         self._numbers = itertools.count(1)
         self._clockwork: list[asyncio.Task[None]] = []
         self._closing = False
@@ -99,11 +104,23 @@ class Hub:
             counts=self._counts,
         )
 
+    def _hands(self, studio: Studio) -> Hands:
+        return Hands(
+            db=self._db,
+            clock=self.clock,
+            studio=studio,
+            send=self.send,
+            tap=self._relay.tap,
+            want_key_frame=self._relay.request_key_frame,
+        )
+
     # --- life of the hub
 
     async def start(self) -> None:
         """Start the clockwork."""
         self._journal.start()
+        if self.recordings is not None:
+            await self.recordings.start()
         loop = asyncio.get_running_loop()
         self._clockwork = [loop.create_task(self._tick_for_ever()), loop.create_task(self._sweep_for_ever())]
 
@@ -114,6 +131,8 @@ class Hub:
         for task in self._clockwork:
             task.cancel()
         await asyncio.gather(*self._clockwork, return_exceptions=True)
+        if self.recordings is not None:
+            await self.recordings.close()
         for wire in list(self._carrier.wires.values()):
             wire.close(CloseCode.RESTART, reason)
         deadline_s = self.clock.monotonic() + CLOSE_WITHIN_S
@@ -177,6 +196,7 @@ class Hub:
         if self._lives.get(live.id) is None:
             return
         self._watch.look(live, now=now, now_s=now_s)
+        self._look_at_recording(live)
         for event in protections(live):
             self.apply(live, event)
         if not live.call.is_idle:
@@ -184,6 +204,8 @@ class Hub:
         elif live.idle_since_s is None:
             live.idle_since_s = now_s
         elif now_s - live.idle_since_s >= FORGET_AFTER_S:
+            if self.recordings is not None:
+                self.recordings.forget(live)
             self._lives.forget(live)
 
     def _beat(self, wire: Wire, now_s: float) -> None:
@@ -299,6 +321,9 @@ class Hub:
         try:
             asked = claim(hello, wire, tokens=self._tokens, now=self.clock.now())
             live = await self._lives.enter(asked)
+            if self.recordings is not None:
+                await self.recordings.prepare(live)
+                live = await self._lives.enter(asked)  # it may be over meanwhile
         except TurnedAway as away:
             self._close(wire, away.close)
             return
@@ -323,10 +348,20 @@ class Hub:
     def apply(self, live: Live, event: ev.CallEvent) -> None:
         """Let an event happen to a call. Raises ``Refused`` or ``InvalidState`` as the call does."""
         self._carrier.carry_out(live, live.call.apply(event, self.clock.now()))
+        self._look_at_recording(live)
         if live.call.ended is not None and self._lives.get(live.id) is not None:
             self._lives.is_over(live.id, live.call.ended)
             self._watch.ended(live, now=self.clock.now(), now_s=self.clock.monotonic())
             self._lives.forget(live)
+
+    def _look_at_recording(self, live: Live) -> None:
+        if self.recordings is None:
+            return
+        try:
+            self.recordings.look(live)
+        except Exception:
+            logger.exception("recording.look_failed")
+            self._counts["internal_errors"] += 1
 
     def send(self, live: Live, to: ParticipantId, message: ServerMessage) -> None:
         """Send a message to a participant, or keep it for them."""

@@ -13,6 +13,8 @@ from media.grading import Grade
 from media.ladder import Picture
 from signaling.protocol import MediaState, Reason, WireState
 
+RecordingState = Literal["off", "asked", "on", "paused"]
+
 
 class ServerMessage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
     """The base of all messages that the server sends; ``seq`` 0 stands before a place is taken."""
@@ -24,7 +26,7 @@ class RecordingInfo(msgspec.Struct, frozen=True):
     """The recording as ``welcome`` tells it."""
 
     policy: Literal["off", "ask"]
-    state: Literal["off", "asked", "on", "paused"]
+    state: RecordingState
     terms: str | None
 
 
@@ -157,11 +159,20 @@ class ConsentChanged(ServerMessage, frozen=True, tag="consent"):
 
 
 class RecordingChanged(ServerMessage, frozen=True, tag="recording"):
-    """The recording's state changed."""
+    """The recording as the receiver sees it. Sent after each ``welcome`` too, where one may be asked for.
 
-    state: Literal["off", "asked", "on", "paused"]
+    ``granted`` is the receiver's own consent, ``question`` whose answer is awaited, ``may_agree`` whether
+    agreeing, unasked, would do something. ``off_record`` names who said so. ``terms`` is the text's version.
+    """
+
+    state: RecordingState
     since: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    granted: bool | UnsetType = UNSET
+    question: Literal["yours", "theirs"] | UnsetType = UNSET
+    may_agree: bool | UnsetType = UNSET
+    off_record: list[str] | UnsetType = UNSET
+    terms: str | UnsetType = UNSET
 
 
 class LineQuality(msgspec.Struct, frozen=True):

@@ -127,7 +127,7 @@ def test_a_no_and_no_answer_look_the_same(side: Side) -> None:
         effects: list[Effect] = []
         for event in events:
             effects += machine.apply(event, at)
-        return effects, machine.may_ask(side)
+        return effects, machine.may_agree(side)
 
     no = told(Refuses(side.other))
     assert no == told(Lapses(), at=LATER) == told(Leaves(side.other))
@@ -138,7 +138,7 @@ def test_nobody_is_asked_twice_after_a_no() -> None:
     machine = reach(Phase.ASKED)
     machine.apply(Refuses(CLIENT), NOW)
     for side in Side:
-        assert not machine.may_ask(side)
+        assert not machine.may_agree(side)
         with pytest.raises(AskedAlready):
             machine.apply(Agrees(side, TERMS), NOW)
     assert (machine.phase, machine.granted) == (Phase.OFF, {})
@@ -182,7 +182,7 @@ def test_a_failure_and_writing_end_both_consents(event: Event) -> None:
     effects = machine.apply(event, NOW)
     assert kinds(effects) == [Detach, Write, Write, Finish, Tell]
     assert machine.granted == {}
-    assert machine.may_ask(CLIENT)
+    assert machine.may_agree(CLIENT)
 
 
 def test_the_end_of_the_session_takes_nothing_back() -> None:

@@ -247,6 +247,7 @@ async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
             db=options.pop("sessions", database.sessions),
             clock=clock,
             relay=relay,
+            studio=options.pop("studio", None),
             settings=SignalingSettings(**options),
             tokens=tokens,
         )

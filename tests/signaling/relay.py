@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from core.errors import NotFound
 from media.description import Answer, AnsweredLine, Direction, InvalidAnswer, OfferRequest
 from media.events import LegConnected, LegId, LegSample, MediaEvent, Seen, Transport
+from media.sinks import Sink
 
 
 def line(
@@ -63,6 +64,7 @@ class FakeRelay:
     forwards: dict[LegId, tuple[bool, bool]] = field(default_factory=dict)
     expects: dict[LegId, tuple[bool, bool]] = field(default_factory=dict)
     key_frames: list[LegId] = field(default_factory=list)
+    taps: dict[LegId, Sink] = field(default_factory=dict)
     sampled: dict[LegId, LegSample] = field(default_factory=dict)
     seconds: dict[LegId, Seen] = field(default_factory=dict)
 
@@ -103,6 +105,13 @@ class FakeRelay:
         self._check(leg)
         self.key_frames.append(leg)
 
+    def tap(self, leg: LegId, sink: Sink | None) -> None:
+        if sink is None:
+            self.taps.pop(leg, None)
+        else:
+            self._check(leg)
+            self.taps[leg] = sink
+
     def sample(self, leg: LegId, *, take: bool = False) -> LegSample:
         self._check(leg)
         found = self.sampled.get(leg, sample(leg))
@@ -121,6 +130,7 @@ class FakeRelay:
 
     def close_leg(self, leg: LegId) -> None:
         self.open.discard(leg)
+        self.taps.pop(leg, None)
 
     def _check(self, leg: LegId) -> None:
         if leg not in self.open:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling import call, dispatch, hub, legs
+from signaling import call, dispatch, hub, legs, recording
 from signaling.client_messages import CLIENT_MESSAGES, Chat, MalformedMessage, UnknownType, decode
 from signaling.protocol import CloseCode
 from signaling.server_messages import SERVER_MESSAGES, ServerMessage, encode
@@ -58,7 +58,7 @@ def test_every_close_code_is_in_the_table_and_nothing_else() -> None:
 
 def test_every_error_code_in_the_source_is_in_the_page() -> None:
     listed = set(re.findall(r"`([a-z_]+)`", PAGE))
-    source = "".join(Path(module.__file__ or "").read_text() for module in (call, dispatch, hub, legs))
+    source = "".join(Path(module.__file__ or "").read_text() for module in (call, dispatch, hub, legs, recording))
     used = set(re.findall(r'Refused\(\s*"(\w+)"', source)) | set(re.findall(r'code="(\w+)"', source))
     assert used <= listed
 

@@ -1,0 +1,177 @@
+"""Recording live sessions: who agreed, who left, on which legs the sinks are. Decides nothing by itself.
+
+``prepare`` comes with a ``hello``, before the call hears of it; ``look`` after whatever happened to a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from core.errors import InvalidState
+from core.ids import ParticipantId, SessionId
+from media.codecs import Mode
+from recordings import consent, records
+from recordings.consent import Phase
+from recordings.states import Ending, Side
+from signaling.live import Live
+from signaling.participant import ConnectionId, Place
+from signaling.recorded import Hands, Recorded
+from signaling.terms import Refused
+
+logger = logging.getLogger(__name__)
+
+CLOSE_WITHIN_S: Final = 20.0
+
+
+class Recordings:
+    """The sessions of this process in which a recording may be asked for. ``close`` is idempotent."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._all: dict[SessionId, Recorded] = {}
+        self._leaving: set[Recorded] = set()
+        """Of sessions that are over, until everything is written."""
+        self._holders: dict[ParticipantId, str | None] = {}
+        """Who sits where, by the hash of the seat: somebody else's consent is not theirs."""
+        self._told: dict[ParticipantId, ConnectionId | None] = {}
+
+    async def start(self) -> None:
+        """End what a process before this one was recording."""
+        studio = self._hands.studio
+        async with self._hands.db.begin() as db:
+            ended = await records.end_crashed(
+                db, studio.audit, times=studio.times, now=self._hands.clock.now()
+            )
+        for recording in ended:
+            logger.warning("recording.crashed", extra={"recording": recording})
+            studio.ended(recording)
+
+    async def close(self) -> None:
+        """Stop all recordings, and write down what is left."""
+        for one in [*self._all.values()]:
+            one.apply(consent.Breaks(Ending.STOPPED))
+            self._let_go(one)
+        async with asyncio.TaskGroup() as closing:
+            for one in self._leaving:
+                closing.create_task(one.rows.close(within_s=CLOSE_WITHIN_S))
+        self._leaving.clear()
+
+    @property
+    def count(self) -> int:
+        """How many sessions are being recorded now."""
+        return sum(one.machine.phase is Phase.ON for one in self._all.values())
+
+    # --- what happens to the call
+
+    async def prepare(self, live: Live) -> None:
+        """Find out what may be asked in a session that somebody enters. Fails quietly: the call goes on."""
+        if live.call.terms.recording != "ask":
+            return
+        try:
+            async with self._hands.db() as db:
+                asking = await self._hands.studio.asking(db, live.id)
+                asked = await records.was_asked(db, session=live.id)
+                before = asking is not None and await records.has_agreed(db, session=live.id)
+        except Exception:  # whatever a database does, the call goes on
+            logger.warning("recording.unprepared", exc_info=True)
+            return
+        known = self._all.get(live.id)
+        if asking is None:
+            return
+        if known is not None and known.live is live:
+            known.asking = asking
+        elif known is None:
+            made = Recorded(live, asking, self._hands, asked_before=asked, may_prepare=not before)
+            self._all[live.id] = made
+
+    def look(self, live: Live) -> None:
+        """Take what became of a call: who is there, on which legs, in which mode, whether it has ended."""
+        one = self._all.get(live.id)
+        if one is None or one.live is not live:
+            return
+        if live.call.ended is not None:
+            self.forget(live)
+            return
+        for place in live.call.places:
+            self._seat(one, place)
+        if live.call.mode.mode is Mode.CHAT:
+            one.apply(consent.Chats())
+        else:
+            self._prepared(one)
+        one.apply(consent.Lapses())
+        one.tap_legs()
+        for place in live.call.places:
+            if place.is_here and self._told.get(place.id) != place.connection:
+                self._told[place.id] = place.connection
+                self._hands.send(live, place.id, one.state_for(Side(place.role)))
+
+    def _seat(self, one: Recorded, place: Place) -> None:
+        """Let a consent fall with whoever leaves, and when the place is somebody else's."""
+        holder = place.seat_hash if place.is_kept else None
+        before = self._holders.get(place.id)
+        self._holders[place.id] = holder
+        if before is not None and holder != before:
+            one.apply(consent.Leaves(Side(place.role)))
+
+    def _prepared(self, one: Recorded) -> None:
+        """Take what the client agreed to beforehand, when they are there."""
+        terms = one.asking.prepared
+        place = one.live.call.place(one.seats[Side.CLIENT].participant)
+        if terms is not None and one.may_prepare and place is not None and place.is_here:
+            one.may_prepare = False
+            one.apply(consent.Agrees(Side.CLIENT, terms, prepared=True))
+
+    def forget(self, live: Live) -> None:
+        """Take the end of a session, or that nobody is in it."""
+        one = self._all.get(live.id)
+        if one is None or one.live is not live:
+            return
+        one.apply(consent.Ends())
+        self._let_go(one)
+
+    def _let_go(self, one: Recorded) -> None:
+        del self._all[one.live.id]
+        for seat in one.seats.values():
+            self._holders.pop(seat.participant, None)
+            self._told.pop(seat.participant, None)
+        self._leaving = {other for other in self._leaving if not other.rows.is_idle} | {one}
+
+    # --- what people say
+
+    def agree(self, live: Live, participant: ParticipantId, *, terms: str, locale: str) -> None:
+        """Give a consent to the text of this version. Raises ``Refused``, ``InvalidState``."""
+        one, side = self._of(live, participant)
+        if terms != one.asking.version:
+            raise Refused("terms_outdated", "the text has changed; show the new one and ask again")
+        if live.call.mode.mode is Mode.CHAT:
+            raise Refused("not_now", "nothing is recorded in writing")
+        if side.other not in one.machine.granted and not live.call.other(participant).is_here:
+            raise Refused("not_there", "nobody is there to be asked")
+        one.apply(consent.Agrees(side, one.asking.text(locale)))
+
+    def refuse(self, live: Live, participant: ParticipantId) -> None:
+        """Say no, or take a consent back. Raises ``Refused`` where nothing is ever asked."""
+        one, side = self._of(live, participant)
+        one.apply(consent.Refuses(side))
+
+    def off_record(self, live: Live, participant: ParticipantId, *, off: bool) -> None:
+        """Go off the record, or on again. Raises ``Refused``, ``InvalidState``."""
+        one, side = self._of(live, participant)
+        one.apply(consent.Pauses(side) if off else consent.Resumes(side))
+
+    async def written(self, session: SessionId) -> None:
+        """Wait until what was decided in a session is written down, or a few seconds are over."""
+        one = self._all.get(session)
+        if one is not None:
+            await one.rows.settle()
+
+    def _of(self, live: Live, participant: ParticipantId) -> tuple[Recorded, Side]:
+        one = self._all.get(live.id)
+        if one is None or one.live is not live:
+            raise Refused("recording_off", "this session is not recorded")
+        place = live.call.place(participant)
+        if place is None:
+            raise InvalidState("not a participant of this session")
+        return one, Side(place.role)
