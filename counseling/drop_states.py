@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Final
 
 from core.errors import InvalidState
 from counseling.preparation import OnDrop
 from counseling.walkin_states import Alone
 
-ALARM_AFTER: Final = timedelta(seconds=8)
-DUTY_AFTER: Final = timedelta(seconds=60)
+ALARM_AFTER_S: Final = 8.0
+DUTY_AFTER_S: Final = 60.0
 
 
 class State(enum.StrEnum):
@@ -67,14 +66,9 @@ def after(state: State, event: Event) -> State:
         raise InvalidState("This is over, or somebody looks after it already.") from None
 
 
-def is_due(*, gone_since: datetime, now: datetime) -> bool:
-    """Whether a line has been gone long enough to call somebody."""
-    return now - gone_since >= ALARM_AFTER
-
-
-def calls_duty(state: State, *, broke_at: datetime, now: datetime) -> bool:
+def calls_duty(state: State, *, lasts_s: float) -> bool:
     """Whether who is on duty is called besides: nobody has seen it."""
-    return state is State.CALLING and now - broke_at >= DUTY_AFTER
+    return state is State.CALLING and lasts_s >= DUTY_AFTER_S
 
 
 def act(choice: OnDrop, alone: Alone | None) -> OnDrop:

@@ -21,3 +21,7 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._monotonic_s += seconds
+
+    def put_back(self, seconds: float) -> None:
+        """Somebody set the wall clock; the monotonic one goes on."""
+        self._now -= timedelta(seconds=seconds)

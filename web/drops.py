@@ -6,8 +6,11 @@ database. Nothing is done to the client by itself: the counselor sees what they 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +27,7 @@ from counseling.drop_states import Event, State
 from counseling.drops import Drop
 from counseling.talks import Talk
 from signaling import directory, records
-from signaling.directory import Role
+from signaling.directory import Role, SessionState
 from signaling.presence import Dropped, Presence
 from signaling.protocol import WireState
 from signaling.records import PlaceRecord
@@ -36,19 +39,37 @@ logger = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
 HOUR_S: Final = 3600.0
+ASK_AGAIN_S: Final = 30.0
+_NOT_HERE: Final = frozenset({WireState.ABSENT.value, WireState.LEFT.value})
+
+
+@dataclass(slots=True)
+class Break:
+    """One break of a client's line as the looks see it. Seconds are monotonic: a clock may be put back.
+
+    ``asks_s``: when it is next looked up whether somebody is called for it; never again once they are.
+    """
+
+    at: datetime
+    since_s: float
+    asks_s: float
 
 
 @dataclass(slots=True)
 class Drops:
-    """The drops that are open, as the last look found them, and since when each client's line is gone.
+    """The drops that are open, as the last look found them, and the breaks of clients' lines.
 
-    ``now`` is None before the first look. Listeners are told when it is something else.
+    ``now`` is None before the first look. Listeners are told when it is something else. ``left_behind`` are
+    clients who were in a talk when the server stopped, and whose session nobody has entered since.
     """
 
     zone: ZoneInfo
     now: tuple[Drop, ...] | None = None
-    gone_since: dict[ParticipantId, datetime] = field(default_factory=dict)
+    breaks: dict[ParticipantId, Break] = field(default_factory=dict)
+    left_behind: list[Dropped] = field(default_factory=list)
+    since_s: dict[str, float] = field(default_factory=dict)
     listeners: set[Callable[[], None]] = field(default_factory=set)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def of(self, person: UserId) -> list[Drop]:
         """List those that stand on somebody's pages."""
@@ -65,6 +86,27 @@ class Drops:
             for listener in tuple(self.listeners):
                 listener()
 
+    def see(self, gone: Sequence[Dropped], *, now: datetime, now_s: float) -> list[Dropped]:
+        """Note who is gone, and forget who is not; gives those to be looked up now."""
+        before, asks_s = self.breaks, now_s + drop_states.ALARM_AFTER_S
+        self.breaks = {
+            one.participant: before.get(one.participant) or Break(now, now_s, asks_s) for one in gone
+        }
+        return [one for one in gone if now_s >= self.breaks[one.participant].asks_s]
+
+    def ask_again(self) -> None:
+        """Look up at once those for whom nobody was called: a flag may stand now."""
+        for one in self.breaks.values():
+            if one.asks_s != math.inf:
+                one.asks_s = one.since_s + drop_states.ALARM_AFTER_S
+
+    def date(self, found: Sequence[Drop], *, now: datetime, now_s: float) -> None:
+        """Note since when those that are open last, by the monotonic clock."""
+        self.since_s = {
+            one.id: self.since_s.get(one.id, now_s - max(0.0, (now - one.broke_at).total_seconds()))
+            for one in found
+        }
+
 
 DROPS: Final = http.AppKey("drops", Drops)
 
@@ -75,63 +117,119 @@ def may_see(person: Person) -> bool:
 
 
 async def look(services: Services, watch: Drops) -> None:
-    """Call for whoever is gone too long, and end what is over. Also to be called after a change."""
-    now = services.now()
-    gone = [one for one in services.survey.dropped() if one.role == Role.CLIENT.value]
-    watch.gone_since = {one.participant: watch.gone_since.get(one.participant, now) for one in gone}
-    due = [one for one in gone if drop_states.is_due(gone_since=watch.gone_since[one.participant], now=now)]
-    if not due and watch.now == ():
-        return
-    async with services.database.sessions.begin() as db:
-        for drop in await drops.all_open(db):
-            await _settle(services, db, drop, gone, watch)
+    """Look after something was changed: a flag may stand that did not, and somebody may have seen a drop."""
+    watch.ask_again()
+    await look_each_second(services, watch)
+
+
+async def look_each_second(services: Services, watch: Drops) -> None:
+    """Call for whoever is gone too long, and end what is over: each drop by itself."""
+    async with watch.looking:
+        now, now_s = services.now(), services.clock.monotonic()
+        if watch.now is None:
+            watch.left_behind = await _left_behind(services)
+        present = services.survey.presence
+        watch.left_behind = [one for one in watch.left_behind if present(one.participant) is None]
+        dropped = [one for one in services.survey.dropped() if one.role == Role.CLIENT.value]
+        due = watch.see(dropped + watch.left_behind, now=now, now_s=now_s)
+        if not due and watch.now == ():
+            return
+        found = await _open(services)
+        watch.date(found, now=now, now_s=now_s)
+        for drop in found:
+            with _by_itself(drop.talk):
+                await _settle(services, drop, dropped, watch)
         for one in due:
-            await _raise(services, db, one, watch)
-        watch.put(tuple(await drops.all_open(db)))
+            with _by_itself(one.session):
+                await _raise(services, one, watch)
+        watch.put(await _open(services))
 
 
-async def _raise(services: Services, db: AsyncSession, one: Dropped, watch: Drops) -> None:
+@contextlib.contextmanager
+def _by_itself(which: str) -> Iterator[None]:
+    """Let what fails here keep no other alarm from being raised; it is tried again the next second."""
+    try:
+        yield
+    except Exception:  # whatever it was, the others are looked at
+        logger.exception("drop.not_looked_at", extra={"of": which})
+
+
+async def _open(services: Services) -> tuple[Drop, ...]:
+    async with services.database.sessions() as db:
+        return tuple(await drops.all_open(db))
+
+
+async def _left_behind(services: Services) -> list[Dropped]:
+    """List the clients of open talks who were in their session when it was last in memory."""
+    async with services.database.sessions() as db:
+        met = [talk.session for talk in await talks.all_open(db) if talk.session is not None]
+        sessions = [await directory.find(db, session_id=session) for session in met]
+    return [
+        Dropped(session.id, place.id, place.role.value, None)
+        for session in sessions
+        if session is not None and session.state is not SessionState.ENDED
+        for place in session.participants
+        if place.role is Role.CLIENT and place.state not in _NOT_HERE
+    ]
+
+
+async def _raise(services: Services, one: Dropped, watch: Drops) -> None:
     """Call the counselor of a talk in which a risk flag stands; the one that is open already stays."""
-    talk, broke_at = await talks.of_session(db, session=one.session), watch.gone_since[one.participant]
-    if talk is None or talk.ended_at is not None:
-        return
-    last = await drops.last_of_talk(db, talk=talk.id)
-    if last is not None and (last.ended_at is None or last.ended_at > broke_at):
-        return  # It calls already, or somebody has looked after this very break.
-    if not await risk_flags.stands(db, talk=talk.id):
-        return
-    drop = await drops.raise_(
-        db,
-        services.audit,
-        talk=talk,
-        broke_at=broke_at,
-        kept_until=_kept_until(services, one),
-        now=services.now(),
-    )
-    logger.warning("drop.raised", extra={"drop": drop.id})
+    broken = watch.breaks.get(one.participant)
+    if broken is None:
+        return  # They are back.
+    async with services.database.sessions.begin() as db:
+        talk = await talks.of_session(db, session=one.session)
+        if talk is None or talk.ended_at is not None or not await risk_flags.stands(db, talk=talk.id):
+            broken.asks_s = services.clock.monotonic() + ASK_AGAIN_S
+            return
+        await services.audit.hold(db)
+        before = await drops.last_of_talk(db, talk=talk.id)
+        calls = before is not None and before.is_open
+        if not calls:
+            if services.survey.presence(one.participant) not in (Presence.GONE, None):
+                return  # They came back, or left quickly, while this was looked up.
+            drop = await drops.raise_(
+                db,
+                services.audit,
+                talk=talk,
+                broke_at=broken.at,
+                kept_until=_kept_until(services, one),
+                now=services.now(),
+            )
+            watch.since_s[drop.id] = broken.since_s
+            logger.warning("drop.raised", extra={"drop": drop.id})
+    broken.asks_s = math.inf
 
 
-async def _settle(
-    services: Services, db: AsyncSession, drop: Drop, gone: list[Dropped], watch: Drops
-) -> None:
+async def _settle(services: Services, drop: Drop, dropped: Sequence[Dropped], watch: Drops) -> None:
     """End a drop whose client is back or left quickly; else call who is on duty when nobody has seen it."""
     now = services.now()
-    client = await client_place(db, await talks.get(db, talk=drop.talk))
-    presence = None if client is None else services.survey.presence(client)
-    over = {Presence.THERE: Event.RETURN, Presence.QUICK: Event.QUIT}.get(presence) if presence else None
-    if over is not None:
-        await drops.end(db, services.audit, drop=drop.id, why=over, person=None, now=now)
-        return
-    one = next((each for each in gone if each.participant == client), None)
-    if one is not None and (until := _kept_until(services, one)) != drop.kept_until:
-        await drops.keep_until(db, drop=drop.id, kept_until=until)
-    if drop.duty is None and drop_states.calls_duty(drop.state, broke_at=drop.broke_at, now=now):
-        duty = (await roster.load(db, zone=watch.zone, now=now)).on_duty(now)
-        both = () if duty is None else (duty.person, duty.deputy)
-        called = next((user for user in both if user is not None and user != drop.counselor), None)
-        if called is not None:
-            await drops.call_duty(db, services.audit, drop=drop.id, duty=called, now=now)
-            logger.warning("drop.duty_called", extra={"drop": drop.id})
+    async with services.database.sessions.begin() as db:
+        client = await client_place(db, await talks.get(db, talk=drop.talk))
+        presence = None if client is None else services.survey.presence(client)
+        over = {Presence.THERE: Event.RETURN, Presence.QUICK: Event.QUIT}.get(presence) if presence else None
+        if over is not None:
+            await drops.end(db, services.audit, drop=drop.id, why=over, person=None, now=now)
+            if client is not None:
+                # Gone again by the next look, it is another break.
+                watch.breaks.pop(client, None)
+            return
+        one = next((each for each in dropped if each.participant == client), None)
+        if one is not None and (until := _kept_until(services, one)) != drop.kept_until:
+            await drops.keep_until(db, drop=drop.id, kept_until=until)
+        lasts_s = services.clock.monotonic() - watch.since_s[drop.id]
+        if drop.duty is None and drop_states.calls_duty(drop.state, lasts_s=lasts_s):
+            await _call_duty(services, db, drop, watch, now)
+
+
+async def _call_duty(services: Services, db: AsyncSession, drop: Drop, watch: Drops, now: datetime) -> None:
+    duty = (await roster.load(db, zone=watch.zone, now=now)).on_duty(now)
+    both = () if duty is None else (duty.person, duty.deputy)
+    called = next((user for user in both if user is not None and user != drop.counselor), None)
+    if called is not None:
+        await drops.call_duty(db, services.audit, drop=drop.id, duty=called, now=now)
+        logger.warning("drop.duty_called", extra={"drop": drop.id})
 
 
 async def client_place(db: AsyncSession, talk: Talk) -> ParticipantId | None:
@@ -178,7 +276,7 @@ def setup(app: http.Application) -> None:
     watch = app[DROPS] = Drops(app[REGISTER].zone)
 
     async def look_for_drops(services: Services) -> None:
-        await look(services, watch)
+        await look_each_second(services, watch)
 
     async def forget_old_drops(services: Services) -> None:
         async with services.database.sessions.begin() as db:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 
 from core.errors import InvalidState
-from counseling.drop_states import TABLE, Event, State, act, after, calls_duty, is_due
+from counseling.drop_states import TABLE, Event, State, act, after, calls_duty
 from counseling.preparation import OnDrop
 from counseling.walkin_states import Alone
-
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(State, Event)))
@@ -23,11 +20,6 @@ def test_every_pair_is_in_the_table_or_refused(state: State, event: Event) -> No
         return
     with pytest.raises(InvalidState):
         after(state, event)
-
-
-@pytest.mark.parametrize(("gone_s", "due"), [(0, False), (7.9, False), (8, True), (600, True)])
-def test_a_short_break_calls_nobody(*, gone_s: float, due: bool) -> None:
-    assert is_due(gone_since=NOW - timedelta(seconds=gone_s), now=NOW) is due
 
 
 @pytest.mark.parametrize(
@@ -42,7 +34,7 @@ def test_a_short_break_calls_nobody(*, gone_s: float, due: bool) -> None:
 def test_who_is_on_duty_is_called_when_nobody_has_seen_it(
     *, state: State, waited_s: int, called: bool
 ) -> None:
-    assert calls_duty(state, broke_at=NOW - timedelta(seconds=waited_s), now=NOW) is called
+    assert calls_duty(state, lasts_s=waited_s) is called
 
 
 @pytest.mark.parametrize(

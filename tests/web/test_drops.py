@@ -7,11 +7,12 @@ from itertools import product
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import event
 
 from accounts import notices
 from accounts.people import Person
 from accounts.roles import Role
-from core.ids import ParticipantId, UserId
+from core.ids import ParticipantId, SessionId, UserId
 from counseling import drops, preparation, roster, talks, walkins
 from counseling.drop_states import State
 from counseling.drops import Drop
@@ -21,15 +22,16 @@ from counseling.roster import DAYS, HOURS
 from counseling.talks import Talk
 from counseling.triage import Risk, Triage
 from counseling.walkin_states import Alone
-from signaling import directory
+from signaling import directory, records
 from signaling.presence import Dropped, Presence
+from signaling.records import PlaceRecord
 from tests.fakes import FakeClock
 from tests.web.browsing import get
 from tests.web.conftest import Client, FakeCalls
 from tests.web.counselors import verified
 from tests.web.people import log_in, log_out, make, send
 from web import opening
-from web.drops import DROPS, look
+from web.drops import DROPS, look, look_each_second
 from web.services import SERVICES, Services
 
 NUMBER = "0811 222 333"
@@ -276,11 +278,10 @@ async def test_who_left_quickly_from_the_room_is_not_called_for(client: Client, 
     assert await met.open() == []
 
 
-async def test_who_is_on_duty_is_called_when_the_counselor_does_not_see_it(
-    client: Client, clock: FakeClock
-) -> None:
-    met = await meeting(client, clock)
-    sari, dewi = await make(client, Role.SUPERVISOR, name="Sari"), await make(client, Role.ADMIN, name="Dewi")
+async def on_duty(met: Meeting) -> Person:
+    """Somebody who is on duty at all hours."""
+    sari = await make(met.client, Role.SUPERVISOR, name="Sari")
+    dewi = await make(met.client, Role.ADMIN, name="Dewi")
     async with met.services.database.sessions.begin() as db:
         await roster.set_hours(
             db,
@@ -289,8 +290,16 @@ async def test_who_is_on_duty_is_called_when_the_counselor_does_not_see_it(
             person=sari,
             deputy=None,
             actor=dewi,
-            now=clock.now(),
+            now=met.clock.now(),
         )
+    return sari
+
+
+async def test_who_is_on_duty_is_called_when_the_counselor_does_not_see_it(
+    client: Client, clock: FakeClock
+) -> None:
+    met = await meeting(client, clock)
+    sari = await on_duty(met)
     await met.breaks()
     clock.advance(51)
     await met.looks()
@@ -320,3 +329,123 @@ async def test_others_have_nothing_to_do_with_it(client: Client, clock: FakeCloc
     assert (await send(client, f"/drops/{drop.id}/close", {}, page="/counselor/desk"))[0] == 403
     assert 'data-drop="' not in (await get(client, "/counselor/desk")).text
     assert len(await met.open()) == 1
+
+
+async def test_who_is_away_without_a_flag_was_asked_for_each_second(client: Client, clock: FakeClock) -> None:
+    met = await meeting(client, clock, risk=Risk.NONE)
+    await met.breaks()
+    asked: list[str] = []
+    event.listen(
+        met.services.database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda *given: asked.append(str(given[2])),
+    )
+    for _ in range(20):
+        clock.advance(1)
+        await look_each_second(met.services, client.app[DROPS])
+    assert asked == []
+    clock.advance(20)
+    await look_each_second(met.services, client.app[DROPS])
+    assert asked, "what was said elsewhere is found too"
+
+
+async def test_one_talk_that_cannot_be_read_stopped_all_alarms(
+    client: Client, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    met = await meeting(client, clock)
+    place = met.places[met.embun.id]
+    unreadable = cast("SessionId", {})
+    met.calls.gone = [
+        Dropped(unreadable, ParticipantId("p_x"), "client", None),
+        Dropped(cast("SessionId", met.talk.session), place, "client", None),
+    ]
+    met.calls.stand[place] = Presence.GONE
+    await met.looks()
+    clock.advance(8)
+    await met.looks()
+    assert [drop.talk for drop in await met.open()] == [met.talk.id]
+    assert "drop.not_looked_at" in caplog.messages
+
+
+async def test_a_clock_that_was_put_back_delayed_the_alarm(client: Client, clock: FakeClock) -> None:
+    met = await meeting(client, clock)
+    await met.breaks()
+    await met.stands(Presence.THERE)
+    clock.put_back(3_600)
+    await met.breaks(seconds=7)
+    clock.put_back(3_600)
+    clock.advance(1)
+    await met.looks()
+    assert len(await met.open()) == 1
+
+
+async def test_who_is_on_duty_was_not_called_after_the_clock_was_put_back(
+    client: Client, clock: FakeClock
+) -> None:
+    met = await meeting(client, clock)
+    sari = await on_duty(met)
+    await met.breaks()
+    clock.put_back(3_600)
+    clock.advance(52)
+    await met.looks()
+    assert "line_dropped" in await met.kinds(sari.id)
+
+
+async def test_who_flickered_back_and_was_gone_again_was_taken_as_looked_after(
+    client: Client, clock: FakeClock
+) -> None:
+    met = await meeting(client, clock)
+    await met.breaks()
+    # There for the moment in which the look asks again, and in the list of those who are gone all the time.
+    met.calls.stand[met.places[met.embun.id]] = Presence.THERE
+    await met.looks()
+    assert await met.open() == []
+    met.calls.stand[met.places[met.embun.id]] = Presence.GONE
+    for _ in range(10):
+        clock.advance(1)
+        await met.looks()
+    assert len(await met.open()) == 1
+
+
+async def test_who_was_looked_after_is_not_called_for_again_in_this_break(
+    client: Client, clock: FakeClock
+) -> None:
+    met = await meeting(client, clock)
+    await met.breaks()
+    (drop,) = await met.open()
+    assert (await send(client, f"/drops/{drop.id}/close", {}, page="/counselor/desk"))[0] == 303
+    clock.advance(600)
+    await met.looks()
+    assert await met.open() == []
+
+
+@pytest.mark.parametrize("presence", [Presence.THERE, Presence.QUICK])
+async def test_who_came_back_or_left_quickly_while_it_was_looked_up_was_called_for(
+    client: Client, clock: FakeClock, presence: Presence
+) -> None:
+    met = await meeting(client, clock)
+    await met.breaks(seconds=7)
+    clock.advance(1)
+    met.calls.stand[met.places[met.embun.id]] = presence
+    await met.looks()
+    assert await met.open() == []
+    assert await met.kinds(met.ratna.id) == []
+
+
+@pytest.mark.parametrize(("state", "calls"), [("connected", 1), ("left", 0)])
+async def test_nobody_was_called_when_neither_came_back_after_a_restart(
+    client: Client, clock: FakeClock, state: str, calls: int
+) -> None:
+    met = await meeting(client, clock)
+    async with met.services.database.sessions.begin() as db:
+        await records.write(db, [PlaceRecord(met.places[met.embun.id], state, clock.now())])
+    client.app[DROPS].now = None
+    await met.looks()
+    clock.advance(7)
+    await met.looks()
+    assert await met.open() == []
+    clock.advance(1)
+    await met.looks()
+    assert len(await met.open()) == calls
+    await met.stands(Presence.THERE)
+    assert await met.open() == []
