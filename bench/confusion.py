@@ -11,6 +11,7 @@ from tests.netem.faults import BOTH, Fault, Kind, Side
 
 NOTHING = "nothing"
 INTERRUPTED, RESUMED, GRADE, PATH_CHANGED = "interrupted", "resumed", "grade", "path_changed"
+PICTURE = "picture"
 GRADES = ("good", "fair", "poor", "lost")
 TARGET = 0.9
 
@@ -32,7 +33,7 @@ class Said:
     @property
     def accuses(self) -> bool:
         """Whether it says that something is wrong, and what. A way that changed is no fault by itself."""
-        return self.kind != "" and self.event in {INTERRUPTED, RESUMED, GRADE}
+        return self.kind != "" and self.event in {INTERRUPTED, RESUMED, GRADE, PICTURE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class Verdict:
 def verdict(said: Sequence[Said]) -> Verdict | None:
     """What it was: the last interruption's cause, else that of the worst grade; None: it was not seen.
 
-    An interruption's cause is known best when it is over. A way that changed without one stands last.
+    An interruption's cause is known best when it is over. Where no grade became worse, because the picture
+    was made smaller in time, it is what that was done for. A way that changed without these stands last.
     """
     accusing = [one for one in said if one.accuses]
     for event in (RESUMED, INTERRUPTED):
@@ -65,6 +67,9 @@ def verdict(said: Sequence[Said]) -> Verdict | None:
     grades = [one for one in accusing if one.event == GRADE]
     if grades:
         return _verdict(max(grades, key=lambda one: (GRADES.index(one.grade), -one.after_s)))
+    pictures = [one for one in accusing if one.event == PICTURE]
+    if pictures:
+        return _verdict(pictures[0])
     ways = [one for one in said if one.event == PATH_CHANGED]
     return Verdict(ways[-1].side, PATH_CHANGED, BOTH) if ways else None
 

@@ -125,7 +125,7 @@ def _said(event: dict[str, Any], names: dict[str, str], since: float) -> Said:
     return Said(
         after_s=round(at - since, 3),
         event=event["kind"],
-        side=names.get(event["participant"], Side.SERVER.value),
+        side=str(detail.get("whose") or names.get(event["participant"], Side.SERVER.value)),
         kind=str(detail.get("kind") or ""),
         direction=str(detail.get("direction") or ""),
         grade=str(detail.get("to") or "") if event["kind"] == GRADE else "",

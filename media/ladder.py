@@ -16,6 +16,7 @@ from media.climb import (
     KEEPS_KBPS,
     SINGLE_LOSS_PCT,
     STEP_EVERY_S,
+    STEPS,
     Ease,
     Picture,
     Span,
@@ -23,9 +24,10 @@ from media.climb import (
     Way,
 )
 from media.codecs import Mode
+from media.diagnosis import Cause, Direction, Trouble
 from media.grading import Limits
 
-__all__ = ["Advice", "Ladder", "Picture", "Side"]
+__all__ = ["Advice", "Blame", "Ladder", "Picture", "Side"]
 
 _MODES = tuple(Mode)
 
@@ -65,15 +67,24 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Blame:
+    """Whose line made a picture smaller (0 or 1, as the sides stand), and what that line had."""
+
+    side: int
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What one side should do. ``mode``: where the session should go, None to stay.
 
-    ``redundant``: its voice should be sent twice (RFC 2198).
+    ``redundant``: its voice should be sent twice (RFC 2198). ``blame``: why its picture became smaller.
     """
 
     picture: Picture = Picture.FULL
     mode: Mode | None = None
     redundant: bool = False
+    blame: Blame | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +94,7 @@ class Ladder:
     limits: Limits = field(default_factory=Limits)
     ways: tuple[Way, Way] = field(default_factory=lambda: (Way(), Way()))
     _bases_ms: list[float | None] = field(default_factory=lambda: [None, None])
+    _blames: list[Blame | None] = field(default_factory=lambda: [None, None])
     _looked_s: float | None = None
     _mode: Mode | None = None
     _moved_s: float = float("-inf")
@@ -105,15 +117,25 @@ class Ladder:
             sender, receiver = sides[number], sides[1 - number]
             loss_pct = _added(sender.loss_up_pct, receiver.loss_down_pct)
             ease = self._ease(sender, receiver, loss_pct, max(queues_ms), way.step)
+            before = way.step
             way.look(ease if mode is Mode.VIDEO else None, now_s, held=sender.held)
             way.ease = ease
+            if sender.held is None and STEPS.index(way.step) > STEPS.index(before):
+                self._blames[number] = _blame(number, sides, queues_ms)
+            elif way.step is Picture.FULL:
+                self._blames[number] = None
             room = max(queues_ms) <= CLEAR_QUEUE_MS and _carries(sender, way.step, REDUNDANCY_KBPS)
             way.protect(loss_pct, room=None if ease is None else room, now_s=now_s)
             way.paused.note(now_s, so=way.step is Picture.PAUSED or not sender.sends_picture)
         target = self._target(sides, queues_ms, now_s, mode=mode, by_line=by_line, by_hand=by_hand)
         both = mode is Mode.CHAT
         first, second = (
-            Advice(way.step, target if both or number == self._blamed else None, way.redundant)
+            Advice(
+                way.step,
+                target if both or number == self._blamed else None,
+                way.redundant,
+                self._blames[number],
+            )
             for number, way in enumerate(self.ways)
         )
         return first, second
@@ -242,3 +264,11 @@ def _whose(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]
     if max(up_pct, down_pct) > SINGLE_LOSS_PCT:
         return number if up_pct >= down_pct else 1 - number
     return number if queues_ms[number] >= queues_ms[1 - number] else 1 - number
+
+
+def _blame(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]) -> Blame:
+    """Say whose line spoils the way of this sender, and by what: what is lost there, or what waits."""
+    whose = _whose(number, sides, queues_ms)
+    lost_pct = sides[whose].loss_up_pct if whose == number else sides[whose].loss_down_pct
+    kind = Trouble.LOSS if (lost_pct or 0.0) > SINGLE_LOSS_PCT else Trouble.RATE
+    return Blame(whose, Cause(kind, Direction.UP if whose == number else Direction.DOWN))

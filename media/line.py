@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from media.diagnosis import BUFFER_MS, BUFFER_SHARE, Cause, Usual, Ways, buffer_for, diagnose
+from media.diagnosis import BUFFER_MS, BUFFER_SHARE, Cause, Trouble, Usual, Ways, buffer_for, diagnose
 from media.emodel import voice_mos
 from media.events import LegSample, Seen
 from media.grading import LOST_AFTER_MS, Grade, Limits, Steady, grade
@@ -148,8 +148,15 @@ class Line:
                 loss_pct=self.ways.loss_pct, rtt_ms=self.ways.rtt_ms, mos=self.ways.mos, limits=self.limits
             )
         if moment not in (Grade.GOOD, Grade.LOST):
-            self.cause = diagnose(seconds, self.ways, usual) or self.cause
+            found = diagnose(seconds, self.ways, usual)
+            if found is not None and not self._is_queue_still(found):
+                self.cause = found
         return self.steady.hear(moment, now_s)
+
+    def _is_queue_still(self, found: Cause) -> bool:
+        """Whether this is the queue of before, which fills and empties: by itself that looks like jitter."""
+        before = self.cause if self.steady.grade is not Grade.GOOD else None
+        return found.kind is Trouble.JITTER and before == Cause(Trouble.RATE, found.direction)
 
     def _weigh(self, seconds: Sequence[Second], peer_spread_ms: float, usual: Usual) -> Ways:
         rtts_ms = [one.rtt_ms for one in seconds if one.rtt_ms is not None]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from core.ids import ParticipantId
 from media.codecs import Mode
 from media.ladder import Advice, Picture, Side
 from signaling.events import SendsTwice
 from signaling.live import Live
 from signaling.participant import Place
-from signaling.protocol import PictureBy, Reason
+from signaling.protocol import MediaState, PictureBy, Reason
 from signaling.quality_log import Meter
 
 ADVISE_EVERY_S = 1.0
@@ -33,7 +34,7 @@ def advise(live: Live, *, now_s: float) -> bool:
     # Who holds a picture by hand needs no advice on it, and the line has taken nothing from them.
     before = live.advice
     live.advice = {
-        place.id: one if side.held is None else replace(one, picture=Picture.FULL)
+        place.id: one if side.held is None else replace(one, picture=Picture.FULL, blame=None)
         for place, side, one in zip(places, sides, advice, strict=True)
     }
     return before != live.advice
@@ -78,6 +79,15 @@ def told(advice: Advice | None) -> dict[str, Any]:
     if advice.picture is not Picture.FULL:
         fields["picture"] = advice.picture
     return fields
+
+
+def why_smaller(live: Live, participant: ParticipantId, media: MediaState) -> dict[str, str]:
+    """Say whose line made somebody's picture smaller, and by what; empty where the line did not."""
+    advice = live.advice.get(participant)
+    if advice is None or advice.blame is None or media.by is not PictureBy.LINE:
+        return {}
+    cause, whose = advice.blame.cause, live.call.places[advice.blame.side].role
+    return {"whose": whose, "kind": cause.kind.value, "direction": cause.direction.value}
 
 
 def protections(live: Live) -> list[SendsTwice]:

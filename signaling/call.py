@@ -17,7 +17,7 @@ event change the places, then settles: asks at the door, opens legs, makes offer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -245,7 +245,7 @@ class Call:
         if before is None and media.picture is Picture.FULL:
             return []
         detail = {"step": media.picture.value} | ({} if media.by is UNSET else {"by": media.by.value})
-        return [RecordEvent("picture", place.id, detail | why)]
+        return [RecordEvent("picture", place.id, {**detail, **why})]
 
     def _wish(self, event: ev.WishesMode, now: datetime) -> list[Effect]:
         match self.mode.wish(event.mode, event.reason, now):

@@ -22,6 +22,7 @@ from media.events import LegId
 from signaling import client_messages as client
 from signaling import events as ev
 from signaling import server_messages as server
+from signaling.advising import why_smaller
 from signaling.live import Live
 from signaling.participant import Seat
 from signaling.protocol import MAX_RELAY_BYTES, MediaState

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from core.ids import ParticipantId
 from media.codecs import Mode
@@ -60,10 +61,14 @@ class AsksRestart:
 
 @dataclass(frozen=True, slots=True)
 class SaysMedia:
-    """A participant says what it is sending."""
+    """A participant says what it is sending.
+
+    ``why``: whose line made its picture smaller, and by what, as the detail of an event; empty without that.
+    """
 
     participant: ParticipantId
     media: MediaState
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ class Words:
             words = say(self, detail)
         if kind in CAUSED or (kind == "grade" and "kind" in detail):
             words = self.text("quality.because", what=words, cause=self.cause(cause_of(detail), role))
+        if kind == "picture" and "whose" in detail:
+            cause = self.cause(cause_of(detail), str(detail["whose"]))
+            words = self.text(
+                "quality.because", what=self.text(f"quality.event_step_{detail.get('step')}"), cause=cause
+            )
         left_out = detail.get("left_out")
         told = words or self.text("quality.event_other")
         return told if not left_out else self.text("quality.left_out", what=told, count=left_out)

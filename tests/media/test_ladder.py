@@ -9,7 +9,8 @@ import pytest
 
 from media.climb import CLEAR_FOR_S, STEP_EVERY_S, TROUBLE_FOR_S
 from media.codecs import Mode
-from media.ladder import Advice, Ladder, Picture, Side
+from media.diagnosis import Cause, Direction, Trouble
+from media.ladder import Advice, Blame, Ladder, Picture, Side
 
 GOOD = Side(loss_up_pct=0.0, loss_down_pct=0.0, rtt_ms=40.0, available_kbps=1_500.0, mos=4.3, silent_ms=20)
 LOSSY_UP = replace(GOOD, loss_up_pct=12.0)
@@ -249,3 +250,27 @@ def test_the_voice_goes_twice_while_much_is_lost_and_the_line_has_room() -> None
     assert [advice.redundant for advice in talk.last] == [False, False]
     talk.go(10, (replace(LOSSY_UP, rtt_ms=400.0), GOOD))
     assert [advice.redundant for advice in talk.last] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("sides", "blame"),
+    [
+        ((LOSSY_UP, GOOD), Blame(0, Cause(Trouble.LOSS, Direction.UP))),
+        ((GOOD, replace(GOOD, loss_down_pct=12.0)), Blame(1, Cause(Trouble.LOSS, Direction.DOWN))),
+        (
+            (replace(GOOD, rtt_ms=440.0, available_kbps=150.0), GOOD),
+            Blame(0, Cause(Trouble.RATE, Direction.UP)),
+        ),
+        (
+            (replace(GOOD, available_kbps=150.0), replace(GOOD, rtt_ms=440.0)),
+            Blame(1, Cause(Trouble.RATE, Direction.DOWN)),
+        ),
+    ],
+)
+def test_a_picture_made_smaller_says_whose_line_and_why(sides: tuple[Side, Side], blame: Blame) -> None:
+    talk = Talk()
+    before, _ = talk.go(5, (GOOD, GOOD))
+    during, _ = talk.go(6, sides)
+    after, _ = talk.go(200, (GOOD, GOOD))
+    assert [one.picture for one in (before, during, after)] == [Picture.FULL, Picture.LESS, Picture.FULL]
+    assert [one.blame for one in (before, during, after)] == [None, blame, None]

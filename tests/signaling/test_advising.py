@@ -50,6 +50,23 @@ async def test_a_bad_way_up_lowers_that_sides_picture_and_comes_back(house: Hous
     assert not any("picture" in message for message in counselor.heard if message["type"] == "quality")
 
 
+async def test_the_record_says_whose_line_made_a_picture_smaller(house: House) -> None:
+    client, counselor, leg, _ = await talking(house)
+    house.relay.sampled[leg] = sample(leg, loss_up_pct=15.0)
+    await tick(house, 6)
+    await client.ask("media", audio=True, video=True, picture="less", by="line")
+    await counselor.ask("media", audio=True, video=True, picture="small", by="user")
+    await house.hub._journal.flush(within_s=2.0)
+    (live,) = house.hub._lives
+    async with house.database.sessions() as db:
+        record = await quality_record.read(db, session_id=live.id)
+    steps = {event.detail["step"]: event.detail for event in record.events if event.kind == "picture"}
+    assert steps["less"] == {
+        "step": "less", "by": "line", "whose": "client", "kind": "loss", "direction": "up"
+    }  # fmt: skip
+    assert steps["small"] == {"step": "small", "by": "user"}, "what a person chose is nobody's fault"
+
+
 async def test_what_stays_bad_is_answered_with_voice_by_who_owns_the_line(house: House) -> None:
     client, counselor, leg, _ = await talking(house)
     house.relay.sampled[leg] = sample(leg, loss_up_pct=15.0)

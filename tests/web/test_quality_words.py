@@ -80,6 +80,10 @@ def test_what_is_of_nobody_s_line_names_no_way() -> None:
 def test_a_kind_or_a_value_that_nobody_knows_is_said_in_general_words() -> None:
     assert words().event("eclipse", {}, None) == "Something else"
     assert words().event("mode", {"mode": "<b>"}, None) == "Something else"
+    why = {"step": "small", "by": "line", "whose": "counselor", "kind": "rate", "direction": "down"}
+    assert words().event("picture", why, "client") == (
+        "The picture was made small: More was sent than the line carries, from us to the counselor"
+    )
     assert words().event("picture", {"step": "small", "by": "line", "left_out": 3}, "client") == (
         "The picture was made small: for the line (and 3 more that were not kept)"
     )
