@@ -1,9 +1,10 @@
 """How many events a side of a session may leave behind, and how long each may be. Pure.
 
 A page can be made to send a new mode or a new picture a hundred times a second, and a line can come and go
-all night. Each side has ``AT_ONCE`` events and one more each ``ONE_EACH``; the last ``SPARED`` are for what
-breaks and mends. An end is kept if its beginning was, on credit if need be: without it a break of seconds
-would be one of hours. What is left out is counted, and told by the next event of that side: ``left_out``.
+all night. Each side has ``AT_ONCE`` events and one more each ``ONE_EACH``; the last are ``SPARED`` for what
+breaks and mends, and the very last for how it ended. An end is kept if its beginning was, on credit if need
+be: without it a break of seconds would be one of hours. What is left out is counted, and told by the next
+event of that side: ``left_out``.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from signaling.records import EventRecord
 
 AT_ONCE: Final = 50.0
 ONE_EACH: Final = timedelta(seconds=45)
-SPARED: Final = 40.0
 SIDES_KNOWN: Final = 10_000
 MAX_FIELDS: Final = 8
 MAX_WORD_CHARS: Final = 40
 
 LEFT_OUT: Final = "left_out"
-CHATTER: Final = frozenset(
-    {"picture", "grade", "freeze", "device_lost", "budget", "path_changed", "ice_restart"}
-)
+CHATTER: Final = ("picture", "grade", "freeze", "device_lost", "budget", "path_changed", "ice_restart")
 """Kinds that a page or a bad line makes many of, and that a report can do without."""
+SPARED: Final[Mapping[str, float]] = {
+    **dict.fromkeys(CHATTER, 40.0),
+    "mode": 15.0,
+    "socket_lost": 15.0,
+    "interrupted": 5.0,
+}
+"""How many events must be left after one of a kind that somebody can make many of."""
 BEGINNINGS: Final[Mapping[str, str]] = {"resumed": "interrupted", "socket_resumed": "socket_lost"}
 """What ends, by what began it."""
 
@@ -49,7 +54,7 @@ class _Side:
         self.at = now
         kept = self.begun.pop(BEGINNINGS.get(kind, ""), None)
         if kept is None:
-            kept = self.left >= 1 + (SPARED if kind in CHATTER else 0)
+            kept = self.left >= 1 + SPARED.get(kind, 0.0)
         if kind in BEGINNINGS.values():
             self.begun[kind] = kept
         self.left -= kept
