@@ -53,6 +53,7 @@ class Reports:
     _leg: str = ""
     _freezes: float = 0.0
     _frozen_ms: float = 0.0
+    _freezable_ms: float = FREEZE_SLACK_MS
 
     def take(self, report: QualityReport, now_s: float) -> bool:
         """Take a report; False when it came too soon and was left unread."""
@@ -71,6 +72,8 @@ class Reports:
         return True
 
     def _picture(self, picture: Inbound | None, leg: str, passed_ms: float) -> None:
+        most_ms = REPORT_HOLDS_S * 1000 + FREEZE_SLACK_MS
+        self._freezable_ms = min(self._freezable_ms + passed_ms, most_ms)
         if leg != self._leg:
             self._leg, self._freezes, self._frozen_ms = leg, 0.0, 0.0
         if picture is None:
@@ -84,7 +87,8 @@ class Reports:
         if freezes is not None and frozen_ms is not None:
             # As many as have had time to happen, and no longer than it was.
             more = min(max(0.0, freezes - self._freezes), passed_ms / 150)
-            longer_ms = min(max(0.0, frozen_ms - self._frozen_ms), passed_ms + FREEZE_SLACK_MS)
+            longer_ms = min(max(0.0, frozen_ms - self._frozen_ms), self._freezable_ms)
+            self._freezable_ms -= longer_ms
             self.freezes += int(more)
             if longer_ms >= LONG_FREEZE_MS * max(1.0, more):
                 self.frozen_ms += longer_ms

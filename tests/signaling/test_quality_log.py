@@ -74,6 +74,13 @@ def test_the_first_lie_of_a_page_was_believed() -> None:
     assert reports.frozen_ms <= 2 * (25_000 + 3_000)
 
 
+def test_counters_that_go_to_and_fro_froze_longer_than_it_was() -> None:
+    reports = Reports()
+    for number in range(20):
+        reports.take(picture(number, 0 if number % 2 else 1e9), number / 2)
+    assert reports.frozen_ms <= 25_000 + 3_000 + 10_000
+
+
 def test_a_freeze_is_told_when_it_is_long_and_not_too_often() -> None:
     meter = Meter()
     meter.report(picture(0, 0), 0.0)
