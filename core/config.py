@@ -93,6 +93,11 @@ class Config:
     )
     """Where finished recordings are stored; ``recordings/stored`` in the data directory unless set."""
 
+    recording_hold: int = _setting("RECORDING_HOLD", read.whole(0, 720), 72, "hours")
+    """How long after its end nobody may open a recording: time to think it over."""
+    recording_days: int = _setting("RECORDING_DAYS", read.whole(1, 3_650), 90, "days")
+    """How long a recording is kept, counted from its beginning; told to the two in it."""
+
     time_zone: str = _setting("TIME_ZONE", read.time_zone, "Asia/Jakarta", "name of a time zone")
     """The service's own: duty hours, opening hours, days."""
     smtp: Smtp | None = _setting("SMTP_URL", read.smtp, None, "smtp://user:password@host:587 or smtps://…")

@@ -213,6 +213,20 @@ async def recording_answer(db: AsyncSession, *, talk: str) -> bool | None:
     return found.recording
 
 
+async def may_ask_in_room(db: AsyncSession, *, talk: str) -> bool:
+    """Whether the recording question may come once more in the session: not after a no.
+
+    Nor where it would not be asked any more, or never could be: then nobody knows that the client is alone.
+    """
+    answer = await recording_answer(db, talk=talk)
+    if answer is not None:
+        return answer
+    walkin = await db.scalar(
+        select(WalkinRow).join(TalkRow, TalkRow.walkin_id == WalkinRow.id).where(TalkRow.id == talk)
+    )
+    return walkin is not None and walkin.risk == Risk.NONE.value and walkin.alone == Alone.YES.value
+
+
 async def on_drop(db: AsyncSession, *, talk: str) -> OnDrop:
     """Say what a drop should do in a talk: nothing, unless the client said otherwise."""
     found = await of_talk(db, talk=talk)

@@ -22,7 +22,7 @@ from signaling.terms import Refused
 
 logger = logging.getLogger(__name__)
 
-CLOSE_WITHIN_S: Final = 20.0
+CLOSE_WITHIN_S: Final = 2.0
 
 
 class Recordings:

@@ -57,9 +57,10 @@ from web.erasers import ERASERS
 from web.errors import problems
 from web.gate import add, gate, unguarded
 from web.pages.errors import error_pages
+from web.recording import LiveStudio
 from web.services import SERVICES, Engine, Services
 
-MakeEngine = Callable[[Config, Clock, Database, Tokens], Engine]
+MakeEngine = Callable[[Config, Clock, Database, Tokens, LiveStudio], Engine]
 BURST_S = 4  # how many seconds' worth of requests a key may send at once
 
 
@@ -73,7 +74,9 @@ def make_app(
     master = config.master_key or master_key(config.data_dir)
     tokens = Tokens(master)
     audit = Audit(master)
-    engine = make_engine(config, clock, database, tokens)
+    vault = Vault.of(config, master=master, clock=clock)
+    studio = LiveStudio(config, audit, vault)
+    engine = make_engine(config, clock, database, tokens, studio)
     app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems, error_pages, gate])
     app[REQUESTS] = Counter()
     app[SERVICES] = Services(
@@ -98,7 +101,7 @@ def make_app(
         totps=Totps(master),
         passkeys=Passkeys(config.public_host, own_origins(config)),
         receipts=Receipts(master, origin=config.public_url),
-        vault=Vault.of(config, master=master, clock=clock),
+        vault=vault,
         warrants=Warrants(master),
         printer=Printer(),
         csrf_key=derive(master, "forms"),

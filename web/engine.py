@@ -22,6 +22,7 @@ from signaling.joining import SignalingSettings
 from signaling.server_messages import IceServer
 from web.client import client_address, own_origins
 from web.place import comer_of
+from web.recording import LiveStudio
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,11 @@ def settings(config: Config) -> SignalingSettings:
 class LiveEngine:
     """The real engine."""
 
-    def __init__(self, config: Config, clock: Clock, database: Database, tokens: Tokens) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, database: Database, tokens: Tokens, studio: LiveStudio
+    ) -> None:
         self._config = config
+        self._studio = studio
         self._watch: asyncio.Task[None] | None = None
         found = addresses.local_interfaces()
         self._advertised = self._choose(found)
@@ -72,6 +76,7 @@ class LiveEngine:
             relay=self.media,
             settings=settings(config),
             tokens=tokens,
+            studio=studio,
         )
         self.survey = self.calls.survey
         origins = own_origins(config) | config.embedders
@@ -128,10 +133,11 @@ class LiveEngine:
         await self.calls.close()
 
     async def close(self) -> None:
-        """End the watch, the calls, and the media port, in this order."""
+        """End the watch, the calls, the media port, and the process that records, in this order."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         await self.tell_everybody()
         await self.media.close()
+        await self._studio.close()

@@ -12,16 +12,16 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import people
-from accounts.people import Person
 from core.errors import InvalidState
 from core.ids import UserId
-from counseling import preparation, register, talks
+from counseling import register, talks
 from counseling.entry import Medium
 from counseling.talks import Talk
 from media.codecs import Mode
 from signaling import directory
 from signaling.directory import NewParticipant, Recording, Role, SessionRecord, SessionState
 from signaling.protocol import WireState
+from web.recording import may_ask
 from web.services import Services
 
 MODES: Final = {Medium.VIDEO: Mode.VIDEO, Medium.VOICE: Mode.VOICE, Medium.CHAT: Mode.CHAT}
@@ -48,7 +48,7 @@ async def open_talk(services: Services, db: AsyncSession, talk: Talk) -> Session
     made = await directory.create(
         db,
         mode=mode,
-        recording=await _recording(db, talk, client),
+        recording=Recording.ASK if await may_ask(db, talk=talk) else Recording.OFF,
         participants=[
             NewParticipant(Role.COUNSELOR, await _shown_name(db, talk.counselor), talk.counselor),
             NewParticipant(Role.CLIENT, client.name, client.id),
@@ -60,12 +60,6 @@ async def open_talk(services: Services, db: AsyncSession, talk: Talk) -> Session
     )
     await talks.set_session(db, talk=talk.id, session=made.session.id)
     return made.session
-
-
-async def _recording(db: AsyncSession, talk: Talk, client: Person) -> Recording:
-    """Say whether the two may be asked: where an adult client, alone and at no risk, has said yes before."""
-    agreed = client.adult and await preparation.recording_answer(db, talk=talk.id)
-    return Recording.ASK if agreed else Recording.OFF
 
 
 async def make_way(services: Services, db: AsyncSession, *, client: UserId) -> Talk | None:

@@ -30,6 +30,7 @@ from signaling.quality_trouble import Trouble
 from tests.fakes import FakeClock
 from web.app import make_app
 from web.place import comer_of
+from web.recording import LiveStudio
 from web.services import SERVICES, Services
 
 Client = TestClient[http.Request, http.Application]
@@ -133,7 +134,10 @@ class FakeMedia:
 class FakeEngine:
     """Keeps what was asked of it, in order."""
 
-    def __init__(self, _config: Config, clock: Clock, database: Database, _tokens: Tokens) -> None:
+    def __init__(
+        self, _config: Config, clock: Clock, database: Database, _tokens: Tokens, studio: LiveStudio
+    ) -> None:
+        self.studio = studio
         self.calls = self.survey = FakeCalls(database, clock)
         self.media = FakeMedia()
         self.story: list[str] = []

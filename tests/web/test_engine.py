@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts.audit import Audit
 from accounts.tokens import Tokens
 from core import addresses
 from core.addresses import Interface
@@ -19,9 +20,11 @@ from core.shapes import IceServer, MediaAddress
 from media.codecs import Mode
 from media.description import OfferRequest
 from media.events import LegId
+from recordings.vault import Vault
 from tests.fakes import FakeClock
 from tests.web.conftest import MASTER, make_config
 from web.engine import LiveEngine, settings
+from web.recording import LiveStudio
 
 HERE = (Interface("lo", "127.0.0.1"),)
 MORE = (*HERE, Interface("lo", "::1"), Interface("docker0", "127.0.0.9"))
@@ -36,7 +39,9 @@ def interfaces(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Interface, ...]]:
 
 
 def make_engine(config: Config, database: Database) -> LiveEngine:
-    return LiveEngine(config, FakeClock(), database, Tokens(MASTER))
+    clock, vault = FakeClock(), Vault.of(config, master=MASTER, clock=FakeClock())
+    studio = LiveStudio(config, Audit(MASTER), vault)
+    return LiveEngine(config, clock, database, Tokens(MASTER), studio)
 
 
 @pytest.fixture

@@ -203,9 +203,9 @@ async def test_a_probe_that_nobody_ends_ends_by_itself(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"), [("yes", Recording.ASK), ("no", Recording.OFF), ("later", Recording.OFF)]
+    ("said", "expected"), [("yes", Recording.ASK), ("no", Recording.OFF), ("later", Recording.ASK)]
 )
-async def test_recording_may_be_asked_for_in_the_session_where_the_client_said_yes(
+async def test_recording_may_be_asked_for_in_the_session_unless_the_client_said_no(
     client: Client, said: str, expected: Recording
 ) -> None:
     me, walkin = await waiting(client)

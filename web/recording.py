@@ -1,0 +1,117 @@
+"""Recording sessions of this service: what may be asked of whom, and what a recording is made with.
+
+A session of a talk is asked about where an adult client, alone and at no risk, has not said no on the
+preparation page. In the session of a program the program has decided, and knows whom it asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts import consents, people, texts
+from accounts.audit import Audit
+from accounts.prose import LOCALES
+from accounts.standing import Standing
+from accounts.texts import Kind, Version
+from core.agefile import Recipient
+from core.config import Config
+from core.ids import SessionId
+from counseling import preparation, risk_flags, talks
+from counseling.talks import Talk
+from recordings.consent import Terms
+from recordings.desk import Desk
+from recordings.events import RecorderEvent
+from recordings.recorder import Recorder
+from recordings.records import Times
+from recordings.vault import Vault
+from signaling import directory
+from signaling.directory import Recording
+from signaling.studio import Asking
+
+
+class LiveStudio:
+    """The real studio. ``ended`` may be set to whoever wants to hear of a recording's end."""
+
+    def __init__(self, config: Config, audit: Audit, vault: Vault) -> None:
+        self.audit = audit
+        self.times = Times(
+            hold=timedelta(hours=config.recording_hold), keep=timedelta(days=config.recording_days)
+        )
+        self._spool = config.data_dir / "recordings"
+        self._vault = vault
+        self._desk = Desk()
+        self._hears: Callable[[str], None] = lambda _recording: None
+
+    def tell_ends_to(self, hears: Callable[[str], None]) -> None:
+        """Have somebody told of each recording that has ended."""
+        self._hears = hears
+
+    async def close(self) -> None:
+        """End the recording process. Idempotent; every recorder is closed before."""
+        await self._desk.close()
+
+    async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:
+        """Say what is asked in a session; None where nothing may be asked, of whomever."""
+        found = await directory.find(db, session_id=session)
+        if found is None or found.recording is Recording.OFF:
+            return None
+        text = await texts.current(db, kind=Kind.RECORDING)
+        talk = await talks.of_session(db, session=session)
+        if talk is None:
+            return Asking(_terms(text))
+        if not await may_ask(db, talk=talk):
+            return None
+        return Asking(_terms(text), await _prepared(db, talk, text))
+
+    async def key(self, recording: str) -> Recipient:
+        """Make a recording's key and give its public half; the process that records starts with the first."""
+        if self._desk.pid is None:
+            self._desk.start()
+        return await self._vault.create(recording)
+
+    def recorder(
+        self,
+        recording: str,
+        recipient: Recipient,
+        *,
+        on_event: Callable[[RecorderEvent], None],
+        now_s: float,
+    ) -> Recorder:
+        """Make a recorder whose timeline begins now."""
+        return Recorder(recording, self._spool, recipient, on_event=on_event, desk=self._desk, now_s=now_s)
+
+    def ended(self, recording: str) -> None:
+        """Take it that a recording has ended and its rows say so."""
+        self._hears(recording)
+
+
+async def may_ask(db: AsyncSession, *, talk: Talk) -> bool:
+    """Whether the two of a talk may be asked now, as far as is known of the client."""
+    client = await people.find(db, user=talk.client)
+    if client is None or not client.adult or await risk_flags.stands(db, talk=talk.id):
+        return False
+    if not await preparation.may_ask_in_room(db, talk=talk.id):
+        return False
+    ledger = (await consents.state(db, user=talk.client)).consents[Kind.RECORDING]
+    return ledger.standing is not Standing.WITHDRAWN
+
+
+async def _prepared(db: AsyncSession, talk: Talk, text: Version) -> Terms | None:
+    """Give what the client agreed to beforehand: a yes to the text that holds now, in the ledger."""
+    if not await preparation.recording_answer(db, talk=talk.id):
+        return None
+    ledger = (await consents.state(db, user=talk.client)).consents[Kind.RECORDING]
+    if ledger.standing is not Standing.GIVEN or ledger.last is None or ledger.last.version != text.number:
+        return None
+    return Terms(ledger.last.version, ledger.last.locale, ledger.last.sha256)
+
+
+def _terms(version: Version) -> dict[str, Terms]:
+    return {
+        locale: Terms(version.number, locale, version.texts[locale].sha256)
+        for locale in LOCALES
+        if locale in version.texts
+    }
