@@ -64,6 +64,7 @@ class Line:
     cause: Cause | None = None
     ways: Ways = field(default_factory=Ways)
     _before: Seen | None = None
+    _bytes: tuple[int, int] = (0, 0)
     _leg: str = ""
     _voice: int | None = None
     _recent: deque[Second] = field(default_factory=lambda: deque(maxlen=WINDOW_S))
@@ -82,6 +83,7 @@ class Line:
         if sample.leg != self._leg:
             self._leg, self._before = sample.leg, None
         before, self._before = self._before, seen
+        bytes_before, self._bytes = self._bytes, (sample.bytes_up, sample.bytes_down)
         low_ms, spread_ms = self._transits(seen)
         if before is None:
             return None
@@ -91,6 +93,8 @@ class Line:
             at_s=int(now_s),
             packets_up=_grown(before.packets_up, seen.packets_up),
             packets_down=_grown(before.packets_down, seen.packets_down),
+            bytes_up=_grown(bytes_before[0], sample.bytes_up),
+            bytes_down=_grown(bytes_before[1], sample.bytes_down),
             expected_up=_grown(before.expected_up, seen.expected_up),
             lost_up=seen.lost_up - before.lost_up if seen.expected_up >= before.expected_up else 0,
             expected_down=_grown(before.expected_down, seen.expected_down),

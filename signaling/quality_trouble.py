@@ -20,6 +20,7 @@ from signaling.live import Live
 from signaling.participant import Place
 from signaling.presence import Presence
 from signaling.protocol import Reason
+from signaling.quality_recent import recent
 
 WEAK: Final = (Grade.POOR, Grade.LOST)
 
@@ -38,6 +39,8 @@ class SideNow:
     rtt_ms: float | None
     loss_pct: float | None
     mos: float | None
+    recent: tuple[str, ...] = ()
+    """The last ten minutes, a word for each ten seconds (``quality_recent``)."""
 
     @property
     def is_bad(self) -> bool:
@@ -94,6 +97,7 @@ def _side(live: Live, place: Place, now_s: float) -> SideNow:
         rtt_ms=meter.rtt_ms(now_s),
         loss_pct=meter.line.ways.loss_pct,
         mos=meter.mos,
+        recent=recent(meter.line.ring, meter.line.limits),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from media.diagnosis import Direction, Trouble
@@ -170,6 +172,21 @@ def test_the_voice_is_scored_over_both_legs() -> None:
     assert 3.0 < slow < 3.6
     assert near.ways.mos is not None
     assert near.ways.mos > 4.3
+
+
+def test_a_second_counts_its_bytes() -> None:
+    line = Line()
+    first, second = (
+        line.take(
+            replace(sample(Seen(at=now_s)), bytes_up=1_000 * now_s, bytes_down=400 * now_s),
+            ws_rtt_ms=None,
+            now_s=now_s,
+        )
+        for now_s in (1, 2)
+    )
+    assert first is None
+    assert second is not None
+    assert (second.bytes_up, second.bytes_down) == (1_000, 400)
 
 
 def test_a_browser_alone_makes_no_score_worse_than_the_line_explains() -> None:

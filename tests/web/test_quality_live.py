@@ -36,6 +36,7 @@ def side(role: directory.Role, name: str, user: UserId | None, *, bad: bool = Fa
         rtt_ms=640.0,
         loss_pct=12.0 if bad else 0.0,
         mos=2.3 if bad else 4.2,
+        recent=("", *["good"] * 58, "poor" if bad else "good"),
     )
 
 
@@ -107,8 +108,10 @@ async def test_each_sees_those_whom_they_may(staged: Staged) -> None:
         assert ("Embun" in text) is (person in (staged.ratna, staged.bima)), person.name
 
 
-async def test_it_says_whose_line_has_what(staged: Staged) -> None:
+async def test_it_says_whose_line_has_what_and_shows_its_last_minutes(staged: Staged) -> None:
     text = await staged.text(staged.sari)
+    assert text.count('aria-label="The last ten minutes of this line"') == 2
+    assert text.count('class="g-poor"') == 1
     assert "Packets were lost, from the client to us; round trip 640 ms; lost 12.0 %; voice 2.3 of 5" in text
     assert "stepped down for the line" in text
 

@@ -29,6 +29,17 @@ REFRESH_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """One side: whose line, its state (for its colour) and that in words, what it has, its last minutes."""
+
+    whose: str
+    state: str
+    said: str
+    why: str
+    recent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One session as the page shows it. ``report`` is empty for whom its report is closed to."""
 
@@ -37,7 +48,7 @@ class Row:
     client: str
     mode: str
     stepped_down: bool
-    sides: tuple[tuple[str, str, str, str], ...]
+    sides: tuple[Shown, ...]
     report: str
 
 
@@ -82,8 +93,7 @@ def _row(words: Words, one: Trouble, person: Person, own: Oversight) -> Row:
     )
 
 
-def _said(words: Words, side: SideNow) -> tuple[str, str, str, str]:
-    """Say whose line, in which state (for its colour and in words), and what it has."""
+def _said(words: Words, side: SideNow) -> Shown:
     role = side.role.value
     state = "gone" if side.gone else side.grade.value if side.grade is not None else "unknown"
     figures = [
@@ -96,11 +106,12 @@ def _said(words: Words, side: SideNow) -> tuple[str, str, str, str]:
         if value is not None and not side.gone
     ]
     cause = [] if side.cause is None else [words.cause(side.cause, role)]
-    return (
+    return Shown(
         words.text(f"quality.side_{role}"),
         state,
         words.text(f"quality.state_{state}"),
         "; ".join(cause + figures),
+        side.recent if any(side.recent) else (),
     )
 
 

@@ -1,0 +1,36 @@
+"""The last ten minutes of a line, as its ring of seconds has them: one word for each ten seconds. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Final
+
+from media.grading import Limits, grade
+from media.ring import SECONDS, Ring, Second
+
+BLOCK_S: Final = 10
+GAP: Final = "gap"
+NOTHING: Final = ""
+
+
+def recent(ring: Ring, limits: Limits) -> tuple[str, ...]:
+    """Say how each ten seconds were, the oldest first: a grade, ``gap`` for a break, "" before it began."""
+    seconds = ring.last(SECONDS)
+    blocks = [seconds[max(0, end - BLOCK_S) : end] for end in range(len(seconds), 0, -BLOCK_S)][::-1]
+    missing = SECONDS // BLOCK_S - len(blocks)
+    return (NOTHING,) * missing + tuple(_word(block, limits) for block in blocks)
+
+
+def _word(seconds: Sequence[Second], limits: Limits) -> str:
+    if any(one.cut for one in seconds):
+        return GAP
+    rtts_ms = [one.rtt_ms for one in seconds if one.rtt_ms is not None]
+    losses = [
+        100 * max(0, sum(one.lost_up for one in seconds)) / max(1, sum(one.expected_up for one in seconds)),
+        100
+        * max(0, sum(one.lost_down for one in seconds))
+        / max(1, sum(one.expected_down for one in seconds)),
+    ]
+    rtt_ms = statistics.median(rtts_ms) if rtts_ms else None
+    return grade(loss_pct=min(100.0, max(losses)), rtt_ms=rtt_ms, mos=None, limits=limits).value
