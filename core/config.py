@@ -21,7 +21,17 @@ from dotenv import dotenv_values
 from core import settings as read
 from core.bucket import Bucket, place
 from core.errors import ConfigError
-from core.shapes import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook, is_loopback
+from core.shapes import (
+    IceServer,
+    KeysAt,
+    MediaAddress,
+    Outside,
+    QualityLimits,
+    Smtp,
+    Tls,
+    Webhook,
+    is_loopback,
+)
 
 PREFIX = "TEDUH_"
 
@@ -79,12 +89,18 @@ class Config:
     master_key: bytes | None = _setting("MASTER_KEY", read.key_256, None, "32 bytes as base64")
     """Made on first run in the data directory unless set."""
 
-    keys: Path | None = _setting("KEYS", Path, None, "directory")
+    keys: KeysAt | None = _setting(
+        "KEYS", read.keys, None, "directory, unix:SOCKET, or vault+https://HOST/MOUNT"
+    )
     """Where the keys that wrap recordings' keys are; ``keys`` in the data directory unless set."""
     keys_db: Path | None = _setting("KEYS_DB", Path, None, "file")
     """The wrapped keys of recordings; ``keys.db`` in the data directory unless set."""
     keys_hourly: int = _setting("KEYS_HOURLY", read.whole(1, 3_600), 60, "openings/h")
     """How many recordings' keys people may have opened within an hour."""
+    keys_token: Path | None = _setting("KEYS_TOKEN", Path, None, "file")
+    """The token for Vault."""
+    escrow: str | None = _setting("ESCROW", read.age_recipient, None, "age1…")
+    """The public key of the escrow, whose secret half two people hold; without it there is no escrow."""
     recordings_url: Path | Bucket | None = _setting(
         "RECORDINGS_URL",
         place,
@@ -156,9 +172,9 @@ class Config:
             object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir.resolve() / 'teduh.db'}")
 
     @property
-    def keys_at(self) -> Path:
+    def keys_at(self) -> KeysAt:
         """Where the keys that wrap recordings' keys are."""
-        return self.keys or self.data_dir / "keys"
+        return self.keys or KeysAt(directory=self.data_dir / "keys")
 
     @property
     def keys_file(self) -> Path:

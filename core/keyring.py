@@ -111,7 +111,7 @@ class KeyringHere:
 
     async def wrap(self, secret: bytes, *, about: str) -> Wrapped:
         """Wrap a secret."""
-        key_id, sealed = await self._shelf.seal(_dress(secret, about))
+        key_id, sealed = await self._shelf.seal(key_file(secret, about=about))
         return Wrapped(key_id, about, sealed)
 
     async def unwrap(self, wrapped: Wrapped, warrant: Warrant) -> bytes:
@@ -122,13 +122,13 @@ class KeyringHere:
         except WarrantRefused as refused:
             await asyncio.to_thread(self._log.refused, warrant, why=refused.why, now=now)
             raise
-        secret = _undress(await self._shelf.open(wrapped.key_id, wrapped.sealed), wrapped.about)
+        secret = _secret_of(await self._shelf.open(wrapped.key_id, wrapped.sealed), wrapped.about)
         await asyncio.to_thread(self._log.opened, warrant, now=now)
         return secret
 
     async def rewrap(self, wrapped: Wrapped) -> Wrapped:
         """Open and wrap again; the secret stays in here."""
-        secret = _undress(await self._shelf.open(wrapped.key_id, wrapped.sealed), wrapped.about)
+        secret = _secret_of(await self._shelf.open(wrapped.key_id, wrapped.sealed), wrapped.about)
         return await self.wrap(secret, about=wrapped.about)
 
     async def held(self) -> AbstractSet[str]:
@@ -144,14 +144,14 @@ class KeyringHere:
         await self._shelf.drop(key_id)
 
 
-def _dress(secret: bytes, about: str) -> bytes:
-    """Put what it belongs to above the secret, as age's key files have comments: it stays one of them."""
+def key_file(secret: bytes, *, about: str) -> bytes:
+    """Put what it belongs to above a secret, as a comment: an age key stays a key file that ``age`` reads."""
     if b"\n" in secret or "\n" in about:
         raise ValueError("a secret and what it is about are one line each")
     return b"# %s\n%s\n" % (about.encode(), secret)
 
 
-def _undress(plain: bytes, about: str) -> bytes:
+def _secret_of(plain: bytes, about: str) -> bytes:
     before = b"# %s\n" % about.encode()
     if not plain.startswith(before):
         raise KeyBroken("This wrapped key belongs to something else.")

@@ -13,8 +13,19 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from core.ageheader import KeyMalformed, Recipient
 from core.db import async_url
-from core.shapes import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook, is_loopback
+from core.shapes import (
+    IceServer,
+    KeysAt,
+    MediaAddress,
+    Outside,
+    QualityLimits,
+    Smtp,
+    Tls,
+    Webhook,
+    is_loopback,
+)
 
 EXTRA_VIDEO_CODECS = frozenset({"VP9", "H264", "AV1"})
 
@@ -316,6 +327,30 @@ def database_url(text: str) -> str:
     except Exception:  # noqa: BLE001  # SQLAlchemy's own errors quote the URL with its password
         raise ValueError("it must be sqlite:///file or postgresql://user:password@host/name") from None
     return text
+
+
+def keys(text: str) -> KeysAt:
+    """Read where wrapping keys are: a directory, ``unix:SOCKET`` or ``vault+https://HOST/MOUNT``."""
+    scheme, separator, rest = text.partition(":")
+    if scheme == "unix" and rest:
+        return KeysAt(socket=Path(rest))
+    if not separator:
+        return KeysAt(directory=Path(text))
+    url = urlsplit(text.removeprefix("vault+"))
+    schemes = {"https", "http"} if is_loopback(url.hostname or "") else {"https"}
+    if not text.startswith("vault+") or url.scheme not in schemes:
+        raise ValueError("it must be a directory, unix:SOCKET, or vault+https://HOST/MOUNT")
+    if not url.path.strip("/") or url.username or url.query or url.fragment:
+        raise ValueError("it must name a mount, such as vault+https://vault.example.org:8200/transit")
+    return KeysAt(vault=f"{url.scheme}://{url.netloc}/{url.path.strip('/')}")
+
+
+def age_recipient(text: str) -> str:
+    """Read an age recipient."""
+    try:
+        return str(Recipient.parse(text))
+    except KeyMalformed:
+        raise ValueError("it must be a public key of age: age1…") from None
 
 
 def _list(text: str) -> list[str]:

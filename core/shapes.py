@@ -92,3 +92,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class KeysAt:
+    """Where the keys that wrap recordings' keys are: exactly one of the three."""
+
+    directory: Path | None = None
+    socket: Path | None = None
+    """Of ``teduh keyd``."""
+    vault: str | None = None
+    """The URL of a Transit engine in HashiCorp Vault or OpenBao."""

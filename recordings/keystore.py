@@ -107,8 +107,8 @@ class KeyStore:
                     _note_emptied(db, row[0], now)
             _empty_log(db)
 
-    def replace(self, old: KeptKey, *, key_id: str, sealed: bytes, now: datetime) -> None:
-        """Put another wrapping in the place of one, unless that was destroyed or replaced meanwhile."""
+    def replace(self, old: KeptKey, *, key_id: str, sealed: bytes, now: datetime) -> bool:
+        """Put another wrapping in the place of one; False: that was destroyed or replaced meanwhile."""
         with self._writing() as db:
             done = db.execute(
                 "UPDATE wrapped_keys SET key_id = ?, sealed = ? WHERE recording_id = ? AND sealed = ?",
@@ -117,6 +117,7 @@ class KeyStore:
             if done.rowcount:
                 db.execute("DELETE FROM emptied WHERE key_id = ?", (key_id,))
                 _note_emptied(db, old.key_id, now)
+            return bool(done.rowcount)
 
     def empty_log(self) -> None:
         """Have no file but the database itself hold anything. Raises ``KeyLingers``."""
@@ -133,6 +134,11 @@ class KeyStore:
         """Take note that an emptied wrapping key is gone."""
         with self._writing() as db:
             db.execute("DELETE FROM emptied WHERE key_id = ?", (key_id,))
+
+    def wait_again(self, key_id: str, *, now: datetime) -> None:
+        """Take note that an emptied wrapping key was still the newest one now."""
+        with self._writing() as db:
+            db.execute("UPDATE emptied SET at = ? WHERE key_id = ?", (rfc3339(now), key_id))
 
     def copy_to(self, target: Path) -> None:
         """Write a copy as it is at one moment, without anything that was deleted; ``target`` must be new."""

@@ -13,17 +13,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
-from core.agefile import Identity, KeyMalformed, Recipient
+from core.agefile import Identity, KeyMalformed, Recipient, encrypt
 from core.clock import Clock
 from core.config import Config
-from core.errors import NotFound
-from core.keyring import KeyBroken, KeyMissing, Keys, Wrapped
+from core.errors import InvalidState, NotFound
+from core.keyring import KeyBroken, KeyMissing, Keys, Wrapped, key_file
 from core.keyrings import keyring_for
 from core.warrants import Warrant, Warrants
 from recordings.keystore import KeptKey, KeyStore
 
 BACKUPS_KEPT: Final = timedelta(days=7)
 """How long a backup of ``keys.db`` may exist: so long a destroyed key can come back."""
+
+
+LINGERS: Final = timedelta(hours=1)
+"""How long a wrapping key stays when nothing hangs on it and it is not the newest.
+
+So nobody destroys it under another process that has just wrapped with it and has yet to write that down.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +44,19 @@ class KeyGone:
 class Vault:
     """The keys of all recordings. Any process may have its own."""
 
-    def __init__(self, store: KeyStore, keys: Keys, *, clock: Clock) -> None:
+    def __init__(self, store: KeyStore, keys: Keys, *, clock: Clock, escrow: Recipient | None = None) -> None:
+        """Have each new key sealed to ``escrow`` too; that lies beside the wrapped one, and goes with it."""
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._escrow = escrow
 
     @classmethod
     def of(cls, config: Config, *, master: bytes, clock: Clock) -> Self:
         """Build the vault that the settings ask for; nothing is read or made before it is used."""
         keys = keyring_for(config, signer=Warrants(master).public, clock=clock)
-        return cls(KeyStore(config.keys_file), keys, clock=clock)
+        escrow = None if config.escrow is None else Recipient.parse(config.escrow)
+        return cls(KeyStore(config.keys_file), keys, clock=clock, escrow=escrow)
 
     @property
     def path(self) -> Path:
@@ -80,9 +90,15 @@ class Vault:
         """
         await self.check()
         identity = Identity.generate()
-        wrapped = await self._keys.wrap(str(identity).encode(), about=recording_id)
+        secret = str(identity).encode()
+        wrapped = await self._keys.wrap(secret, about=recording_id)
         kept = KeptKey(
-            recording_id, str(identity.recipient), wrapped.key_id, wrapped.sealed, None, self._clock.now()
+            recording_id,
+            str(identity.recipient),
+            wrapped.key_id,
+            wrapped.sealed,
+            None if self._escrow is None else _escrowed(secret, recording_id, self._escrow),
+            self._clock.now(),
         )
         await asyncio.to_thread(self._store.add, kept)
         return identity.recipient
@@ -114,8 +130,61 @@ class Vault:
         await asyncio.to_thread(self._store.remove, recording_id, now=now)
         return KeyGone(now, now + BACKUPS_KEPT)
 
+    async def rotate(self) -> int:
+        """Make a new wrapping key and move all recordings' keys to it; gives how many were moved.
+
+        For when the old ones may be known to somebody: ``tidy`` destroys them an hour later. Stopped in
+        between, it is done again. What somebody has copied they keep.
+        """
+        await self.check()
+        newest = await self._keys.renew()
+        moved = 0
+        for kept in await asyncio.to_thread(self._store.every):
+            if kept.key_id == newest:
+                continue
+            wrapped = await self._keys.rewrap(Wrapped(kept.key_id, kept.recording_id, kept.sealed))
+            moved += await asyncio.to_thread(
+                self._store.replace,
+                kept,
+                key_id=wrapped.key_id,
+                sealed=wrapped.sealed,
+                now=self._clock.now(),
+            )
+        if moved:
+            await asyncio.to_thread(self._store.empty_log)
+        return moved
+
+    async def tidy(self) -> list[str]:
+        """Destroy wrapping keys that nothing has hung on for an hour; gives their ids.
+
+        Only keys that ``keys.db`` has seen emptied: an empty or lost one destroys nothing.
+        """
+        if not self.is_there:
+            return []
+        now, gone = self._clock.now(), list[str]()
+        for key_id in await asyncio.to_thread(self._store.emptied, before=now - LINGERS):
+            try:
+                await self._keys.drop(key_id)
+            except InvalidState:  # no newer one yet
+                await asyncio.to_thread(self._store.wait_again, key_id, now=now)
+                continue
+            await asyncio.to_thread(self._store.forget, key_id)
+            gone.append(key_id)
+        return gone
+
+    async def escrowed(self, recording_id: str) -> bytes:
+        """Give the key of a recording, sealed to the escrow. Raises ``NotFound`` when there is none."""
+        sealed = (await self._find(recording_id)).escrow
+        if sealed is None:
+            raise NotFound("This recording was made while there was no escrow.")
+        return sealed
+
     async def _find(self, recording_id: str) -> KeptKey:
         kept = await asyncio.to_thread(self._store.find, recording_id)
         if kept is None:
             raise NotFound("There is no key for this recording.")
         return kept
+
+
+def _escrowed(secret: bytes, recording_id: str, escrow: Recipient) -> bytes:
+    return encrypt(key_file(secret, about=recording_id), [escrow])

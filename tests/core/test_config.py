@@ -8,9 +8,10 @@ import pytest
 
 from core.config import Config, read_config, variables
 from core.errors import ConfigError
-from core.shapes import IceServer, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
+from core.shapes import IceServer, KeysAt, MediaAddress, Outside, QualityLimits, Smtp, Tls, Webhook
 
 KEY = base64.b64encode(bytes(32)).decode()
+AGE_KEY = "age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef"
 
 
 def test_nothing_set_is_a_server_for_this_machine() -> None:
@@ -31,6 +32,11 @@ def test_nothing_set_is_a_server_for_this_machine() -> None:
         ("HTTP_HOST", "0.0.0.0, ::", "http_host", ("0.0.0.0", "::")),
         ("HTTP_PORT", "80", "http_port", 80),
         ("MEDIA_PORT", "0", "media_port", 0),
+        ("KEYS", "/srv/keys", "keys", KeysAt(directory=Path("/srv/keys"))),
+        ("KEYS", "unix:/run/keyd.sock", "keys", KeysAt(socket=Path("/run/keyd.sock"))),
+        ("KEYS", "vault+https://v.example:8200/a/b/", "keys", KeysAt(vault="https://v.example:8200/a/b")),
+        ("KEYS", "vault+http://127.0.0.1:8200/t", "keys", KeysAt(vault="http://127.0.0.1:8200/t")),
+        ("ESCROW", AGE_KEY.upper(), "escrow", AGE_KEY),
         (
             "MEDIA_ADDRESSES",
             "203.0.113.7, 203.0.113.7:4000, 2001:db8::1, [2001:db8::1]:4000, [::1]",
@@ -114,6 +120,14 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("HTTP_PORT", "-1"),
         ("HTTP_PORT", "\u0661"),
         ("MEDIA_PORT", "65536"),
+        ("KEYS", "unix:"),
+        ("KEYS", "https://v.example/transit"),
+        ("KEYS", "vault+http://v.example/transit"),
+        ("KEYS", "vault+https://v.example"),
+        ("KEYS", "vault+https://user@v.example/transit"),
+        ("KEYS_HOURLY", "0"),
+        ("ESCROW", AGE_KEY[:-1] + "q"),
+        ("ESCROW", "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0"),
         ("MEDIA_ADDRESSES", "example.org"),
         ("MEDIA_ADDRESSES", "203.0.113.7:"),
         ("MEDIA_ADDRESSES", "203.0.113.7:0"),

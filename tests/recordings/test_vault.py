@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import shutil
 import sqlite3
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from core.config import Config
 from core.errors import InvalidState, NotFound
 from core.keyring import KeyBroken, KeyMissing
 from core.warrants import SYSTEM, Purpose, Warrant, WarrantRefused, Warrants
+from recordings.keystore import KeptKey, KeyStore
 from recordings.vault import Vault
 from tests.fakes import FakeClock
 
@@ -167,3 +171,167 @@ def sqlite_dump(path: Path) -> list[str]:
         return list(db.iterdump())
     finally:
         db.close()
+
+
+MONTH_S = 30 * 86_400
+HOUR_S = 3_600
+
+
+def key_files(config: Config) -> list[str]:
+    return sorted(path.stem for path in (config.data_dir / "keys").glob("*.txt"))
+
+
+async def test_the_last_recording_of_a_month_takes_its_key_along(
+    vault: Vault, config: Config, clock: FakeClock
+) -> None:
+    await vault.create("r_1")
+    await vault.create("r_2")
+    clock.advance(MONTH_S)
+    await vault.create("r_3")
+    assert key_files(config) == ["2026-11.1", "2026-12.1"]
+    await vault.destroy("r_1", now=clock.now())
+    clock.advance(2 * HOUR_S)
+    assert await vault.tidy() == []
+    await vault.destroy("r_2", now=clock.now())
+    assert await vault.tidy() == []
+    clock.advance(HOUR_S)
+    (gone,) = await vault.tidy()
+    assert gone.startswith("2026-11.1.")
+    assert key_files(config) == ["2026-12.1"]
+    assert await vault.tidy() == []
+    await vault.open(warrant(clock, "r_3"))
+
+
+async def test_the_newest_key_stays_though_nothing_hangs_on_it(
+    vault: Vault, config: Config, clock: FakeClock
+) -> None:
+    await vault.create("r_1")
+    await vault.destroy("r_1", now=clock.now())
+    clock.advance(2 * HOUR_S)
+    assert await vault.tidy() == []
+    clock.advance(MONTH_S)
+    await vault.tidy()
+    await vault.create("r_2")
+    assert await vault.tidy() == []  # somebody may still be wrapping with it: it was the newest a moment ago
+    clock.advance(HOUR_S)
+    assert len(await vault.tidy()) == 1
+    assert key_files(config) == ["2026-12.1"]
+
+
+async def test_a_lost_database_of_keys_destroys_no_wrapping_key(
+    vault: Vault, config: Config, clock: FakeClock
+) -> None:
+    """An operator who starts with an empty keys.db by mistake finds the key files as they were."""
+    await vault.create("r_1")
+    config.keys_file.rename(config.data_dir / "right.db")
+    config.keys_file.touch()
+    clock.advance(MONTH_S)
+    await vault.create("r_2")
+    clock.advance(2 * HOUR_S)
+    assert await vault.tidy() == []
+    (config.data_dir / "right.db").rename(config.keys_file)
+    await vault.open(warrant(clock))
+
+
+async def test_rotating_moves_every_recording_to_a_new_key(
+    vault: Vault, config: Config, clock: FakeClock
+) -> None:
+    recipients = [await vault.create(f"r_{number}") for number in range(5)]
+    assert await vault.rotate() == 5
+    (old, new) = key_files(config)
+    assert (old, new) == ("2026-11.1", "2026-11.2")
+    clock.advance(HOUR_S)
+    assert len(await vault.tidy()) == 1
+    assert key_files(config) == ["2026-11.2"]
+    for number, recipient in enumerate(recipients):
+        identity = await vault.open(warrant(clock, f"r_{number}"))
+        assert identity.recipient == recipient
+
+
+async def test_rotating_without_recordings_moves_nothing(vault: Vault) -> None:
+    assert await vault.rotate() == 0
+
+
+async def test_rotating_that_was_stopped_is_done_again(
+    vault: Vault, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        await vault.create(f"r_{number}")
+    moved = 0
+    really = KeyStore.replace
+
+    def stopping(self: KeyStore, old: KeptKey, **fields: Any) -> bool:
+        nonlocal moved
+        moved += 1
+        if moved == 3:
+            raise KeyboardInterrupt
+        return really(self, old, **fields)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyStore, "replace", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            await vault.rotate()
+    for number in range(4):
+        await vault.open(warrant(clock, f"r_{number}"))
+    assert await vault.rotate() == 4
+    clock.advance(HOUR_S)
+    await vault.tidy()
+    assert key_files(config) == ["2026-11.3"]
+    for number in range(4):
+        await vault.open(warrant(clock, f"r_{number}"))
+
+
+async def test_what_is_destroyed_while_rotating_stays_destroyed(
+    vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await vault.create("r_1")
+    really = KeyStore.every
+
+    def destroyed_meanwhile(self: KeyStore) -> list[KeptKey]:
+        found = really(self)
+        self.remove("r_1", now=clock.now())
+        return found
+
+    monkeypatch.setattr(KeyStore, "every", destroyed_meanwhile)
+    assert await vault.rotate() == 0
+    assert not await vault.has("r_1")
+
+
+async def test_the_escrow_opens_a_recording_with_age_alone(
+    config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    holder = Identity.generate()
+    config = dataclasses.replace(config, escrow=str(holder.recipient))
+    vault = Vault.of(config, master=MASTER, clock=clock)
+    media = encrypt(b"a picture", [await vault.create("r_1")])
+    (tmp_path / "escrow.txt").write_text(f"{holder}\n")
+    (tmp_path / "key.age").write_bytes(await vault.escrowed("r_1"))
+
+    def by_hand() -> bytes:
+        with (tmp_path / "recording.txt").open("wb") as key:
+            subprocess.run(
+                ["age", "-d", "-i", tmp_path / "escrow.txt", tmp_path / "key.age"], stdout=key, check=True
+            )
+        opened = subprocess.run(
+            ["age", "-d", "-i", tmp_path / "recording.txt"], input=media, capture_output=True, check=True
+        )
+        return opened.stdout
+
+    assert await asyncio.to_thread(by_hand) == b"a picture"
+
+
+async def test_without_escrow_nobody_else_has_the_key(vault: Vault) -> None:
+    await vault.create("r_1")
+    with pytest.raises(NotFound, match="no escrow"):
+        await vault.escrowed("r_1")
+
+
+async def test_what_the_escrow_holds_goes_with_the_key(config: Config, clock: FakeClock) -> None:
+    holder = Identity.generate()
+    vault = Vault.of(dataclasses.replace(config, escrow=str(holder.recipient)), master=MASTER, clock=clock)
+    await vault.create("r_1")
+    sealed = await vault.escrowed("r_1")
+    await vault.destroy("r_1", now=clock.now())
+    with pytest.raises(NotFound):
+        await vault.escrowed("r_1")
+    assert all(sealed[-64:] not in content for content in contents(config.data_dir))
