@@ -13,6 +13,7 @@ from aiohttp import web as http
 from accounts.roles import Permission
 from web.gate import add
 from web.pages.site import SITE, language_of
+from web.services import SERVICES
 
 SCRIPT_TEXTS: Final = (
     "say",
@@ -26,6 +27,7 @@ SCRIPT_TEXTS: Final = (
     "data",
     "card",
     "care",
+    "rec",
 )
 """Which texts of the catalogues the page's modules are given."""
 
@@ -34,7 +36,8 @@ async def room(request: http.Request) -> http.Response:
     """Answer `GET /join` and `GET /room/{participant}`."""
     site = request.app[SITE]
     texts = site.renderer.script_texts(language_of(request), SCRIPT_TEXTS)
-    return site.show(request, "room.html", texts=texts)
+    days = request.app[SERVICES].config.recording_days
+    return site.show(request, "room.html", texts=texts, recording_days=days)
 
 
 def setup(app: http.Application) -> None:

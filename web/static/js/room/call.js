@@ -40,6 +40,7 @@ const QUIET_BEATS = 6;
  * @property {import('./chat.js').Chat} chat
  * @property {() => void} openChat
  * @property {() => void} openSaving
+ * @property {(message: Message) => void} recording how the recording stands now
  */
 
 export class Call {
@@ -176,6 +177,7 @@ export class Call {
     mode: (message) => this.#moved(message.mode, message.by, message.reason),
     chat: (message) => this.chat.receive(message),
     typing: () => this.chat.theyType(),
+    recording: (message) => this.options.recording(message),
     quality: (message) => {
       const before = this.grade;
       this.grades = message.participants ?? {};

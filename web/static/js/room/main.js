@@ -16,6 +16,7 @@ import { makePicker } from './picker.js';
 import { PlaceError, keeper, openPlace } from './place.js';
 import { Preview } from './preview.js';
 import { pill } from './quality.js';
+import { Recording } from './recording.js';
 import { makeSaving } from './saving.js';
 import { hideToast, showFigures, showGone, showScene, showScreen, speak, toast } from './screen.js';
 import { inside, makeState } from './state.js';
@@ -123,6 +124,7 @@ function show() {
     brokenS,
   });
   detail.show(said.words, call.grades[call.me], call.grades[other.id]);
+  recording.show();
   saving.show(call.steps, call.bytes || call.ownBytes, state.mode === 'video');
   if (state.mode === 'chat' && !chatOpen()) openChat(true);
 }
@@ -171,6 +173,10 @@ function chooseChat(open) {
   else action('chat').focus();
 }
 
+const recording = new Recording({
+  request: async (type, fields) => call?.signal.request(type, fields),
+  call: () => ({ me: call?.me ?? '', name: call?.other.name ?? '', role: place?.role ?? 'client', skewMs: call?.signal.skewMs ?? 0, mode: state.mode }),
+});
 const saving = makeSaving({
   choose: (picture) => call?.steps.choose(picture),
   limit: (mb) => call?.steps.limit(mb),
@@ -200,6 +206,7 @@ function enter() {
     chat,
     openChat: () => !chatOpen() && openChat(true),
     openSaving,
+    recording: (message) => recording.heard(/** @type {any} */ (message)),
   });
   chat.shown(chatOpen());
   card = new Card(place.participant, kept);
@@ -216,6 +223,7 @@ function enter() {
 function over(why, by, told) {
   const kept = place && keeper(place.participant);
   call = null;
+  recording.forget();
   care?.close();
   for (const dialog of [endDialog, takeoverDialog, deviceDialog, savingDialog, detail]) dialog.close();
   hideToast();

@@ -1,0 +1,146 @@
+// @ts-check
+/**
+ * @file The sign of the recording, which nobody can put away; the question, asked once; off the record, and the end.
+ * The server decides and says how it stands (signaling/PROTOCOL.md, consent and recording).
+ */
+
+import { action, box, byId, set, write } from './dom.js';
+import { clock, language, t } from './i18n.js';
+import { speak, toast } from './screen.js';
+
+/**
+ * @typedef {object} Standing what the server says, as this side sees it
+ * @property {'off'|'asked'|'on'|'paused'} state
+ * @property {string} [since]
+ * @property {string} [reason] why it ended
+ * @property {boolean} granted our own consent
+ * @property {'yours'|'theirs'} [question] whose answer is awaited
+ * @property {boolean} may_agree agreeing unasked would do something
+ * @property {string[]} off_record who said so
+ * @property {string} terms the version of the text
+ */
+
+/** What the buttons of the sign are there for, in each state. @param {Standing} now @param {string} me */
+export function offers(now, me) {
+  const off = now.off_record.includes(me);
+  return {
+    ask: now.state === 'off' && now.may_agree,
+    pause: (now.state === 'on' || now.state === 'paused') && !off,
+    resume: now.state === 'paused' && off,
+    stop: now.state === 'on' || now.state === 'paused' || (now.granted && now.question !== 'yours'),
+  };
+}
+
+/** Which words stand on the sign. @param {Standing} now @param {string} me */
+export function words(now, me) {
+  if (now.state === 'paused') return now.off_record.includes(me) ? 'rec.paused' : 'rec.paused_other';
+  if (now.state === 'asked') return now.question === 'theirs' ? 'rec.waiting' : now.question === 'yours' ? 'rec.asked' : 'rec.starting';
+  return now.state === 'on' ? 'rec.on' : 'rec.off';
+}
+
+export class Recording {
+  /**
+   * @param {object} of
+   * @param {(type: string, fields: Record<string, unknown>) => Promise<unknown>} of.request
+   * @param {() => {me: string, name: string, role: string, skewMs: number, mode: string}} of.call
+   */
+  constructor({ request, call }) {
+    this.request = request;
+    this.call = call;
+    /** @type {Standing | null} */
+    this.now = null;
+    /** The question is open because we want to ask, not because we are asked. */
+    this.asking = false;
+    this.dialog = byId('rec-dialog', HTMLDialogElement);
+    action('rec-ask').onclick = () => this.#ask(true);
+    action('rec-pause').onclick = () => void this.#send('recording', { off_record: true });
+    action('rec-resume').onclick = () => void this.#send('recording', { off_record: false });
+    action('rec-stop').onclick = () => this.#confirm();
+    action('rec-no').onclick = () => {
+      if (this.asking) this.#ask(false);
+      else void this.#consent(false);
+    };
+    action('rec-yes').onclick = () => {
+      this.asking = false;
+      void this.#consent(true);
+    };
+    this.dialog.onclose = () => this.dialog.returnValue === 'yes' && void this.#consent(false);
+  }
+
+  /** @param {Standing} now */
+  heard(now) {
+    const before = this.now;
+    this.now = now;
+    if (now.state !== 'off' || !now.may_agree) this.asking = false;
+    if (now.state === 'off') this.dialog.close();
+    const fresh = words(now, this.call().me) !== (before && words(before, this.call().me));
+    if (now.reason) toast(t(`rec.ended_${now.reason}`));
+    else if (before && before.question === 'theirs' && now.state === 'off') toast(t('rec.not'));
+    else if (fresh && (before || now.state !== 'off')) speak(t(words(now, this.call().me), { name: this.call().name }));
+    this.show();
+  }
+
+  show() {
+    const { now } = this;
+    const { me, name, role, skewMs, mode } = this.call();
+    box('rec').hidden = !now || mode === 'chat';
+    if (!now) return;
+    set(box('rec'), 'data-state', now.state);
+    write(box('rec-words'), t(words(now, me), { name }));
+    const since = now.state === 'on' && now.since ? (Date.now() + skewMs - Date.parse(now.since)) / 1000 : null;
+    write(box('rec-time'), since === null ? '' : clock(since));
+    const can = offers(now, me);
+    action('rec-ask').hidden = !can.ask || this.asking;
+    action('rec-pause').hidden = !can.pause;
+    action('rec-resume').hidden = !can.resume;
+    action('rec-stop').hidden = !can.stop;
+    write(action('rec-stop'), t(now.state === 'on' || now.state === 'paused' ? 'rec.stop' : 'rec.take_back'));
+    const asked = now.question === 'yours';
+    box('rec-question').hidden = !asked && !this.asking;
+    write(box('rec-title'), t(asked ? `rec.title_${role}` : 'rec.title_ask', { name }));
+    write(action('rec-yes'), t(asked ? 'rec.yes' : 'rec.yes_ask'));
+    write(action('rec-no'), t(asked ? 'rec.no' : 'rec.no_ask'));
+    const text = byId('rec-text', HTMLAnchorElement);
+    text.href = `/texts/recording/${now.terms}`;
+  }
+
+  /** The session is over, or another begins: nothing is known of it. */
+  forget() {
+    this.now = null;
+    this.asking = false;
+    this.dialog.close();
+    this.show();
+  }
+
+  /** @param {boolean} open */
+  #ask(open) {
+    this.asking = open;
+    this.show();
+    if (open) box('rec-title').focus();
+  }
+
+  #confirm() {
+    const running = this.now?.state === 'on' || this.now?.state === 'paused';
+    if (!running) return void this.#consent(false);
+    write(box('rec-end-words'), t(`rec.end_${this.call().role}`));
+    this.dialog.returnValue = 'no';
+    this.dialog.showModal();
+    return undefined;
+  }
+
+  /** @param {boolean} granted */
+  async #consent(granted) {
+    await this.#send('consent', { subject: 'recording', granted, terms: this.now?.terms ?? '', locale: language });
+  }
+
+  /** @param {string} type @param {Record<string, unknown>} fields */
+  async #send(type, fields) {
+    try {
+      await this.request(type, fields);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : '';
+      toast(t(code === 'not_there' ? 'rec.not_there' : code === 'terms_outdated' ? 'rec.outdated' : 'rec.not_now'));
+    }
+    this.show();
+  }
+}
