@@ -54,7 +54,7 @@ class Cutter:
         if not lasts_ms or at_ms + lasts_ms <= self._voice_end_ms:
             return
         self._fill(at_ms)
-        at_ms = max(at_ms, self._voice_end_ms - OVERLAP_MS)
+        at_ms = max(at_ms, self._voice_end_ms - OVERLAP_MS, 0.0)
         self._add(Frame(Codec.OPUS, round(at_ms), key=True, data=packet))
         self._voice_end_ms = at_ms + lasts_ms
 
@@ -106,7 +106,7 @@ class Cutter:
 
     def _silent(self, until_ms: float) -> list[Frame]:
         frames = list[Frame]()
-        while self._voice_end_ms + SILENCE_MS <= until_ms:
+        while self._voice_end_ms + SILENCE_MS <= until_ms + OVERLAP_MS / 2:
             frames.append(Frame(Codec.OPUS, round(self._voice_end_ms), key=True, data=SILENCE))
             self._voice_end_ms += SILENCE_MS
         return frames

@@ -27,6 +27,9 @@ PICTURE_WAIT_S: Final = 0.3
 """A retransmission takes a round trip between the browsers, and with this at most 1.3 s are at risk."""
 QUIET_S: Final = 2.0
 """A stream that has said nothing for so long may give way to one that was there before."""
+SAID_AGAIN: Final = 48_000
+"""RTP time: a packet of voice up to a second before the last one is not new. Farther back is another
+clock."""
 _HEADER: Final = struct.Struct("!BBHII")
 _VIDEO: Final = {VP8.payload_type: Codec.VP8, VP9.payload_type: Codec.VP9, AV1.payload_type: Codec.AV1}
 _REPAIRS: Final = {codec.rtx: codec.payload_type for codec in (VP8, VP9, AV1) if codec.rtx is not None}
@@ -181,7 +184,7 @@ class Intake:
 
     def _say(self, line: Line, timestamp: int, data: bytes, packet: Packet) -> None:
         """Take one packet of Opus unless it was taken before; RED says again what may have been lost."""
-        if line.taken is not None and (timestamp - line.taken - 1) & 0xFFFFFFFF >= 0x80000000:
+        if line.taken is not None and (line.taken - timestamp) & 0xFFFFFFFF < SAID_AGAIN:
             return
         came_ms = self._came_ms(packet)
         # What is said again came late: where it belongs is known from the packet that brings it.

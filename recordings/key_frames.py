@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-AGAIN_S: Final = 2.0
+AGAIN_S: Final = 1.0
 EVERY_S: Final = 10.0
 LIVE_S: Final = 1.0
 

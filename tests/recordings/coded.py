@@ -15,9 +15,9 @@ from av.video.frame import VideoFrame
 
 from recordings.container import Codec
 
-ENCODERS = {Codec.VP8: "libvpx", Codec.VP9: "libvpx-vp9", Codec.AV1: "libaom-av1"}
+ENCODERS = {Codec.VP8: "libvpx", Codec.VP9: "libvpx-vp9", Codec.AV1: "libsvtav1"}
 SPEED = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
-SPEED_AV1 = {"usage": "realtime", "cpu-used": "10", "lag-in-frames": "0"}
+SPEED_AV1 = {"preset": "11", "svtav1-params": "pred-struct=1:rc=2:rtc=1"}
 BITS = 8
 
 

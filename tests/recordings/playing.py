@@ -6,8 +6,10 @@ import io
 import itertools
 import math
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
@@ -30,15 +32,15 @@ class Played:
     codecs: list[str] = field(default_factory=list)
 
 
-def play(webm: bytes) -> Played:
-    """Decode everything in a file."""
+def play(webm: bytes, *, broken: bool = False) -> Played:
+    """Decode everything in a file; ``broken``: what is no frame is passed over."""
     played = Played()
     samples: list[tuple[int, float]] = []
     with av.open(io.BytesIO(webm), mode="r") as file:
         played.duration_ms = (file.duration or 0) / 1000
         played.codecs = [stream.codec_context.name for stream in file.streams if stream.codec_context]
         for packet in file.demux():
-            for frame in packet.decode():
+            for frame in _frames(packet, broken=broken):
                 if not isinstance(frame, VideoFrame | AudioFrame):
                     continue
                 at_ms = round(float(frame.time or 0) * 1000)
@@ -52,6 +54,15 @@ def play(webm: bytes) -> Played:
                     samples += _samples(frame, at_ms)
     played.tones = _tones(samples)
     return played
+
+
+def _frames(packet: av.Packet[Any], *, broken: bool) -> Sequence[object]:
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:
+        if not broken:
+            raise
+        return ()
 
 
 def probe(file: Path, *asked: str | Path) -> list[str]:
