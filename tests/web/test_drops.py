@@ -223,6 +223,14 @@ async def test_the_number_is_shown_to_who_was_asked_to_call_and_the_session_goes
     assert session is not None
 
 
+async def test_the_number_stays_closed_while_the_client_is_here(client: Client, clock: FakeClock) -> None:
+    met = await meeting(client, clock, choice=OnDrop.CALL)
+    met.calls.stand[met.places[met.embun.id]] = Presence.THERE
+    status, problem = await met.ask("POST", "call")
+    assert (status, problem["type"]) == (409, "urn:teduh:error:invalid_state")
+    assert met.calls.phoning == []
+
+
 @pytest.mark.parametrize(
     ("choice", "alone", "does"),
     [

@@ -26,6 +26,7 @@ from counseling.drops import Drop
 from counseling.preparation import OnDrop
 from counseling.talks import Talk
 from signaling import directory
+from signaling.presence import Presence
 from web.bodies import read_body
 from web.card import does_on_drop
 from web.drops import DROPS, go_by_phone, look
@@ -137,8 +138,18 @@ async def call(request: http.Request) -> http.Response:
 
 
 async def open_number(request: http.Request, db: AsyncSession, *, talk: Talk, person: Person) -> str:
-    """Open the number of a client who asked to be called, and go on by telephone. Raises ``NotFound``."""
+    """Open the number of a client who asked to be called, and go on by telephone.
+
+    Raises ``NotFound`` where there is none, and ``InvalidState`` while they are here: they asked to be called
+    when the line breaks.
+    """
     services: Services = request.app[SERVICES]
+    session = None if talk.session is None else await directory.find(db, session_id=talk.session)
+    places = () if session is None else session.participants
+    if any(
+        place.user == talk.client and services.survey.presence(place.id) is Presence.THERE for place in places
+    ):
+        raise InvalidState("They are here: a number is opened when the line breaks.")
     found = await preparation.of_talk(db, talk=talk.id)
     if found is None or await does_on_drop(db, talk=talk) is not OnDrop.CALL:
         raise NotFound("There is no number to call.")
