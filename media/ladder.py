@@ -267,8 +267,12 @@ def _whose(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]
 
 
 def _blame(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]) -> Blame:
-    """Say whose line spoils the way of this sender, and by what: what is lost there, or what waits."""
+    """Say whose line spoils the way of this sender, and by what.
+
+    Where packets wait, too much is sent, and what is lost is what the queue did not take.
+    """
     whose = _whose(number, sides, queues_ms)
     lost_pct = sides[whose].loss_up_pct if whose == number else sides[whose].loss_down_pct
-    kind = Trouble.LOSS if (lost_pct or 0.0) > SINGLE_LOSS_PCT else Trouble.RATE
+    waits = queues_ms[whose] > CLEAR_QUEUE_MS
+    kind = Trouble.LOSS if (lost_pct or 0.0) > SINGLE_LOSS_PCT and not waits else Trouble.RATE
     return Blame(whose, Cause(kind, Direction.UP if whose == number else Direction.DOWN))

@@ -262,6 +262,10 @@ def test_the_voice_goes_twice_while_much_is_lost_and_the_line_has_room() -> None
             Blame(0, Cause(Trouble.RATE, Direction.UP)),
         ),
         (
+            (replace(LOSSY_UP, rtt_ms=240.0), GOOD),
+            Blame(0, Cause(Trouble.RATE, Direction.UP)),
+        ),
+        (
             (replace(GOOD, available_kbps=150.0), replace(GOOD, rtt_ms=440.0)),
             Blame(1, Cause(Trouble.RATE, Direction.DOWN)),
         ),
