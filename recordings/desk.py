@@ -71,7 +71,7 @@ class Desk:
             ours.settimeout(0)
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, and a module of ours
-                [sys.executable, "-m", "recordings.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "recordings.taping", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={"PYTHONPATH": str(ROOT)},

@@ -1,4 +1,4 @@
-"""The process that records: ``python -m recordings.worker FD`` with its end of a pair of sockets.
+"""The process that records: ``python -m recordings.taping FD`` with its end of a pair of sockets.
 
 It has no setting, no database and no secret key: it gets packets, and public keys to seal them to. When the
 server is gone it finishes what it has and ends; then the logs lack their last record, and ``finalize`` says
