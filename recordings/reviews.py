@@ -25,7 +25,7 @@ from core.sealing import seal, unseal
 from recordings.opening import Facts
 from recordings.review_tables import RecordingViewRow, ReviewOpeningRow, ReviewReleaseRow
 from recordings.states import Side, SideState, State
-from recordings.tables import RecordingRow, RecordingSideRow
+from recordings.tables import RecordingPauseRow, RecordingRow, RecordingSideRow
 
 HOURS: Final = (1, 4, 24)
 """How long a supervisor may ask to open a recording for."""
@@ -39,6 +39,14 @@ class MediaSide:
     object_name: str
     sealed_bytes: int
     duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time off the record; ``to_ms`` is None where it lasted to the end."""
+
+    from_ms: int
+    to_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +251,16 @@ async def openings(
         )
         for row in rows
     ]
+
+
+async def pauses(db: AsyncSession, *, recording: str) -> list[Pause]:
+    """List when a recording was off the record."""
+    rows = await db.scalars(
+        select(RecordingPauseRow)
+        .where(RecordingPauseRow.recording_id == recording)
+        .order_by(RecordingPauseRow.from_ms)
+    )
+    return [Pause(row.from_ms, row.to_ms) for row in rows]
 
 
 async def has_played(db: AsyncSession, *, recording: str, viewer: UserId) -> bool:

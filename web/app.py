@@ -44,6 +44,8 @@ from web import (
     metrics,
     pages,
     place,
+    review_media,
+    reviews,
     security,
     sitting,
     upkeep,
@@ -111,7 +113,21 @@ def make_app(
     security.setup(app, config)
     uploads.setup(app)
     duties.setup(app, master=master)
-    for part in (api, place, card, health, metrics, pages, upkeep, sitting, line, line_socket, appointments):
+    reviews.setup(app)
+    for part in (
+        api,
+        place,
+        card,
+        health,
+        metrics,
+        pages,
+        upkeep,
+        sitting,
+        line,
+        line_socket,
+        appointments,
+        review_media,
+    ):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)
     if open_doors := unguarded(app):

@@ -151,6 +151,11 @@ async def _visitor(request: http.Request) -> Visitor:
     return Visitor(None, login, pending=person)
 
 
+async def still_there(request: http.Request) -> Person | None:
+    """Read again who it is that came: an answer that lasts ends with the login. None once it has ended."""
+    return (await _visitor(request)).person
+
+
 def _is_page(request: http.Request) -> bool:
     return not request.path.startswith(("/api/", "/static/", "/healthz", "/readyz", "/metrics"))
 

@@ -108,8 +108,8 @@ def _lanes(report: Report, place: ParticipantId, gaps: Sequence[Gap], axis: Axis
     loss_scale = _scale((most for _, most in loss), LEAST_LOSS_PCT)
     rtt_scale = _scale([rtt[1]], LEAST_RTT_MS)
     return Lanes(
-        grades=tuple(_grade_bars(samples, axis)),
-        gaps=tuple(_gap_bars(gaps, axis)),
+        grades=tuple(grade_bars(samples, axis)),
+        gaps=tuple(gap_bars(gaps, axis)),
         loss_up=Curve(tuple(_lines(loss[0][0], loss_scale, axis)), loss[0][1]),
         loss_down=Curve(tuple(_lines(loss[1][0], loss_scale, axis)), loss[1][1]),
         loss_scale_pct=loss_scale,
@@ -172,8 +172,8 @@ def _scale(mosts: Iterable[float | None], least: float) -> float:
 # --- stretches
 
 
-def _grade_bars(samples: Sequence[QualitySample], axis: Axis) -> Iterator[Bar]:
-    """A worse grade is a lower bar too, for who does not see its colour."""
+def grade_bars(samples: Sequence[QualitySample], axis: Axis) -> Iterator[Bar]:
+    """Draw grades; a worse one is a lower bar too, for who does not see its colour."""
     graded = [
         (one.at - SAMPLE, one.at, float(GRADES.index(one.grade))) for one in samples if one.grade in GRADES
     ]
@@ -187,7 +187,8 @@ def _grade_bars(samples: Sequence[QualitySample], axis: Axis) -> Iterator[Bar]:
             since = None
 
 
-def _gap_bars(gaps: Sequence[Gap], axis: Axis) -> Iterator[Bar]:
+def gap_bars(gaps: Sequence[Gap], axis: Axis) -> Iterator[Bar]:
+    """Draw the times that a side could not be reached."""
     for gap in gaps:
         yield _bar(gap.began_at, gap.ended_at, axis, height=HEIGHT, word="gap", thin=THIN)
 

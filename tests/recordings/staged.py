@@ -51,13 +51,14 @@ async def make_recording(
     places: tuple[ParticipantId, ParticipantId] | None = None,
     state: State = State.STORED,
     duration_ms: int = DURATION_MS,
-    sealed_bytes: int = 1_000,
+    sealed_bytes: int | dict[Side, int] = 1_000,
+    recording: str | None = None,
 ) -> str:
     """Write down a recording that ended four days ago, with both sides; gives its id.
 
     ``places`` are the client's and the counselor's.
     """
-    recording = new_id("r")
+    recording = recording or new_id("r")
     ended_at = now - timedelta(days=4)
     db.add(
         RecordingRow(
@@ -75,6 +76,7 @@ async def make_recording(
     )
     await db.flush()
     for number, side in enumerate(Side):
+        size = sealed_bytes if isinstance(sealed_bytes, int) else sealed_bytes[side]
         db.add(
             RecordingSideRow(
                 recording_id=recording,
@@ -83,10 +85,10 @@ async def make_recording(
                 state=SideState.STORED.value,
                 records=60,
                 head="00" * 32,
-                bytes=sealed_bytes,
+                bytes=size,
                 until_ms=duration_ms,
                 object_name=f"{recording}/{side.value}.webm.age",
-                final_bytes=sealed_bytes,
+                final_bytes=size,
                 final_sha256="00" * 32,
                 duration_ms=duration_ms,
                 codec="vp8",

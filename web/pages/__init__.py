@@ -51,6 +51,7 @@ from web.pages import (
     notices,
     officer,
     offline,
+    own_reviews,
     preparation,
     proofs,
     quality_live,
@@ -59,6 +60,7 @@ from web.pages import (
     quality_trends,
     recovery,
     register,
+    reviews,
     room,
     self_help,
     staff_login,
@@ -145,5 +147,7 @@ def setup(app: http.Application) -> None:
         waiting,
         wishes,
         desk,
+        reviews,
+        own_reviews,
     ):
         page.setup(app)

@@ -1,0 +1,168 @@
+"""What the pages of reviews share: who may open which recording now, and what is done from time to time.
+
+Here the floors meet: who supervises whom says ``counseling``, who consents ``accounts``, the rest
+``recordings``; ``recordings/opening.py`` decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web as http
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from accounts import consents, grants, people
+from accounts.grants import Grant
+from accounts.people import Person
+from accounts.roles import Permission
+from accounts.texts import Kind
+from core.config import Config
+from core.errors import NotFound
+from core.ids import UserId, is_id
+from counseling import supervision
+from recordings import comments, opening, reviews, watching
+from recordings.comments import Comments
+from recordings.opening import Closed
+from recordings.playback import Playback
+from recordings.reviews import Recording
+from recordings.states import State
+from recordings.store import Store, stored_in
+from recordings.store_local import LocalStore
+from web.jobs import every
+from web.register import REGISTER
+from web.services import SERVICES, Services
+
+logger = logging.getLogger(__name__)
+
+REVIEW: Final = Permission.REVIEW_RECORDINGS
+WRITE_DOWN_S: Final = 10.0
+MINUTE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """The doers behind the pages of reviews."""
+
+    playback: Playback
+    comments: Comments
+
+
+REVIEWS: Final = http.AppKey("reviews", Reviews)
+
+
+async def to_review(request: http.Request, db: AsyncSession, person: Person) -> list[Recording]:
+    """List what somebody may open now, the newest first."""
+    theirs = await _supervised(request, db, person)
+    found = await reviews.of_counselors(db, counselors=theirs, state=State.STORED)
+    return [one for one in found if await _why_closed(request, db, one, assigned=True) is None]
+
+
+async def find_open(request: http.Request, db: AsyncSession, person: Person) -> Recording:
+    """Look up the recording of an address if it may be opened now. Raises ``NotFound``, whatever is wrong."""
+    recording = await _of_address(request, db)
+    theirs = await _supervised(request, db, person)
+    assigned = recording.counselor in theirs
+    if await _why_closed(request, db, recording, assigned=assigned) is not None:
+        raise NotFound("There is no such recording.")
+    return recording
+
+
+async def find_own(
+    request: http.Request, db: AsyncSession, person: Person
+) -> tuple[Recording, Closed | None]:
+    """Look up the recording of an address for its counselor, and what keeps it shut. Raises ``NotFound``."""
+    recording = await _of_address(request, db)
+    if recording.counselor != person.id:
+        raise NotFound("There is no such recording.")
+    return recording, await _why_closed(request, db, recording, assigned=True)
+
+
+async def grant_of(
+    request: http.Request, db: AsyncSession, person: Person, recording: Recording
+) -> Grant | None:
+    """Find the grant that somebody has for a recording now."""
+    services = request.app[SERVICES]
+    return await grants.current(
+        db,
+        services.audit,
+        person=person,
+        permission=REVIEW,
+        subject=recording.client,
+        object_id=recording.id,
+        now=services.now(),
+    )
+
+
+async def client_consents(db: AsyncSession, client: UserId | None) -> bool:
+    """Whether a client consents to supervision; who asked to be erased consents to nothing."""
+    known = None if client is None else await people.find(db, user=client)
+    if known is None or known.is_leaving:
+        return False
+    return await consents.has(db, user=known.id, kind=Kind.SUPERVISION)
+
+
+async def _of_address(request: http.Request, db: AsyncSession) -> Recording:
+    asked = request.match_info["recording"]
+    if not is_id(asked):
+        raise NotFound("There is no such recording.")
+    return await reviews.find(db, recording=asked)
+
+
+async def _supervised(request: http.Request, db: AsyncSession, person: Person) -> set[UserId]:
+    today = request.app[REGISTER].today(request.app[SERVICES].now())
+    if person.is_leaving or not person.may(REVIEW):
+        return set()
+    return {one.counselor for one in await supervision.of_supervisor(db, supervisor=person.id, day=today)}
+
+
+async def _why_closed(
+    request: http.Request, db: AsyncSession, recording: Recording, *, assigned: bool
+) -> Closed | None:
+    facts = recording.facts(client_consents=await client_consents(db, recording.client))
+    return opening.why_closed(facts, assigned=assigned, now=request.app[SERVICES].now())
+
+
+def _store(config: Config) -> Store:
+    place = stored_in(config.recordings_url, config.data_dir)
+    if isinstance(place, Path):
+        return LocalStore(place)
+    from recordings.store_s3 import BucketStore  # noqa: PLC0415  # its library is for who has a bucket
+
+    return BucketStore(place)
+
+
+async def write_down_watched(services: Services) -> None:
+    """Write into the audit what was watched."""
+    async with services.database.sessions.begin() as db:
+        await watching.write_down(db, services.audit, now=services.now())
+
+
+async def keep_comments(services: Services) -> None:
+    """Hide comments whose consents are gone, show those whose consents came back, destroy what is over."""
+    now = services.now()
+    async with services.database.sessions.begin() as db:
+        stand, gone = list[str](), list[str]()
+        for number in await comments.commented(db):
+            one = await reviews.find(db, recording=number)
+            both = one.released and not one.closed and await client_consents(db, one.client)
+            (stand if both else gone).append(number)
+        await comments.hide(db, recordings=gone, now=now)
+        await comments.show(db, recordings=stand)
+        await comments.prune(db, now=now)
+
+
+def setup(app: http.Application) -> None:
+    """Build what the pages share, and add the jobs."""
+    services = app[SERVICES]
+    store = _store(services.config)
+    app[REVIEWS] = Reviews(Playback(store, services.vault, services.warrants), Comments(services.audit))
+
+    async def close(_app: http.Application) -> None:
+        await store.close()
+
+    app.on_cleanup.append(close)
+    every(app, WRITE_DOWN_S, write_down_watched)
+    every(app, MINUTE_S, keep_comments)
