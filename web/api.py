@@ -12,6 +12,7 @@ from accounts.apikeys import ApiKey, Scope
 from accounts.roles import Permission
 from core.errors import InvalidInput, InvalidState, Misfit, NotFound
 from core.ids import SessionId, is_id
+from recordings import withdrawals
 from signaling import directory, quality_record
 from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
 from signaling.quality_report import report_of
@@ -114,6 +115,7 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
     async with services.database.sessions() as db:
         session = await _own(db, request, key)
         record = await quality_record.read(db, session_id=session.id)
+        recorded = await withdrawals.latest(db, session=session.id)
     live = services.survey.states(session.id) or {}
     return _json(
         schema.Session(
@@ -127,7 +129,7 @@ async def show(request: http.Request, key: ApiKey) -> http.Response:
                 for place in session.participants
             ],
             quality=api_quality.summary(report_of(session, record, now=services.now())),
-            recording=schema.RecordingState("off"),
+            recording=schema.recording_state(recorded),
         )
     )
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from media.codecs import Mode
+from recordings.states import State
 from signaling.directory import Recording, Role, SessionState
 
 Name = Annotated[
@@ -144,10 +145,15 @@ class QualitySummary(msgspec.Struct, frozen=True):
 
 
 class RecordingState(msgspec.Struct, frozen=True):
-    """Whether this session is being recorded."""
+    """Where the newest recording of a session stands; `off` where there is none."""
 
     state: str
     id: str | UnsetType = UNSET
+
+
+def recording_state(newest: tuple[str, State] | None) -> RecordingState:
+    """Say where the newest recording of a session stands; None: there is none."""
+    return RecordingState("off") if newest is None else RecordingState(newest[1].value, newest[0])
 
 
 class Session(msgspec.Struct, frozen=True):
