@@ -12,13 +12,14 @@ import logging
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
 from recordings.sides import Side
-from recordings.wire import HEAD, Lines, Open, Told, What
+from recordings.wire import HEAD, Lines, Open, Told, ToldAlive, What
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ GATHER_S: Final = 0.02
 GATHER_BYTES: Final = 64 * 1024
 MOST_BYTES: Final = 32 << 20
 """What may wait for the recording process: 20 sessions of five seconds."""
+PATIENCE_S: Final = 10.0
+"""A process that has said nothing for so long, though something is recorded, stands still."""
 EXIT_WITHIN_S: Final = 10.0
 AGAIN_AFTER_S: Final = 1.0
 
@@ -55,6 +58,7 @@ class Desk:
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.TimerHandle | None = None
         self._lines = Lines()
+        self._heard_s = 0.0
         self._numbers = itertools.count(1)
         self._channels: dict[int, tuple[Side, Listener]] = {}
         self._closed = False
@@ -106,6 +110,8 @@ class Desk:
     def open(self, opening: Open, listener: Listener) -> int:
         """Begin a side; returns its channel. What is said of it goes to ``listener``."""
         channel = next(self._numbers)
+        if not self._channels:
+            self._heard_s = time.monotonic()
         self._channels[channel] = (opening.side, listener)
         self.put(What.OPEN, channel, opening.started_s, msgspec.json.encode(opening))
         if self._socket is None:
@@ -135,12 +141,14 @@ class Desk:
         gathered, self._buffer = memoryview(self._buffer), bytearray()
         if self._socket is None:
             return
+        stands_still = bool(self._channels) and time.monotonic() - self._heard_s > PATIENCE_S
+        if stands_still or self._waiting_bytes > MOST_BYTES:
+            logger.error("recording.process_behind", extra={"bytes": self._waiting_bytes})
+            self._end()
+            return
         if self._waiting:
             self._waiting.append(gathered)
             self._waiting_bytes += len(gathered)
-            if self._waiting_bytes > MOST_BYTES:
-                logger.error("recording.process_behind", extra={"bytes": self._waiting_bytes})
-                self._end()
             return
         rest = _send(self._socket, gathered)
         if rest:
@@ -174,10 +182,11 @@ class Desk:
         if not data:
             self._end()
             return
+        self._heard_s = time.monotonic()
         for told in self._lines.feed(data):
-            known = self._channels.get(told.channel)
-            if known is not None:
-                known[1].told(known[0], told)
+            if not isinstance(told, ToldAlive) and told.channel in self._channels:
+                side, listener = self._channels[told.channel]
+                listener.told(side, told)
 
     def _end(self) -> None:
         """The process is gone or of no use: say so to all who recorded, and start another."""

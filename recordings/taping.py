@@ -21,12 +21,13 @@ import msgspec
 
 from recordings.events import Failure
 from recordings.intake import Intake
-from recordings.wire import HEAD, REPORT, Open, Told, ToldClosed, ToldFailed, ToldWant, What, tell
+from recordings.wire import HEAD, REPORT, Open, Told, ToldAlive, ToldClosed, ToldFailed, ToldWant, What, tell
 from recordings.writing import End, Writing
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.05
+ALIVE_EVERY_S: Final = 1.0
 READ_BYTES: Final = 256 * 1024
 POLITE: Final = 5
 """Calls come first: the relay's process gets the processor before this one."""
@@ -54,7 +55,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until the server closes its end."""
-        looked_s = 0.0
+        looked_s = said_s = 0.0
         place = memoryview(bytearray(READ_BYTES))
         while True:
             ready, _, _ = select.select([self._socket], [], [], LOOK_EVERY_S)
@@ -67,6 +68,9 @@ class Worker:
             if now_s - looked_s >= LOOK_EVERY_S:
                 looked_s = now_s
                 self._look(now_s)
+            if self._channels and now_s - said_s >= ALIVE_EVERY_S:
+                said_s = now_s
+                self._tell(ToldAlive())
         for channel in self._channels.values():
             self._end(channel, End.CUT_OFF)
         until_s = time.monotonic() + END_WITHIN_S
@@ -171,7 +175,7 @@ class Worker:
         self._tell(ToldFailed(number, reason))
         channel.writing.put(End.CUT_OFF)
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: Told | ToldAlive) -> None:
         """Say something to the server, from any thread."""
         try:
             with self._telling:

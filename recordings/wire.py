@@ -72,12 +72,17 @@ class ToldClosed(msgspec.Struct, frozen=True, tag="closed"):
     channel: int
 
 
+class ToldAlive(msgspec.Struct, frozen=True, tag="alive"):
+    """The process works; said each second while something is recorded."""
+
+
 Told = ToldGrew | ToldWant | ToldFailed | ToldClosed
+"""What is said of a side."""
 
-_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Told)
+_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Told | ToldAlive)
 
 
-def tell(told: Told) -> bytes:
+def tell(told: Told | ToldAlive) -> bytes:
     """Write one line."""
     return _encoder.encode(told) + b"\n"
 
@@ -88,7 +93,7 @@ class Lines:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> Iterator[Told]:
+    def feed(self, data: bytes) -> Iterator[Told | ToldAlive]:
         """Take what came; yield what is whole. Raises ``msgspec.MsgspecError``."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
