@@ -49,6 +49,10 @@ class Doer(Protocol):
         """Have the relay read an answer."""
         ...
 
+    def wrote(self, live: Live, participant: ParticipantId) -> None:
+        """Note that somebody wrote, where it is recorded; not a word of it."""
+        ...
+
     @property
     def recordings(self) -> Recordings | None:
         """What records sessions; None where nothing can."""
@@ -113,6 +117,7 @@ def chat(asked: Asked, message: client.Chat) -> None:
         # Whoever is not in a place gets the whole chat on entering.
         if place.is_kept:
             asked.send(place.id, line)
+    asked.hub.wrote(live, asked.participant)
 
 
 def typing(asked: Asked, _message: client.Typing) -> None:

@@ -30,6 +30,7 @@ CHATTER: Final = ("picture", "grade", "freeze", "device_lost", "budget", "path_c
 """Kinds that a page or a bad line makes many of, and that a report can do without."""
 SPARED: Final[Mapping[str, float]] = {
     **dict.fromkeys(CHATTER, 40.0),
+    "chat": 15.0,
     "mode": 15.0,
     "socket_lost": 15.0,
     "interrupted": 5.0,

@@ -114,6 +114,11 @@ class Hub:
             want_key_frame=self._relay.request_key_frame,
         )
 
+    def wrote(self, live: Live, participant: ParticipantId) -> None:
+        """Note that somebody wrote, where it is recorded: a mark for who reviews it, without a word of it."""
+        if self.recordings is not None and self.recordings.is_on(live):
+            self._journal.put(records.EventRecord(live.id, participant, "chat", {}, self.clock.now()))
+
     # --- life of the hub
 
     async def start(self) -> None:

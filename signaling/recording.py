@@ -63,6 +63,11 @@ class Recordings:
         """How many sessions are being recorded now."""
         return sum(one.machine.phase is Phase.ON for one in self._all.values())
 
+    def is_on(self, live: Live) -> bool:
+        """Whether this session is being recorded now, and not off the record."""
+        one = self._all.get(live.id)
+        return one is not None and one.machine.phase is Phase.ON
+
     # --- what happens to the call
 
     async def prepare(self, live: Live) -> None:

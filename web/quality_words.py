@@ -90,6 +90,7 @@ class Words:
 
 PLAIN: Final = frozenset(
     {
+        "chat",
         "ice_restart",
         "socket_lost",
         "left",
