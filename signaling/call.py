@@ -42,7 +42,7 @@ from signaling.effects import (
     SendHeld,
 )
 from signaling.legs import Legs
-from signaling.mode import ModeState, Verdict
+from signaling.mode import BEGAN, ModeState, Verdict
 from signaling.pairing import Pairing
 from signaling.participant import Place, Seat, SeatEvent
 from signaling.presence import Presence, presence
@@ -248,9 +248,10 @@ class Call:
         return [RecordEvent("picture", place.id, {**detail, **why})]
 
     def _wish(self, event: ev.WishesMode, now: datetime) -> list[Effect]:
+        before = self.mode.reason
         match self.mode.wish(event.mode, event.reason, now):
             case Verdict.SAME:
-                return []
+                return [] if self.mode.reason is before else [RecordMode(event.mode, event.reason)]
             case Verdict.HELD:
                 raise Refused("mode_held", "somebody chose this mode a moment ago")
             case Verdict.CHANGED:
@@ -261,7 +262,7 @@ class Call:
         detail = {"mode": event.mode.value, "reason": event.reason.value}
         return [
             *self._to_all(message),
-            RecordMode(event.mode),
+            RecordMode(event.mode, event.reason),
             RecordEvent("mode", event.participant, detail),
         ]
 
@@ -329,13 +330,16 @@ class Call:
         if state is self.state:
             return []
         self.state = state
+        began: list[Effect] = []
         if state is CallState.ACTIVE:
+            if not self._was_active:
+                began = [RecordEvent("mode", None, {"mode": self.mode.mode.value, "reason": BEGAN})]
             self._was_active = True
             self.by_phone = False
             self.started_at = self.started_at or now
             if self.ends_at is None and self.terms.max_minutes is not None:
                 self.ends_at = self.started_at + timedelta(minutes=self.terms.max_minutes)
-        return [*self._to_all(self._changed()), RecordState(state, self.started_at, self.ends_at)]
+        return [*self._to_all(self._changed()), RecordState(state, self.started_at, self.ends_at), *began]
 
     def _changed(self) -> SessionChanged:
         return SessionChanged(

@@ -217,7 +217,7 @@ def _record(session: SessionId, effect: fx.RecordEffect, now: datetime) -> Recor
         case fx.RecordState():
             return StateRecord(session, effect.state, began_at=effect.started_at, closes_at=effect.ends_at)
         case fx.RecordMode():
-            return ModeRecord(session, effect.mode.value)
+            return ModeRecord(session, effect.mode.value, effect.reason.value)
         case fx.RecordPlace():
             return PlaceRecord(effect.participant, effect.state.value, now, taken_by=effect.seat_hash)
         case fx.RecordEvent():

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import ApiKeyId, ParticipantId, SessionId, UserId, new_participant_id, new_session_id
 from media.codecs import Mode
+from signaling.protocol import Reason
 from signaling.tables import NOT_ENDED, ParticipantRow, SessionRow
 
 PLACES_LIFE = timedelta(hours=24)
@@ -91,8 +92,9 @@ class ParticipantRecord:
 class SessionRecord:
     """One session with its places, in the order they were asked for.
 
-    ``ends_at`` is ``starts_at`` (or, without one, ``started_at``) plus ``max_minutes``; None while
-    unknown. ``places_until`` is when its codes, tokens and cookies stop opening.
+    ``mode_reason`` is who or what moved it to its mode, None when it began so. ``ends_at`` is ``starts_at``
+    (or, without one, ``started_at``) plus ``max_minutes``; None while unknown. ``places_until`` is when its
+    codes, tokens and cookies stop opening.
     """
 
     id: SessionId
@@ -109,6 +111,7 @@ class SessionRecord:
     ended_reason: str | None
     places_until: datetime
     participants: tuple[ParticipantRecord, ...]
+    mode_reason: Reason | None = None
 
     def participant(self, participant: ParticipantId) -> ParticipantRecord | None:
         """Find a place of this session."""
@@ -310,4 +313,5 @@ def _session(row: SessionRow, places: Sequence[ParticipantRow]) -> SessionRecord
         ended_reason=row.ended_reason,
         places_until=row.places_until,
         participants=tuple(_participant(place) for place in places),
+        mode_reason=None if row.mode_reason is None else Reason(row.mode_reason),
     )

@@ -11,7 +11,7 @@ from media.codecs import Mode
 from media.description import OfferRequest
 from media.events import LegId
 from signaling.participant import ConnectionId
-from signaling.protocol import CloseCode, WireState
+from signaling.protocol import CloseCode, Reason, WireState
 from signaling.server_messages import ServerMessage, Welcome
 
 
@@ -136,9 +136,10 @@ class RecordState:
 
 @dataclass(frozen=True, slots=True)
 class RecordMode:
-    """Keep the session's mode."""
+    """Keep the session's mode, and who or what moved the session to it."""
 
     mode: Mode
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

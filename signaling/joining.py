@@ -182,7 +182,7 @@ def revive(
             voice=settings.voice,
         ),
         places=(places[0], places[1]),
-        mode=ModeState(record.mode),
+        mode=ModeState(record.mode, reason=record.mode_reason),
         state=CallState.WAITING if record.state is SessionState.WAITING else CallState.INTERRUPTED,
         started_at=record.started_at,
         ends_at=record.ends_at,

@@ -14,6 +14,8 @@ from media.codecs import Mode
 from signaling.protocol import Reason
 
 USER_HOLDS_FOR = timedelta(seconds=20)
+BEGAN = "began"
+"""In the record, the reason of the mode in which the two were first connected."""
 
 
 class Verdict(enum.Enum):

@@ -15,6 +15,7 @@ from core.ids import ParticipantId
 from core.percentiles import nearest_rank
 from media.codecs import Mode
 from signaling.gaps import Gap, Happened, cause_of, gaps_of
+from signaling.mode import BEGAN
 from signaling.quality_record import QualityRecord, SessionEvent
 from signaling.records import QualitySample
 
@@ -63,6 +64,13 @@ class SideQuality:
     def longest_gap_ms(self) -> int:
         """How long at once."""
         return max((gap.gap_ms for gap in self.gaps), default=0)
+
+
+def began_in(events: Iterable[Happened], *, mode: Mode) -> Mode:
+    """Say in which mode the two were first connected; without a word of it, the present ``mode``."""
+    told = (one.detail for one in events if one.kind == "mode")
+    began = next((detail["mode"] for detail in told if detail.get("reason") == BEGAN), mode)
+    return Mode(began)
 
 
 def side_quality(record: QualityRecord, participant: ParticipantId, *, until: datetime) -> SideQuality:

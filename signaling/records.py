@@ -47,10 +47,11 @@ def ended(session: SessionId, *, reason: str | None, now: datetime) -> StateReco
 
 @dataclass(frozen=True, slots=True)
 class ModeRecord:
-    """A session's new mode."""
+    """A session's new mode, and who or what moved it there."""
 
     session: SessionId
     mode: str
+    mode_reason: str
 
 
 @dataclass(frozen=True, slots=True)

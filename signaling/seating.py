@@ -104,6 +104,8 @@ class Seating:
         if place.seat is Seat.LOST and place.lost_at is not None:
             gap_ms = round((now - place.lost_at).total_seconds() * 1000)
             effects.append(RecordEvent("socket_resumed", place.id, {"gap_ms": gap_ms}))
+        if place.seat is Seat.LEFT:
+            effects.append(RecordEvent("entered", place.id))
         place.step(SeatEvent.ENTER)
         place.connection, place.codecs = newcomer.connection, newcomer.codecs
         place.lost_at, place.key = None, key

@@ -21,7 +21,7 @@ from media.codecs import Mode
 from signaling import directory, quality_record
 from signaling.directory import ParticipantRecord, Role, SessionRecord
 from signaling.quality_record import QualityRecord, SessionEvent
-from signaling.quality_summary import SideQuality, side_quality
+from signaling.quality_summary import SideQuality, began_in, side_quality
 from signaling.tables import NOT_SUMMED, EventRow, QualityRow, SessionRow, SummaryRow
 
 SETTLED_AFTER: Final = timedelta(seconds=30)
@@ -30,8 +30,10 @@ MOST_PRUNED: Final = 5_000
 AHEAD: Final = timedelta(days=1)
 QUICK_EXIT: Final = "left_quickly"
 NOT_BACK: Final = frozenset({"grace_over", "socket_lost"})
-COMING_AND_GOING: Final = frozenset({QUICK_EXIT, "left", "socket_resumed", "path_changed"}) | NOT_BACK
-"""Whoever left and has a path again is back."""
+COMING_AND_GOING: Final = (
+    frozenset({QUICK_EXIT, "left", "entered", "socket_resumed", "path_changed"}) | NOT_BACK
+)
+"""Whoever left and has come in, or has a path again, is back."""
 
 
 class EndedWhy(enum.StrEnum):
@@ -48,7 +50,7 @@ class EndedWhy(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One side of a session that has ended. ``hour`` is the UTC hour in which the talk began."""
+    """One side of a session that has ended. ``hour`` and ``medium`` are those in which the talk began."""
 
     session_id: SessionId
     participant_id: ParticipantId
@@ -103,10 +105,13 @@ def summaries_of(session: SessionRecord, record: QualityRecord) -> list[Summary]
         place.id: side_quality(record, place.id, until=session.ended_at) for place in session.participants
     }
     why = ended_why(session, record.events, sides.values())
-    return [_summary(session, place, sides[place.id], why) for place in session.participants]
+    medium = began_in(record.events, mode=session.mode)
+    return [_summary(session, place, sides[place.id], medium, why) for place in session.participants]
 
 
-def _summary(session: SessionRecord, place: ParticipantRecord, side: SideQuality, why: EndedWhy) -> Summary:
+def _summary(
+    session: SessionRecord, place: ParticipantRecord, side: SideQuality, medium: Mode, why: EndedWhy
+) -> Summary:
     began_at, ended_at = session.started_at, session.ended_at
     if began_at is None or ended_at is None:
         raise AssertionError("only asked for sessions that began and ended")
@@ -116,7 +121,7 @@ def _summary(session: SessionRecord, place: ParticipantRecord, side: SideQuality
         participant_id=place.id,
         role=place.role,
         hour=began_at.replace(minute=0, second=0, microsecond=0),
-        medium=session.mode,
+        medium=medium,
         network=side.network,
         counselor_id=next(iter(counselors), None),
         minutes=round(max(timedelta(0), ended_at - began_at) / timedelta(minutes=1), 1),

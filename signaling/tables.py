@@ -27,7 +27,8 @@ NOT_SUMMED = text("state = 'ended' AND summed_at IS NULL")
 class SessionRow(Base):
     """One counseling session. ``owner`` is the API key that made it, or null for our own.
 
-    ``summed_at`` is when its quality was summed up after its end.
+    ``mode_reason`` is who or what moved it to its mode, null when it began so; ``summed_at`` is when its
+    quality was summed up after its end.
     """
 
     __tablename__ = "sessions"
@@ -35,6 +36,7 @@ class SessionRow(Base):
     id: Mapped[str] = mapped_column(_ID, primary_key=True)
     owner: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"), index=True)
     mode: Mapped[str] = mapped_column(String(16))
+    mode_reason: Mapped[str | None] = mapped_column(String(8))
     recording: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -124,7 +126,7 @@ class QualityRow(Base):
 class SummaryRow(Base):
     """What one side's line was like over a session that has ended: all that trends are made of. No name.
 
-    ``hour`` is the UTC hour in which the talk began, ``medium`` what it ended in; ``counselor_id`` null
+    ``hour`` is the UTC hour in which the talk began, ``medium`` what it began in; ``counselor_id`` null
     where no login opens the counselor's place. ``causes`` counts interruptions by direction and kind.
     """
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from media.diagnosis import Direction
 from media.grading import Grade
 from signaling.gaps import Cause, cause_of
+from signaling.mode import BEGAN
 from web.render import Renderer, say_number
 
 OF_A_WAY: Final = frozenset({"loss", "delay", "jitter", "rate", "cut"})
@@ -97,6 +98,7 @@ PLAIN: Final = frozenset(
         "left_quickly",
         "phone",
         "grace_over",
+        "entered",
         "leg_lost",
         "negotiation_timeout",
     }
@@ -130,6 +132,8 @@ def _step(words: Words, detail: Mapping[str, Any]) -> str:
     why = detail.get("reason", detail.get("by"))
     if step not in STEPS_SAID:
         return ""
+    if why == BEGAN and "mode" in detail:
+        return words.text(f"quality.event_began_{step}")
     said = words.text(f"quality.event_step_{step}")
     by = {"network": "line", "line": "line", "data": "data", "user": "user"}.get(str(why))
     return (
@@ -137,6 +141,7 @@ def _step(words: Words, detail: Mapping[str, Any]) -> str:
     )
 
 
+DEVICES: Final = frozenset({"audio", "video"})
 STEPS_SAID: Final = frozenset({"video", "voice", "chat", "full", "less", "small", "paused"})
 
 
@@ -151,6 +156,11 @@ def _budget(words: Words, detail: Mapping[str, Any]) -> str:
     )
 
 
+def _device_lost(words: Words, detail: Mapping[str, Any]) -> str:
+    device = detail.get("device")
+    return words.text(f"quality.event_device_lost_{device}") if device in DEVICES else ""
+
+
 _SAY: Final[Mapping[str, Callable[[Words, Mapping[str, Any]], str]]] = {
     "interrupted": _gap("interrupted"),
     "resumed": _gap("resumed"),
@@ -161,6 +171,7 @@ _SAY: Final[Mapping[str, Callable[[Words, Mapping[str, Any]], str]]] = {
     "grade": _grade,
     "freeze": _freeze,
     "budget": _budget,
+    "device_lost": _device_lost,
 }
 KINDS: Final = PLAIN | frozenset(_SAY)
 """Kinds that have words of their own."""

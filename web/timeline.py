@@ -18,7 +18,7 @@ from media.codecs import Mode
 from signaling.gaps import Gap
 from signaling.quality_record import SessionEvent
 from signaling.quality_report import Report
-from signaling.quality_summary import STEPS
+from signaling.quality_summary import STEPS, began_in
 from signaling.records import QualitySample
 
 WIDTH: Final = 1000
@@ -194,7 +194,8 @@ def gap_bars(gaps: Sequence[Gap], axis: Axis) -> Iterator[Bar]:
 
 
 def _rung_bars(report: Report, place: ParticipantId, axis: Axis) -> Iterator[Bar]:
-    changes = [(axis.begins, _first_mode(report).value, STEPS[0])]
+    first = began_in(report.record.events, mode=report.session.mode)
+    changes = [(axis.begins, first.value, STEPS[0])]
     for event in report.record.events:
         _, mode, step = changes[-1]
         if (moved := _mode_of(event)) is not None:
@@ -212,17 +213,6 @@ def _rung_bars(report: Report, place: ParticipantId, axis: Axis) -> Iterator[Bar
 def _mode_of(event: SessionEvent) -> str | None:
     mode = event.detail.get("mode")
     return mode if event.kind == "mode" and mode in set(Mode) else None
-
-
-def _first_mode(report: Report) -> Mode:
-    """Say what a session began in: what it is in now unless it moved, else what its first samples show."""
-    moved_at = next((event.at for event in report.record.events if _mode_of(event) is not None), None)
-    if moved_at is None:
-        return report.session.mode
-    before = [one for one in report.record.samples if one.at <= moved_at]
-    if any(one.height is not None for one in before):
-        return Mode.VIDEO
-    return Mode.VOICE if before else Mode.CHAT
 
 
 def _bar(since: datetime, until: datetime, axis: Axis, *, height: float, word: str, thin: float = 0.0) -> Bar:

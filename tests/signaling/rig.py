@@ -48,6 +48,7 @@ class Rig:
         self.link: tuple[LegId, LegId] | None = None
         self.sent: dict[ParticipantId, list[Any]] = {A: [], B: []}
         self.asked: str | None = None
+        self.recorded: list[fx.RecordEvent] = []
 
     def apply(self, event: ev.CallEvent) -> list[fx.Effect]:
         effects = self.call.apply(event, self.now)
@@ -109,8 +110,14 @@ class Rig:
                 self.expects[effect.leg] = (effect.audio, effect.video)
             case fx.KeyFrame():
                 assert effect.leg in self.open_legs
+            case fx.RecordEvent():
+                self.recorded.append(effect)
             case _:
                 pass
+
+    def noted(self, kind: str) -> list[tuple[ParticipantId | None, dict[str, object]]]:
+        """What was written down of one kind: whose, and its detail."""
+        return [(one.participant, dict(one.detail)) for one in self.recorded if one.kind == kind]
 
     def told_at_the_door(self, effect: fx.SendHeld) -> None:
         match effect.message:

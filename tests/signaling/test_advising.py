@@ -9,6 +9,8 @@ import pytest
 from media.codecs import Mode
 from media.events import LegId
 from signaling import quality_record
+from signaling.joining import SignalingSettings, revive
+from signaling.protocol import Reason
 from tests.signaling.conftest import House, Person
 from tests.signaling.relay import sample
 
@@ -165,6 +167,25 @@ async def test_a_voice_goes_once_where_one_side_takes_nothing_else(house: House)
     await tick(house, 10)
     await client.ask("media", audio=True, video=False)
     assert len(house.relay.requests[leg]) == requests
+
+
+async def test_who_moved_the_session_was_forgotten_by_a_restart(house: House) -> None:
+    session = await house.session()
+    client, _ = await house.pair(session)
+    await client.ask("mode", mode="voice", reason="network")
+    await house.hub._journal.flush(within_s=2)
+    live = revive(
+        await house.record(session.id),
+        settings=SignalingSettings(),
+        now=house.clock.now(),
+        new_tag=lambda: "t",
+    )
+    assert (live.call.mode.mode, live.call.mode.reason) == (Mode.VOICE, Reason.NETWORK)
+    await client.ask("mode", mode="voice", reason="user")
+    await house.hub._journal.flush(within_s=2)
+    assert (await house.record(session.id)).mode_reason is Reason.USER, (
+        "what a person chose is not taken away"
+    )
 
 
 async def test_who_enters_is_told_who_moved_the_session(house: House) -> None:

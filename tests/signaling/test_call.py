@@ -135,6 +135,25 @@ def test_a_chat_session_has_no_offer_until_its_mode_changes() -> None:
     assert rig.states(A)[-1] is WireState.CONNECTING
 
 
+def test_the_record_did_not_say_what_a_session_began_in() -> None:
+    rig = Rig(Mode.VIDEO)
+    rig.meet()
+    assert rig.noted("mode") == [(None, {"mode": "video", "reason": "began"})]
+    rig.apply(ev.LegSilent(rig.leg_of[A], 1_500))
+    rig.apply(ev.LegBack(rig.leg_of[A], 1_700))
+    rig.apply(ev.WishesMode(A, Mode.VOICE, Reason.NETWORK))
+    assert rig.noted("mode")[1:] == [(A, {"mode": "voice", "reason": "network"})]
+
+
+def test_who_had_left_and_came_in_again_was_gone_in_the_record() -> None:
+    rig = Rig(Mode.CHAT)
+    rig.meet()
+    assert rig.noted("entered") == []
+    rig.apply(ev.Leaves(A, quickly=False))
+    rig.join(A)
+    assert rig.noted("entered") == [(A, {})]
+
+
 def test_a_user_beats_network_and_data_for_20_seconds() -> None:
     mode = ModeState(Mode.VIDEO)
     assert mode.wish(Mode.VOICE, Reason.USER, NOW) is Verdict.CHANGED

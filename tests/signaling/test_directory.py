@@ -235,7 +235,7 @@ async def test_mode_state_and_seat_are_kept(database: Database, clock: FakeClock
         await records.write(
             db,
             [
-                ModeRecord(made.id, "voice"),
+                ModeRecord(made.id, "voice", "network"),
                 PlaceRecord(one, "waiting", clock.now(), taken_by="a" * 64),
                 PlaceRecord(one, "connected", clock.now()),
             ],

@@ -77,6 +77,7 @@ async def talk(database: Database, clock: FakeClock, session: SessionRecord) -> 
     cause = {"gap_ms": 4_000, "direction": "up", "kind": "cut"}
     await keep(
         database,
+        EventRecord(session.id, None, "mode", {"mode": "video", "reason": "began"}, began_at),
         EventRecord(
             session.id, client.id, "interrupted", {"gap_ms": 1_200}, began_at + timedelta(seconds=61)
         ),
@@ -88,7 +89,7 @@ async def talk(database: Database, clock: FakeClock, session: SessionRecord) -> 
             {"mode": "voice", "reason": "network"},
             began_at + timedelta(seconds=70),
         ),
-        ModeRecord(session.id, "voice"),
+        ModeRecord(session.id, "voice", "network"),
         records.ended(session.id, reason="ended", now=clock.now()),
     )
 
@@ -107,7 +108,7 @@ async def test_a_session_that_ended_leaves_a_row_for_each_side(database: Databas
             participant_id=client.id,
             role=Role.CLIENT,
             hour=datetime(2026, 3, 2, 9, tzinfo=UTC),
-            medium=Mode.VOICE,
+            medium=Mode.VIDEO,
             network="cellular",
             counselor_id=NIMAS,
             minutes=30.0,
@@ -129,7 +130,7 @@ async def test_a_session_that_ended_leaves_a_row_for_each_side(database: Databas
             participant_id=counselor.id,
             role=Role.COUNSELOR,
             hour=datetime(2026, 3, 2, 9, tzinfo=UTC),
-            medium=Mode.VOICE,
+            medium=Mode.VIDEO,
             network="cellular",
             counselor_id=NIMAS,
             minutes=30.0,
@@ -186,6 +187,8 @@ async def test_the_counselor_is_not_named_any_more_when_their_account_is_gone(
         ([("left", {})], None, EndedWhy.LEFT),
         ([("left_quickly", {})], None, EndedWhy.QUICK),
         ([("socket_lost", {}), ("grace_over", {})], None, EndedWhy.LINE),
+        ([("socket_lost", {}), ("grace_over", {}), ("entered", {})], None, EndedWhy.ENDED),
+        ([("left", {}), ("entered", {})], None, EndedWhy.ENDED),
         ([("socket_lost", {})], None, EndedWhy.LINE),
         ([("socket_lost", {}), ("grade", {"from": "good", "to": "lost"})], None, EndedWhy.LINE),
         ([("socket_lost", {}), ("socket_resumed", {"gap_ms": 900})], None, EndedWhy.ENDED),

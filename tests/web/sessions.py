@@ -98,12 +98,16 @@ async def bad_quarter(db: AsyncSession, session: SessionRecord, *, began_at: dat
         place = client if who == "client" else counselor if who == "counselor" else None
         rows.append(EventRecord(session.id, place, kind, detail, began_at + timedelta(seconds=at_s)))
     ended_at = began_at + timedelta(seconds=SECONDS)
-    rows += [ModeRecord(session.id, "voice"), records.ended(session.id, reason="done", now=ended_at)]
+    rows += [
+        ModeRecord(session.id, "voice", "network"),
+        records.ended(session.id, reason="done", now=ended_at),
+    ]
     await records.write(db, rows)
     return ended_at
 
 
 STORY: list[tuple[float, str, str, dict[str, Any]]] = [
+    (0.0, "", "mode", {"mode": "video", "reason": "began"}),
     (0.5, "client", "path_changed", {"transport": "udp", "ip_version": 6, "first": True}),
     (304, "client", "grade", {"from": "good", "to": "poor", "kind": "loss", "direction": "up"}),
     (310, "client", "picture", {"step": "less", "by": "line"}),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from media.codecs import Mode
 from media.diagnosis import Direction, Trouble
 from signaling.gaps import Cause
 from web.quality_words import KINDS, Words
@@ -52,6 +53,7 @@ def test_every_event_is_said_in_both_languages(language: str) -> None:
     details: list[dict[str, Any]] = [
         {"gap_ms": 1_200, "kind": "cut", "direction": "up"},
         {"mode": "voice", "reason": "data"},
+        {"device": "audio"},
         {"step": "paused", "by": "user"},
         {"to": "poor", "kind": "rate", "direction": "down"},
         {"transport": "tcp", "ip_version": 4, "first": False},
@@ -70,6 +72,12 @@ def test_every_event_is_said_in_both_languages(language: str) -> None:
 def test_every_cause_is_said_of_both_sides_and_of_none(kind: str, way: str) -> None:
     for language, role in itertools.product(LANGUAGES, ("client", "counselor", None)):
         assert words(language).cause(Cause(way, kind), role)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_what_a_session_began_in_is_no_move(mode: Mode) -> None:
+    began = words().event("mode", {"mode": mode, "reason": "began"}, None)
+    assert began.startswith("Began")
 
 
 def test_what_is_of_nobody_s_line_names_no_way() -> None:

@@ -125,7 +125,7 @@ def test_a_long_session_is_drawn_in_few_parts_with_the_worst_of_each(seconds: in
 
 def test_the_steps_go_down_with_picture_and_mode() -> None:
     drawn = lanes(
-        sample(0, height=360),
+        happened(0, "mode", {"mode": "video", "reason": "began"}),
         happened(20, "picture", {"step": "small", "by": "line"}),
         happened(40, "mode", {"mode": "voice", "reason": "network"}),
         happened(60, "mode", {"mode": "chat", "reason": "user"}),
