@@ -2,7 +2,8 @@
 
 The first versions come with teduh (``accounts/data/texts``) and enter the table at the first start;
 later ones are published by an admin as a whole: both languages, three headings, what changed. A
-version is **material** when who agreed to an older one has to be asked again.
+version is **material** when who agreed to an older one has to be asked again. A newer teduh that comes with
+another text publishes it where its own still stood: an admin's text is never replaced.
 """
 
 from __future__ import annotations
@@ -114,14 +115,25 @@ def sha256_of(body: str) -> str:
 
 
 async def put_first(db: AsyncSession, *, now: datetime) -> None:
-    """Put the texts that came with teduh into the table, of each kind that has none, at every start."""
-    there = set(await db.scalars(select(ConsentTextRow.kind).distinct()))
+    """Put the texts that came with teduh into the table, at every start.
+
+    Of a kind that has none, and as a material version where the newest came with an older teduh.
+    """
     for kind in Kind:
-        if kind.value not in there:
-            bodies = {locale: _shipped(kind, locale) for locale in LOCALES}
-            with contextlib.suppress(IntegrityError):  # another process that starts was faster
-                async with db.begin_nested():
-                    await _put(db, kind, 1, bodies, {}, material=True, reviewed=False, by=None, now=now)
+        known = await _versions(db, kind)
+        shipped = {locale: _shipped(kind, locale) for locale in LOCALES}
+        bodies = {locale: body for locale, (body, _) in shipped.items()}
+        if any(_says(version, bodies) for version in known) or (known and known[0].published_by is not None):
+            continue
+        number = known[0].number + 1 if known else 1
+        changes = {locale: text for locale, (_, text) in shipped.items() if known}
+        with contextlib.suppress(IntegrityError):  # another process that starts was faster
+            async with db.begin_nested():
+                await _put(db, kind, number, bodies, changes, material=True, reviewed=False, by=None, now=now)
+
+
+def _says(version: Version, bodies: Mapping[str, str]) -> bool:
+    return all(locale in version.texts and version.texts[locale].body == bodies[locale] for locale in LOCALES)
 
 
 async def publish(
@@ -239,11 +251,15 @@ async def _put(
     await db.flush()
 
 
-def _shipped(kind: Kind, locale: str) -> str:
-    """Read a text that came with teduh. What stands between the two ``---`` is about it, not part of it."""
+def _shipped(kind: Kind, locale: str) -> tuple[str, str]:
+    """Read a text that came with teduh, and what is new in it since an older one.
+
+    What stands between the two ``---`` is about it, not part of it.
+    """
     whole = (FIRST / f"{kind.value}.{locale}.md").read_text(encoding="utf-8")
-    _, _, body = whole.removeprefix("---\n").partition("\n---\n")
-    return prose.tidy(body)
+    about, _, body = whole.removeprefix("---\n").partition("\n---\n")
+    said = dict(line.partition(": ")[::2] for line in about.splitlines())
+    return prose.tidy(body), said.get("changes", "")
 
 
 def _only(found: Iterable[Version]) -> Version:

@@ -17,6 +17,7 @@ from accounts.roles import Role
 from accounts.texts import BadText, Kind, Overtaken
 from core.db import Database
 from core.errors import Forbidden, NotFound
+from core.ids import UserId
 from tests.fakes import FakeClock
 
 MASTER = bytes(range(32))
@@ -79,6 +80,23 @@ async def test_the_texts_that_came_with_teduh_are_version_1(database: Database, 
                 shipped = (texts.FIRST / f"{kind.value}.{locale}.md").read_text(encoding="utf-8")
                 assert shipped.endswith(f"\n---\n{one.body}")
                 assert "lawyer has to read it" in shipped or "lawyer and" in shipped
+
+
+async def test_a_text_that_came_with_an_older_teduh_is_renewed_and_an_admins_is_not(
+    database: Database, clock: FakeClock
+) -> None:
+    old = {locale: f"# Old {locale}\n" for locale in LOCALES}
+    async with database.sessions.begin() as db:
+        for kind, by in ((Kind.RECORDING, None), (Kind.RESEARCH, UserId("u_admin"))):
+            await texts._put(db, kind, 1, old, {}, material=True, reviewed=False, by=by, now=clock.now())
+    for _ in range(2):
+        async with database.sessions.begin() as db:
+            await texts.put_first(db, now=clock.now())
+    async with database.sessions() as db:
+        renewed, first = await texts.versions(db, kind=Kind.RECORDING)
+        assert (renewed.number, renewed.material, first.texts["id"].body) == (2, True, old["id"])
+        assert all(one.changes for one in renewed.texts.values())
+        assert [one.number for one in await texts.versions(db, kind=Kind.RESEARCH)] == [1]
 
 
 async def test_two_that_start_at_once_both_start(database: Database, clock: FakeClock) -> None:

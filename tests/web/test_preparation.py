@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from accounts import consents
 from accounts.people import Person
 from accounts.roles import Role
+from accounts.texts import Kind
 from core.ids import UserId
 from counseling import preparation, talks, walkins
 from counseling.entry import Medium
@@ -79,11 +81,24 @@ async def test_each_part_is_kept_by_itself_and_shown_again(client: Client) -> No
     told = Contact("Kos Melati, Sleman", "Ibu", "0812 3456 789", "0811 222 333")
     assert await kept(client, me) == (told, OnDrop.CALL, False)
     for said, answer in (("yes", True), ("later", None)):
-        assert (await send(client, f"{page}/recording", {"recording": said}, page=page))[0] == 303
+        fields = {"recording": said, "version": "1", "locale": "id"}
+        assert (await send(client, f"{page}/recording", fields, page=page))[0] == 303
         assert await kept(client, me) == (told, OnDrop.CALL, answer)
     shown = (await get(client, page)).text
     assert "Kos Melati, Sleman" in shown
     assert 'checked id="on_drop-0"' in shown
+
+
+async def test_a_yes_to_another_text_than_holds_now_keeps_nothing(client: Client) -> None:
+    me, _ = await waiting(client)
+    page = "/talk/ready"
+    fields = {"recording": "yes", "version": "7", "locale": "id"}
+    status, text = await send(client, f"{page}/recording", fields, page=page)
+    assert status == 422
+    assert 'id="recording-wrong"' in text
+    assert await kept(client, me) is None
+    async with client.app[SERVICES].database.sessions() as db:
+        assert not await consents.has(db, user=me.id, kind=Kind.RECORDING)
 
 
 async def test_what_does_not_fit_is_said_at_its_field(client: Client) -> None:
@@ -210,7 +225,10 @@ async def test_recording_may_be_asked_for_in_the_session_unless_the_client_said_
 ) -> None:
     me, walkin = await waiting(client)
     page = "/talk/ready"
-    assert (await send(client, f"{page}/recording", {"recording": said}, page=page))[0] == 303
+    fields = {"recording": said, "version": "1", "locale": "id"}
+    assert (await send(client, f"{page}/recording", fields, page=page))[0] == 303
+    async with client.app[SERVICES].database.sessions() as db:
+        assert await consents.has(db, user=me.id, kind=Kind.RECORDING) is (said == "yes")
     ratna = await make(client, Role.COUNSELOR, name="ratna")
     services = client.app[SERVICES]
     async with services.database.sessions.begin() as db:

@@ -14,11 +14,13 @@ from typing import Final
 import msgspec
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
-from wtforms import RadioField, StringField
+from wtforms import HiddenField, RadioField, StringField
 from wtforms.fields import Field
 from wtforms.validators import InputRequired, Length, ValidationError
 
+from accounts import consents, texts
 from accounts.roles import Permission
+from accounts.texts import Kind, Overtaken
 from core.errors import InvalidState, NotFound
 from counseling import breakglass, preparation
 from counseling.entry import Medium
@@ -41,6 +43,7 @@ from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of
 from web.jobs import every
 from web.pages.site import SITE, language_of
+from web.pages.texts import number_of, shown
 from web.probing import PROBER
 from web.services import SERVICES, Services
 
@@ -95,6 +98,8 @@ class RecordingForm(PageForm):
             ("no", "ready.recording_no"), ("yes", "ready.recording_yes"), ("later", "ready.recording_later")
         ),
     )
+    version = HiddenField()
+    locale = HiddenField()
 
 
 class Sdp(msgspec.Struct, forbid_unknown_fields=True):
@@ -155,7 +160,7 @@ async def keep_drop(request: http.Request) -> http.Response:
 
 
 async def keep_recording(request: http.Request) -> http.Response:
-    """Answer `POST /talk/ready/recording`: of the client alone, and only stored."""
+    """Answer `POST /talk/ready/recording`: of the client alone. A yes is a consent to the text beside it."""
     form = await sent(request, RecordingForm)
     if not form.validate():
         return await _show(request, recording=form, status=422)
@@ -166,8 +171,27 @@ async def keep_recording(request: http.Request) -> http.Response:
         await preparation.keep_recording(
             db, services.audit, occasion=occasion, client=person, answer=answer, now=services.now()
         )
+        if not answer:
+            return
+        try:
+            await consents.give(
+                db,
+                services.audit,
+                person=person,
+                kind=Kind.RECORDING,
+                version=number_of(str(form.version.data)),
+                locale=str(form.locale.data),
+                page=PAGE,
+                now=services.now(),
+            )
+        except Overtaken:
+            raise Wrong("recording", "consents.overtaken") from None
 
-    return await _keep(request, form, keep, "recording")
+    try:
+        return await _keep(request, form, keep, "recording")
+    except Wrong as error:
+        form.say_wrong(error)
+        return await _show(request, recording=form, status=422)
 
 
 async def _keep(request: http.Request, form: PageForm, keep: Keep, what: str) -> http.Response:
@@ -201,10 +225,14 @@ async def _show(
         if occasion is None:
             return site.show(request, "preparation/nothing.html")
         found = await preparation.find(db, occasion=occasion)
+        text = await texts.current(db, kind=Kind.RECORDING)
         told = await preparation.own(db, services.audit, occasion=occasion)
     asking = asks_recording(occasion, adult=person.adult)
     if asking is Asking.FIRST_ALONE and (request.query.get("alone") == "yes" or recording is not None):
         asking = Asking.YES
+    asked = text.text(language_of(request))
+    question = recording or blank(request, RecordingForm, recording=_answer(found))
+    question.version.data, question.locale.data = str(text.number), asked.locale
     return site.show(
         request,
         "preparation/ready.html",
@@ -212,7 +240,10 @@ async def _show(
         occasion=occasion,
         contact=contact or blank(request, ContactForm, **asdict(told)),
         drop=drop or blank(request, DropForm, on_drop=_on_drop(found)),
-        recording=recording or blank(request, RecordingForm, recording=_answer(found)),
+        recording=question,
+        recording_text=shown(asked.body),
+        recording_locale=asked.locale,
+        recording_days=services.config.recording_days,
         said=told.said,
         asking=asking,
         in_person=occasion.medium is Medium.IN_PERSON,
