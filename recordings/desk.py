@@ -69,7 +69,9 @@ class Desk:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process. It gets no setting of ours, and so no secret."""
+        """Start the process unless it runs. It gets no setting of ours, and so no secret."""
+        if self._process is not None:
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             ours.settimeout(0)

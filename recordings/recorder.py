@@ -52,7 +52,7 @@ class Recorder:
         self._started_s = now_s
         self._sinks: dict[Side, SideSink] = {}
         self._closing: dict[int, asyncio.Future[None]] = {}
-        self._over = False
+        self._paused = self._over = self._failed = False
 
     def sink(self, side: Side) -> Sink:
         """Return the sink of a side, always the same one; its log begins with the first call."""
@@ -64,16 +64,19 @@ class Recorder:
                     self.recording_id, side, str(self._directory), str(self._recipient), self._started_s
                 )
                 sink.channel = self._desk.open(opening, self)
+            sink.paused = self._over or self._paused
         return sink
 
     def pause(self, now_s: float) -> None:
         """Go off the record: nothing of what comes from now on is kept."""
+        self._paused = True
         for sink in self._open_sinks():
             sink.paused = True
             self._desk.put(What.PAUSE, sink.channel, now_s)
 
     def resume(self, now_s: float) -> None:
         """Go on with the record; the time in between stays empty."""
+        self._paused = False
         for sink in self._open_sinks():
             sink.paused = False
             self._desk.put(What.RESUME, sink.channel, now_s)
@@ -83,18 +86,12 @@ class Recorder:
 
         Whoever calls has taken the sinks off before. A disk that takes longer than 10 s counts as failed.
         """
-        loop = asyncio.get_running_loop()
-        if not self._over:
-            self._over = True
-            for sink in self._sinks.values():
-                sink.paused = True
-                self._closing[sink.channel] = loop.create_future()
-                self._desk.put(What.CLOSE, sink.channel, loop.time())
+        self._stop()
         waiting = [future for future in self._closing.values() if not future.done()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=CLOSE_WITHIN_S)
             if late:
-                self._fail(Failure.DISK_FAILED)
+                self._report(Failure.DISK_FAILED)
 
     # --- what the desk hands on
 
@@ -109,14 +106,29 @@ class Recorder:
             case ToldClosed():
                 self._done(told.channel)
             case _:
-                self._fail(Failure(told.reason))
+                self._report(Failure(told.reason))
+                self._stop()
 
     def lost(self) -> None:
         """The recording process is gone, and with it what was not yet on the disk."""
-        self._fail(Failure.INTERNAL)
+        self._report(Failure.INTERNAL)
+        self._stop()
+        for channel in self._closing:
+            self._done(channel)
 
     def _open_sinks(self) -> list[SideSink]:
         return [] if self._over else [*self._sinks.values()]
+
+    def _stop(self) -> None:
+        """Take nothing more, and have both logs ended; once."""
+        if self._over:
+            return
+        self._over = True
+        loop = asyncio.get_running_loop()
+        for sink in self._sinks.values():
+            sink.paused = True
+            self._closing[sink.channel] = loop.create_future()
+            self._desk.put(What.CLOSE, sink.channel, loop.time())
 
     def _done(self, channel: int) -> None:
         self._desk.forget(channel)
@@ -124,18 +136,10 @@ class Recorder:
         if future is not None and not future.done():
             future.set_result(None)
 
-    def _fail(self, reason: Failure) -> None:
-        """Stop both sides, and say so once, unless they were about to end anyway and did."""
-        for sink in self._sinks.values():
-            sink.paused = True
-        ended = self._over and all(future.done() for future in self._closing.values())
-        running = not self._over
-        self._over = True
-        for sink in self._sinks.values():
-            if running:
-                self._desk.put(What.CLOSE, sink.channel, 0.0)
-            self._done(sink.channel)
-        if not ended:
+    def _report(self, reason: Failure) -> None:
+        """Say once that something is missing."""
+        if not self._failed:
+            self._failed = True
             logger.error("recording.failed", extra={"recording": self.recording_id, "reason": reason.value})
             self._on_event(Failed(reason))
 

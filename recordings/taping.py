@@ -104,9 +104,7 @@ class Worker:
             return
         channel = self._channels.get(number)
         if channel is None or channel.over:
-            if what == What.CLOSE:
-                self._tell(ToldClosed(number))
-            return
+            return  # It has failed, and that was told.
         try:
             self._do(channel, what, now_s, body)
         except Exception:
@@ -136,15 +134,12 @@ class Worker:
 
     def _look(self, now_s: float) -> None:
         for number, channel in [*self._channels.items()]:
-            if channel.over:
-                if not channel.writing.is_alive():
-                    del self._channels[number]
-                continue
             if not channel.writing.is_alive():
-                channel.over = True
-            elif channel.writing.fault(now_s):
+                del self._channels[number]
+                self._tell(ToldClosed(number))
+            elif not channel.over and channel.writing.fault(now_s):
                 self._fail(number, channel, Failure.DISK_FAILED)
-            else:
+            elif not channel.over:
                 self._look_after(number, channel, now_s)
 
     def _look_after(self, number: int, channel: Channel, now_s: float) -> None:

@@ -17,7 +17,7 @@ from recordings.cutter import Piece
 from recordings.events import Failure
 from recordings.log import LogWriter
 from recordings.sides import log_path
-from recordings.wire import Open, Told, ToldClosed, ToldFailed, ToldGrew
+from recordings.wire import Open, Told, ToldFailed, ToldGrew
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +69,6 @@ class Writing(threading.Thread):
         except Exception:
             logger.exception("recording.log_failed")
             self._tell(ToldFailed(self._channel, Failure.INTERNAL))
-        else:
-            self._tell(ToldClosed(self._channel))
 
     def _write(self) -> None:
         opening = self._opening

@@ -173,6 +173,18 @@ async def test_nothing_of_a_time_off_the_record_is_kept(tmp_path: Path) -> None:
         assert not {at for at, tone in shown.tones if tone and 1_100 < at < 1_900}
 
 
+async def test_a_side_that_comes_while_off_the_record_is_off_it_too(tmp_path: Path) -> None:
+    async with booth(tmp_path) as made:
+        at_once(made, made.recorder.sink(Side.CLIENT), Sender().voice(voice(50)))
+        made.recorder.pause(made.started_s + 1)
+        sink, sent = made.recorder.sink(Side.COUNSELOR), both(2)
+        at_once(made, sink, [one for one in sent if one.at_s < 1])
+        made.recorder.resume(made.started_s + 1)
+        at_once(made, sink, [one for one in sent if one.at_s >= 1])
+        await made.recorder.close()
+        assert made.finalize(Side.COUNSELOR)[1].numbers == list(range(30, 60))
+
+
 async def test_after_the_end_a_sink_takes_nothing(tmp_path: Path) -> None:
     async with booth(tmp_path) as made:
         sink, sent = made.recorder.sink(Side.CLIENT), both(2)
