@@ -99,6 +99,8 @@ class Config:
     """How many recordings' keys people may have opened within an hour."""
     keys_token: Path | None = _setting("KEYS_TOKEN", Path, None, "file")
     """The token for Vault."""
+    keys_backup: Path | None = _setting("KEYS_BACKUP", Path, None, "directory")
+    """Where a backup of the wrapped keys is written each night, and deleted before it is seven days old."""
     escrow: str | None = _setting("ESCROW", read.age_recipient, None, "age1…")
     """The public key of the escrow, whose secret half two people hold; without it there is no escrow."""
     recordings_url: Path | Bucket | None = _setting(

@@ -65,15 +65,21 @@ class KeptKey:
 
 
 class KeyStore:
-    """The file. Every method raises ``KeysUnusable`` when it cannot be used."""
+    """The file. Every method raises ``KeysUnusable`` when it cannot be used.
 
-    def __init__(self, path: Path) -> None:
+    Only the first key makes it; before that it reads as empty, for a start without the file that there
+    should be must be found (``guard.check``). ``read_only`` is for a backup: nothing is written, not even
+    beside it.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
 
     def add(self, key: KeptKey) -> None:
         """Keep a key; it is on disk when this returns. Raises ``InvalidState`` if the recording has one."""
         row = (key.recording_id, key.recipient, key.key_id, key.sealed, key.escrow, rfc3339(key.made_at))
-        with self._writing() as db:
+        with self._open(make=True) as db, _transaction(db):
             try:
                 db.execute("INSERT INTO wrapped_keys VALUES (?, ?, ?, ?, ?, ?)", row)
             except sqlite3.IntegrityError:
@@ -152,14 +158,21 @@ class KeyStore:
             yield db
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
         try:
-            _make_file(self.path)
-            with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as db:
-                _prepare(db)
+            with contextlib.closing(self._connect(make=make)) as db:
+                _prepare(db, read_only=self._read_only)
                 yield db
         except (OSError, sqlite3.Error) as error:
             raise KeysUnusable(f"The keys of recordings in {self.path} cannot be used: {error}.") from None
+
+    def _connect(self, *, make: bool) -> sqlite3.Connection:
+        if make:
+            _make_file(self.path)
+        mode = "mode=ro&immutable=1" if self._read_only else "mode=rw"
+        there = self._read_only or self.path.exists()
+        uri = f"{self.path.absolute().as_uri()}?{mode}" if there else "file::memory:"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
 
 
 def _make_file(path: Path) -> None:
@@ -167,20 +180,24 @@ def _make_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def _prepare(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA secure_delete = ON")
-    if _version(db) == VERSION:
-        return
-    with _transaction(db):
-        version = _version(db)
-        if version == 0:
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        elif version != VERSION:
-            raise sqlite3.DatabaseError(f"its version is {version}, and this teduh knows {VERSION}")
+def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
+    """Check that it is ours, and make its tables when it is new."""
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        if _version(db) == 0:
+            with _transaction(db):
+                if _version(db) == 0:
+                    _make_tables(db)
+    if (version := _version(db)) != VERSION:
+        raise sqlite3.DatabaseError(f"its version is {version}, and this teduh knows {VERSION}")
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _version(db: sqlite3.Connection) -> int:

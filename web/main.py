@@ -26,6 +26,9 @@ COMMANDS: Final = {
     "consent": "consent",
     "doctor": "doctor",
     "incident": "incident",
+    "keys": "keyring",
+    "keyd": "keyring",
+    "escrow": "escrow",
 }
 """Which file of ``web/commands`` has which command."""
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web as http
 
 from accounts import erasure, grants, logins, submissions, tries
 from core.ids import UserId
+from recordings import keybackup
+from recordings.keybackup import Backup
+from recordings.keystore import KeyStore
 from signaling import summaries
 from web.jobs import every
 from web.services import Services
@@ -28,6 +33,7 @@ def setup(app: http.Application) -> None:
     every(app, MINUTE_S, sum_up_ended)
     every(app, MINUTE_S, forget_quality)
     every(app, HOUR_S, forget_ended)
+    every(app, HOUR_S, keep_keys)
 
 
 async def erase_due(services: Services) -> None:
@@ -101,3 +107,22 @@ async def forget_quality(services: Services) -> None:
         gone += await summaries.prune_summaries(db, before=now - timedelta(days=config.trends_days))
     if gone:
         logger.info("quality.pruned", extra={"count": gone})
+
+
+async def keep_keys(services: Services) -> None:
+    """Destroy wrapping keys that no recording hangs on, write the night's backup, and delete old ones."""
+    if gone := await services.vault.tidy():
+        logger.info("keys.destroyed", extra={"key_ids": gone})
+    directory, now = services.config.keys_backup, services.now()
+    if directory is not None and services.vault.is_there:
+        made = await asyncio.to_thread(_back_up_keys, services.config.keys_file, directory, now)
+        if made is not None:
+            logger.info("keys.backed_up", extra={"file": made.path.name})
+
+
+def _back_up_keys(keys_file: Path, directory: Path, now: datetime) -> Backup | None:
+    """Prune first: a disk that is full keeps no old backup from going."""
+    keybackup.prune(directory, now=now)
+    if not keybackup.is_due(directory, now=now):
+        return None
+    return keybackup.back_up(KeyStore(keys_file), directory, now=now)

@@ -160,6 +160,36 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         KeyStore(tmp_path / "nowhere" / "keys.db").add(kept())
 
 
+def test_looking_makes_no_file(store: KeyStore, tmp_path: Path) -> None:
+    """Else a server whose keys.db is lost would start after one command of its operator."""
+    assert (store.find("r_1"), store.every(), store.key_ids(), store.emptied(before=NOW)) == (
+        None,
+        [],
+        set(),
+        [],
+    )
+    store.remove("r_1", now=NOW)
+    store.forget("2026-11.1.aa")
+    assert not store.replace(kept(), key_id="2026-11.2.cc", sealed=b"x", now=NOW)
+    store.empty_log()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_is_read_and_left_as_it_is(store: KeyStore, tmp_path: Path) -> None:
+    store.add(kept())
+    (tmp_path / "backup").mkdir()
+    copy = tmp_path / "backup" / "keys.db"
+    store.copy_to(copy)
+    copy.chmod(0o400)
+    before = copy.read_bytes()
+    assert KeyStore(copy, read_only=True).every() == [kept()]
+    assert [(path.name, path.read_bytes()) for path in copy.parent.iterdir()] == [("keys.db", before)]
+    with pytest.raises(KeysUnusable):
+        KeyStore(copy, read_only=True).remove("r_1", now=NOW)
+    with pytest.raises(KeysUnusable):
+        KeyStore(tmp_path / "nowhere.db", read_only=True).every()
+
+
 def test_an_empty_file_is_a_new_one(store: KeyStore) -> None:
     store.path.touch()
     store.add(kept())

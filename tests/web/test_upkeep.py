@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import ParticipantId, SessionId
+from recordings import keybackup
 from signaling import quality_record, records, summaries
 from signaling.records import EventRecord, QualitySample, StateRecord
 from tests.fakes import FakeClock
@@ -83,3 +86,31 @@ async def test_a_session_that_cannot_be_summed_up_keeps_no_other_from_it(
     monkeypatch.undo()
     await upkeep.sum_up_ended(services)
     assert await kept(services) == 4, "it is tried again"
+
+
+async def test_keys_are_backed_up_each_night_and_thrown_away_when_nothing_hangs_on_them(
+    services: Services, clock: FakeClock, tmp_path: Path
+) -> None:
+    backups = tmp_path / "backups"
+    services.config = dataclasses.replace(services.config, keys_backup=backups)
+    await upkeep.keep_keys(services)
+    assert keybackup.backups(backups) == []
+    await services.vault.create("r_1")
+    await services.vault.create("r_2")
+    for _ in range(24 * 9):
+        await upkeep.keep_keys(services)
+        clock.advance(3_600)
+    made = [backup.at for backup in keybackup.backups(backups)]
+    assert len(made) == 8
+    assert clock.now() - made[0] < timedelta(days=7)
+    for recording in ("r_1", "r_2"):
+        await services.vault.destroy(recording, now=clock.now())
+    clock.advance(30 * 86_400)
+    await upkeep.keep_keys(services)
+    assert keybackup.backups(backups)[0].at == clock.now()
+    await services.vault.create("r_3")
+    clock.advance(3_600)
+    await upkeep.keep_keys(services)
+    keys = services.config.keys_at.directory
+    assert keys is not None
+    assert len(list(keys.glob("*.txt"))) == 1

@@ -30,7 +30,7 @@ from core.addresses import Reach, reach_of
 from core.clock import SystemClock
 from core.config import Config
 from core.errors import TeduhError
-from core.keyfile import NAME
+from core.keyfile import NAME, master_key
 from core.shapes import is_loopback
 from counseling import complaint_lists, crisis, incidents, roster
 from counseling.complaints import outside_the_line
@@ -39,6 +39,7 @@ from counseling.roster import LOOK_AHEAD, Lack, Roster
 from web import demo, tls
 from web.commands.stores import Stores, say
 from web.doctor import TRIED_OUT_WITHIN, Facts, Finding, Level, examine
+from web.doctor_keys import examine_keys, gather_keys
 from web.duties import clinical_digest
 from web.render import make_renderer
 
@@ -65,6 +66,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 async def _doctor(config: Config, asked: argparse.Namespace) -> None:
     found = examine(await gather(config, now=SystemClock().now(), offline=asked.offline))
+    master = config.master_key or master_key(config.data_dir)
+    found += examine_keys(await gather_keys(config, master=master, clock=SystemClock()))
     if asked.json:
         say(json.dumps([{"about": one.about, "level": one.level, "text": one.text} for one in found]))
     else:

@@ -1,0 +1,71 @@
+"""Backups of ``keys.db``: kept for seven days at most, or no proof of destruction is true.
+
+A backup is a copy as of one moment, named after it: ``keys-20261122T193000Z.db``. Nothing that was deleted
+before is in it. What is older is deleted with each new one and in between (``prune``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from core.errors import ConfigError
+from recordings.keystore import KeyStore
+from recordings.vault import BACKUPS_KEPT
+
+EVERY: Final = timedelta(hours=20)
+"""Less than a day, so that a nightly turn is never late."""
+EARLIER: Final = timedelta(hours=2)
+"""How much before their time backups go: who prunes comes by each hour."""
+_FORM: Final = "keys-%Y%m%dT%H%M%SZ.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One file."""
+
+    path: Path
+    at: datetime
+
+
+def back_up(store: KeyStore, directory: Path, *, now: datetime) -> Backup:
+    """Write one more, and delete those that are too old. Raises ``ConfigError``."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = directory / now.astimezone(UTC).strftime(_FORM)
+        store.copy_to(path)
+        prune(directory, now=now)
+    except OSError as error:
+        raise ConfigError(f"No backup of the keys in {directory}: {error.strerror}.") from None
+    return Backup(path, now)
+
+
+def backups(directory: Path) -> list[Backup]:
+    """List what is there, the oldest first; other files are let be."""
+    if not directory.is_dir():
+        return []
+    found = [Backup(path, at) for path in directory.iterdir() if (at := _made_at(path)) is not None]
+    return sorted(found, key=lambda backup: backup.at)
+
+
+def prune(directory: Path, *, now: datetime) -> int:
+    """Delete backups whose time is over; gives how many."""
+    old = [backup for backup in backups(directory) if now - backup.at > BACKUPS_KEPT - EARLIER]
+    for backup in old:
+        backup.path.unlink(missing_ok=True)
+    return len(old)
+
+
+def is_due(directory: Path, *, now: datetime) -> bool:
+    """Whether it is time for another."""
+    there = backups(directory)
+    return not there or now - there[-1].at >= EVERY
+
+
+def _made_at(path: Path) -> datetime | None:
+    try:
+        return datetime.strptime(path.name, _FORM).replace(tzinfo=UTC)
+    except ValueError:
+        return None

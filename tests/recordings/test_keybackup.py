@@ -1,0 +1,131 @@
+"""Backups of keys: whole, private, and gone after seven days; and a drill that says what would open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.config import Config
+from core.errors import ConfigError
+from core.keyrings import keyring_for
+from core.warrants import Warrants
+from recordings import keybackup
+from recordings.drill import Drilled, drill
+from recordings.keystore import KeyStore
+from recordings.vault import Vault
+from tests.fakes import FakeClock
+
+MASTER = bytes(32)
+DAY_S = 86_400
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(datetime(2026, 11, 3, 2, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+async def vault(config: Config, clock: FakeClock) -> Vault:
+    config.data_dir.mkdir()
+    made = Vault.of(config, master=MASTER, clock=clock)
+    await made.create("r_1")
+    await made.create("r_2")
+    return made
+
+
+def back_up(config: Config, clock: FakeClock, directory: Path) -> KeyStore:
+    made = keybackup.back_up(KeyStore(config.keys_file), directory, now=clock.now())
+    return KeyStore(made.path, read_only=True)
+
+
+async def drilled(config: Config, clock: FakeClock, backup: KeyStore) -> Drilled:
+    warrants = Warrants(MASTER)
+    return await drill(
+        backup,
+        live=KeyStore(config.keys_file),
+        keys=keyring_for(config, signer=warrants.public, clock=clock),
+        warrants=warrants,
+        clock=clock,
+    )
+
+
+async def test_a_backup_is_named_after_its_time_and_private(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    back_up(config, clock, tmp_path / "backups")
+    (made,) = keybackup.backups(tmp_path / "backups")
+    assert (made.path.name, made.at) == ("keys-20261103T020000Z.db", clock.now())
+    assert made.path.stat().st_mode & 0o777 == 0o600
+    assert made.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_no_backup_gets_to_be_seven_days_old(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    """One is written each night, and pruned each hour, as the server's upkeep does."""
+    directory = tmp_path / "backups"
+    directory.mkdir()
+    (directory / "keys-of-the-car.txt").write_text("let be")
+    made = 0
+    for _ in range(24 * 20):
+        if keybackup.is_due(directory, now=clock.now()):
+            back_up(config, clock, directory)
+            made += 1
+        keybackup.prune(directory, now=clock.now())
+        ages = [clock.now() - one.at for one in keybackup.backups(directory)]
+        assert max(ages) < timedelta(days=7)
+        clock.advance(3_600)
+    assert made == 24
+    assert len(ages) == 8
+    assert (directory / "keys-of-the-car.txt").exists()
+
+
+async def test_a_place_that_cannot_be_written_is_told(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="No backup"):
+        back_up(config, clock, tmp_path / "file")
+
+
+async def test_a_drill_says_what_would_open(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    backup = back_up(config, clock, tmp_path)
+    await vault.destroy("r_1", now=clock.now())
+    await vault.create("r_3")
+    found = await drilled(config, clock, backup)
+    assert (found.opened, found.destroyed, found.missing, found.lost) == (["r_2"], ["r_1"], ["r_3"], {})
+    log = (config.data_dir / "keys" / "openings.jsonl").read_text()
+    assert log.count('"drill"') == 2
+
+
+async def test_a_drill_finds_what_would_be_lost(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    backup = back_up(config, clock, tmp_path)
+    (key_file,) = (config.data_dir / "keys").glob("*.txt")
+    key_file.rename(tmp_path / "elsewhere")
+    found = await drilled(config, clock, backup)
+    assert sorted(found.lost) == ["r_1", "r_2"]
+    assert found.opened == []
+
+
+async def test_a_drill_finds_a_key_that_was_bent(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    backup = back_up(config, clock, tmp_path)
+    (kept, _) = backup.every()
+    content = backup.path.read_bytes()
+    assert content.count(kept.sealed) == 1
+    bent = kept.sealed[:-1] + bytes([kept.sealed[-1] ^ 1])
+    backup.path.write_bytes(content.replace(kept.sealed, bent))
+    found = await drilled(config, clock, backup)
+    assert (list(found.lost), found.opened) == (["r_1"], ["r_2"])

@@ -1,0 +1,83 @@
+"""What the doctor finds where recordings' keys are."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.addresses import Reach
+from core.config import Config
+from recordings import keybackup
+from recordings.keystore import KeyStore
+from recordings.vault import Vault
+from tests.fakes import FakeClock
+from web.doctor import Level
+from web.doctor_keys import KeyFacts, examine_keys, gather_keys
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HEALTHY = KeyFacts(
+    now=NOW,
+    reach=Reach.PUBLIC,
+    data_dir=Path("/srv/teduh"),
+    keys_dir=Path("/srv/keys"),
+    keys_file=Path("/srv/teduh/keys.db"),
+    there=True,
+    problem=None,
+    backup_dir=Path("/srv/backup"),
+    backup_at=NOW - timedelta(hours=25),
+    escrow=None,
+)
+
+
+def test_where_all_is_well_nothing_is_wrong() -> None:
+    assert {finding.level for finding in examine_keys(HEALTHY)} == {Level.FINE}
+
+
+@pytest.mark.parametrize(
+    ("changed", "level", "said"),
+    [
+        ({"problem": "Recordings hang on the key 2026-03.1.aa."}, Level.WRONG, "2026-03.1.aa"),
+        ({"keys_dir": Path("/srv/teduh/keys")}, Level.WRONG, "set TEDUH_KEYS"),
+        ({"keys_dir": Path("/srv/teduh/keys"), "reach": Reach.LOOPBACK}, Level.NOTE, "trying out"),
+        ({"backup_dir": None}, Level.WRONG, "TEDUH_KEYS_BACKUP"),
+        ({"backup_at": None}, Level.WRONG, "/srv/backup"),
+        ({"backup_at": NOW - timedelta(hours=27)}, Level.WRONG, "for a day"),
+        ({"escrow": "age1xmwwc06ly3ee5rytxm9m"}, Level.NOTE, "age1xmwwc06l…"),
+    ],
+)
+def test_each_thing_that_is_not_as_it_should_be_is_said(
+    changed: dict[str, Any], level: Level, said: str
+) -> None:
+    other = [
+        one for one in examine_keys(dataclasses.replace(HEALTHY, **changed)) if one.level is not Level.FINE
+    ]
+    assert [(one.about, one.level) for one in other] == [("recordings", level)]
+    assert said in other[0].text
+
+
+@pytest.mark.parametrize("elsewhere", [{"keys_dir": None}, {"there": False, "backup_dir": None}])
+def test_keys_elsewhere_and_no_keys_yet_are_fine(elsewhere: dict[str, Any]) -> None:
+    found = examine_keys(dataclasses.replace(HEALTHY, **elsewhere))
+    assert {finding.level for finding in found} == {Level.FINE}
+
+
+async def test_it_gathers_what_is_there(tmp_path: Path, clock: FakeClock) -> None:
+    config = Config(
+        data_dir=tmp_path, keys_backup=tmp_path / "backup", public_url="https://konseling.example"
+    )
+    new = await gather_keys(config, master=bytes(32), clock=clock)
+    assert (new.there, new.problem, new.backup_at) == (False, None, None)
+    assert not config.keys_file.exists()
+    await Vault.of(config, master=bytes(32), clock=clock).create("r_1")
+    keybackup.back_up(KeyStore(config.keys_file), tmp_path / "backup", now=clock.now())
+    made = await gather_keys(config, master=bytes(32), clock=clock)
+    assert (made.there, made.problem, made.backup_at) == (True, None, clock.now())
+    assert (made.reach, made.keys_dir) == (Reach.PUBLIC, tmp_path / "keys")
+    (tmp_path / "keys" / "2026-03.1.txt").chmod(0o644)
+    wide = await gather_keys(config, master=bytes(32), clock=clock)
+    assert wide.problem is not None
+    assert "chmod 600" in wide.problem
