@@ -199,6 +199,8 @@ class Call:
                 return []
             case ev.SetsBudget():
                 return [RecordEvent("budget", event.participant, {"mb": event.mb})]
+            case ev.LosesDevice():
+                return [RecordEvent("device_lost", event.participant, {"device": event.device})]
             case ev.WishesMode():
                 return self._wish(event, now)
             case ev.Answered():

@@ -59,7 +59,10 @@ class Restart(Request, frozen=True, tag="restart"):
 
 
 class Media(Request, frozen=True, tag="media"):
-    """What this side sends now. ``budget_mb`` is what it may cost its person, null without a limit."""
+    """What this side sends now. ``budget_mb`` is what it may cost its person, null without a limit.
+
+    ``lost``: the microphone or camera that has just gone away.
+    """
 
     audio: bool
     video: bool
@@ -67,6 +70,7 @@ class Media(Request, frozen=True, tag="media"):
     by: PictureBy | UnsetType = UNSET
     receive: Picture | UnsetType = UNSET
     budget_mb: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType | None = UNSET
+    lost: Literal["audio", "video"] | UnsetType = UNSET
 
 
 class ModeRequest(Request, frozen=True, tag="mode"):

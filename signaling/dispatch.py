@@ -95,10 +95,12 @@ def restart(asked: Asked, message: client.Restart) -> None:
 
 
 def media(asked: Asked, message: client.Media) -> None:
-    """Take the mute state, the step of the picture, and a budget that was set."""
+    """Take the mute state, the step of the picture, a budget that was set, and a device that was lost."""
     said = MediaState(message.audio, message.video, message.picture, message.by, message.receive)
     if message.budget_mb is not UNSET:
         asked.apply(ev.SetsBudget(asked.participant, message.budget_mb))
+    if message.lost is not UNSET:
+        asked.apply(ev.LosesDevice(asked.participant, message.lost))
     asked.apply(ev.SaysMedia(asked.participant, said, why_smaller(asked.live, asked.participant, said)))
 
 

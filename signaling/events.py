@@ -88,6 +88,14 @@ class SetsBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class LosesDevice:
+    """A participant's microphone (``audio``) or camera (``video``) went away."""
+
+    participant: ParticipantId
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class WishesMode:
     """Somebody wishes for a mode."""
 
@@ -181,6 +189,7 @@ CallEvent = (
     | SaysMedia
     | SendsTwice
     | SetsBudget
+    | LosesDevice
     | WishesMode
     | Answered
     | AnswersTakeover

@@ -106,7 +106,22 @@ async def test_a_step_is_told_to_the_other_and_kept_once(house: House) -> None:
     ]
 
 
-@pytest.mark.parametrize("fields", [{"picture": "huge"}, {"by": "me"}, {"receive": 3}, {"budget_mb": 0}])
+async def test_a_device_that_was_lost_is_kept_and_told_to_nobody(house: House) -> None:
+    session = await house.session()
+    client, counselor = await house.pair(session)
+    await client.ask("media", audio=False, video=True, lost="audio")
+    told = await counselor.get("peer", media={"audio": False, "video": True})
+    assert "lost" not in told["media"]
+    await house.hub._journal.flush(within_s=2)
+    async with house.database.sessions() as db:
+        record = await quality_record.read(db, session_id=session.id)
+    (lost,) = [event for event in record.events if event.kind == "device_lost"]
+    assert (lost.participant_id, dict(lost.detail)) == (session.participants[0].id, {"device": "audio"})
+
+
+@pytest.mark.parametrize(
+    "fields", [{"lost": "chair"}, {"picture": "huge"}, {"by": "me"}, {"receive": 3}, {"budget_mb": 0}]
+)
 async def test_steps_that_do_not_exist_are_malformed(house: House, fields: dict[str, object]) -> None:
     client, _, _, _ = await talking(house)
     await client.send("media", ref="x", audio=True, video=True, **fields)

@@ -27,6 +27,7 @@ EVERY_EVENT: list[ev.CallEvent] = [
     ev.AsksRestart(A, fresh=False),
     ev.SaysMedia(A, MediaState(audio=True, video=True)),
     ev.WishesMode(A, Mode.VOICE, Reason.USER),
+    ev.LosesDevice(A, "audio"),
     ev.Answered(LegId("x"), answer_to(OfferRequest(1, Mode.VIDEO))),
     ev.AnswersTakeover(A, "t", admit=True),
     ev.LegUp(LegId("x")),

@@ -41,8 +41,10 @@ let bornChat = false;
 const devices = new Devices((kind) => {
   toast(t(kind === 'audio' ? 'say.mic_lost' : 'say.camera_lost'));
   devices.chosen[kind === 'audio' ? 'mic' : 'camera'] = '';
-  if (call) void call.sending.refresh();
-  else if (preview.shown) void preview.refresh();
+  if (call) {
+    call.sending.say({ lost: kind });
+    void call.sending.refresh();
+  } else if (preview.shown) void preview.refresh();
 });
 const picker = makePicker(devices, async (slot) => {
   if (slot === 'speaker') return setSpeaker(remote, devices.chosen.speaker);

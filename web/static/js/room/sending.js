@@ -16,7 +16,7 @@ export const CAMERA_BACK_MS = 60000;
  * @property {{keep: (wish: {mic: boolean, camera: boolean}) => void}} kept
  * @property {() => Mode} mode
  * @property {import('./peer.js').Peer} peer
- * @property {(media: {audio: boolean, video: boolean, budget_mb?: number | null}) => void} tell the other side
+ * @property {(media: {audio: boolean, video: boolean, budget_mb?: number | null, lost?: 'audio' | 'video'}) => void} tell the other side
  * @property {() => void} changed
  */
 
@@ -114,7 +114,7 @@ export class Sending {
 
   /**
    * Tells the other side what is sent now.
-   * @param {{budget_mb?: number | null}} [more] for the server alone
+   * @param {{budget_mb?: number | null, lost?: 'audio' | 'video'}} [more] for the server alone
    */
   say(more = {}) {
     const { devices, wish } = this.options;
