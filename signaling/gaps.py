@@ -101,6 +101,8 @@ class Gaps:
         self._voice: bool | None = None
         self._open: Gap | None = None
         self._whose: ParticipantId | None = None
+        # What began in chat ends with its socket, though the session has moved to voice meanwhile.
+        self._mended = ""
 
     def take(self, event: Happened) -> list[Gap]:
         """Take the next event; give the gap that it ends, if it ends one."""
@@ -112,8 +114,8 @@ class Gaps:
             self._voice = True
         broke, mended = VOICE_LINE if self._voice else CHAT_LINE
         if event.kind == broke:
-            self._begin(event)
-        elif event.kind == mended and event.participant_id == self._whose:
+            self._begin(event, mended)
+        elif event.kind == self._mended and event.participant_id == self._whose:
             return self._end(event)
         elif event.kind in LEAVING:
             return self.close(event.at)
@@ -128,8 +130,9 @@ class Gaps:
         self._voice = event.detail.get("mode") != Mode.CHAT
         return [] if self._voice else self.close(event.at)
 
-    def _begin(self, event: Happened) -> None:
+    def _begin(self, event: Happened, mended: str) -> None:
         if self._open is None:
+            self._mended = mended
             # What is told first is how long nothing has come already.
             began_at = event.at - timedelta(milliseconds=_ms(event.detail))
             self._open = Gap(began_at, 0, cause_of(event.detail), returned=False)
