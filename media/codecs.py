@@ -73,6 +73,11 @@ KIND_OF: dict[int, Kind] = {number: codec.kind for number, codec in BY_PAYLOAD_T
 RTX_TYPES: frozenset[int] = frozenset(codec.rtx for codec in TABLE if codec.rtx is not None)
 
 
+def recordable(turned_on: frozenset[str]) -> frozenset[str]:
+    """Return the optional codecs that a recording can hold: a WebM has no H264."""
+    return frozenset(name for name in turned_on if name.upper() != H264.name)
+
+
 def common(receivable: Iterable[Iterable[str]], *, turned_on: frozenset[str]) -> tuple[int, ...]:
     """Return the payload types to offer once everybody's ``hello.codecs`` are known, in order.
 

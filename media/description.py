@@ -57,10 +57,11 @@ class VoiceProfile:
 class OfferRequest:
     """What one offer says.
 
-    ``payload_types`` are the numbers to list, in order; ``peer`` is the other participant's id
-    (cname and msid), None while nobody else is there; ``streams`` are the other side's SSRCs.
-    ``restart`` asks for new ICE credentials; ``inactive`` are kinds that stay inactive though the mode has
-    them, because a line of theirs was answered with port 0.
+    ``payload_types`` are the numbers to list, in order; ``peer`` is the other participant's id (cname and
+    msid), None while nobody else is there; ``streams`` are the other side's SSRCs. ``restart`` asks for new
+    ICE credentials; ``inactive`` are kinds that stay inactive though the mode has them, because a line of
+    theirs was answered with port 0. ``recordable``: pictures are to come upright, since a recording has no
+    place for how each one was held.
     """
 
     negotiation: int
@@ -71,6 +72,7 @@ class OfferRequest:
     restart: bool = False
     inactive: frozenset[Kind] = frozenset()
     voice: VoiceProfile = field(default_factory=VoiceProfile)
+    recordable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def _media_lines(mid: int, kind: Kind, endpoint: Endpoint, request: OfferRequest
         ]
     if kind is Kind.AUDIO and video_mode:
         lines.append(f"a=extmap:{AUDIO_LEVEL_EXTENSION} urn:ietf:params:rtp-hdrext:ssrc-audio-level")
-    elif kind is Kind.VIDEO:
+    elif kind is Kind.VIDEO and not request.recordable:
+        # Without it a sender turns each picture before it codes it (3GPP TS 26.114, 7.4.5).
         lines.append(f"a=extmap:{ORIENTATION_EXTENSION} urn:3gpp:video-orientation")
     lines += _codec_lines(numbers, request.mode, request.voice)
     if kind is Kind.AUDIO and request.mode is Mode.VOICE:

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from core.errors import TeduhError, Unauthenticated
 from core.ids import ParticipantId, SessionId
+from media.codecs import recordable
 from media.description import VoiceProfile
 from media.grading import Limits
 from media.ladder import Ladder
 from signaling.call import Call
 from signaling.client_messages import Hello
-from signaling.directory import SessionRecord, SessionState
+from signaling.directory import Recording, SessionRecord, SessionState
 from signaling.events import Join
 from signaling.live import Live
 from signaling.mode import ModeState
@@ -178,7 +179,9 @@ def revive(
             heartbeat_chat_s=settings.heartbeat_chat_s,
             max_minutes=record.max_minutes,
             ice_servers=settings.ice_servers,
-            turned_on=settings.turned_on,
+            turned_on=recordable(settings.turned_on)
+            if record.recording is Recording.ASK
+            else settings.turned_on,
             voice=settings.voice,
         ),
         places=(places[0], places[1]),

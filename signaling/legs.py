@@ -196,6 +196,7 @@ class Legs:
                 restart=restart,
                 inactive=content.inactive,
                 voice=self.terms.voice,
+                recordable=self.terms.may_be_recorded,
             )
             effects.append(MakeOffer(place.id, leg.id, request))
         return effects

@@ -41,3 +41,8 @@ class CallTerms:
     ice_servers: tuple[IceServer, ...] = ()
     turned_on: frozenset[str] = frozenset()
     voice: VoiceProfile = field(default_factory=VoiceProfile)
+
+    @property
+    def may_be_recorded(self) -> bool:
+        """Whether somebody may ask for a recording: media must then be what a recording can hold."""
+        return self.recording == "ask"

@@ -9,7 +9,7 @@ import time
 import pytest
 from aiortc.sdp import SessionDescription
 
-from media.codecs import FIRST_OFFER, Kind, Mode, common
+from media.codecs import FIRST_OFFER, Kind, Mode, common, recordable
 from media.description import (
     Direction,
     Endpoint,
@@ -154,3 +154,11 @@ def test_mutilated_answers_are_read_or_refused_and_nothing_else(seed: int) -> No
             )
         with contextlib.suppress(InvalidAnswer):
             read_answer("".join(text))
+
+
+def test_what_may_be_recorded_has_no_h264_and_pictures_that_stand_upright() -> None:
+    everything = [["audio/opus", "video/VP8", "video/VP9", "video/H264", "video/AV1"]] * 2
+    numbers = common(everything, turned_on=recordable(frozenset({"VP9", "h264", "H264", "AV1"})))
+    assert numbers == (111, 96, 97, 98, 99, 102, 103)
+    assert "video-orientation" in offer(payload_types=numbers)
+    assert "video-orientation" not in offer(payload_types=numbers, recordable=True)
