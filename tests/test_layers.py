@@ -39,6 +39,7 @@ OWNERS = {
     "segno": {"web/pages/factors.py"},
     "icalendar": {"counseling/ics.py"},
     "ifaddr": {"core/addresses.py"},
+    "botocore": {"recordings/store_s3.py"},
     "obstore": {"recordings/store_s3.py"},
     "dotenv": {"core/config.py"},
     "prometheus_client": {"web/metrics.py"},
