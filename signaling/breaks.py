@@ -175,12 +175,14 @@ class Breaks:
 
     def _hearing(self, seen: Seen, silent_ms: int | None, now: datetime, now_s: float) -> None:
         """Notice a way down that is cut: reports tell nothing new, or a page that hears nothing is still."""
-        lively = silent_ms is not None and silent_ms < LIVELY_MS and now_s >= self._settled_s
-        unsaid_ms = seen.unsaid_ms if lively and (seen.unsaid_ms or 0) >= UNSAID_MS else None
+        lively = silent_ms is not None and silent_ms < LIVELY_MS
+        settled = lively and now_s >= self._settled_s
+        unsaid_ms = seen.unsaid_ms if settled and (seen.unsaid_ms or 0) >= UNSAID_MS else None
         gap_ms = max(seen.stalled_ms or 0, unsaid_ms or 0)
         if gap_ms >= UNHEARD_MS:
             self.unheard(gap_ms, now, now_s)
-        elif self._break is not None and self._break.way is Direction.DOWN:
+        elif lively and self._break is not None and self._break.way is Direction.DOWN:
+            # A report that is too old tells nothing any more: what comes from this side must say it.
             self.back(now, now_s)
 
     def _note_socket(self, broken: Break) -> None:

@@ -76,6 +76,20 @@ def test_a_page_that_hears_nothing_has_a_cut_way_down() -> None:
     assert story.causes == [("interrupted", "cut", "down", 2_000), ("resumed", "cut", "down", 6_000)]
 
 
+def test_a_line_that_died_while_its_way_down_was_cut_was_told_as_mended() -> None:
+    story = Story()
+    story.look(0.0, 20, stalled_ms=2_500)
+    story.breaks.silent(1_200, *story.at(2.0))
+    for second in range(3, 60):
+        # What it reported last is too old to say anything after 8 s.
+        stalled_ms = 2_500 + 1_000 * second if second <= 8 else None
+        story.look(float(second), 1_000 * second, stalled_ms=stalled_ms, unsaid_ms=1_000 * second)
+    assert [one.kind for one in story.told] == ["interrupted"]
+    story.breaks.back(*story.at(60.0), gap_ms=59_000)
+    story.look(63.0)
+    assert story.causes[1:] == [("resumed", "cut", "down", 59_000)]
+
+
 def test_voice_that_stops_though_checks_come_is_a_page_that_hears_nothing() -> None:
     story = Story()
     story.look(1.0, silent_ms=300, unsaid_ms=2_600)

@@ -48,8 +48,12 @@ CAUSE = {"direction": "both", "kind": "cut"}
         ([(90, "interrupted", {"gap_ms": 1_000})], [(89.0, 11_000, "unknown_unknown", False)]),
         # Began in chat, and the other side went to voice before the socket came again.
         (
-            [(0, "mode", {"mode": "chat"}), (10, "socket_lost", {}), (12, "mode", {"mode": "voice"})]
-            + [(14, "socket_resumed", {"gap_ms": 4_000})],
+            [
+                (0, "mode", {"mode": "chat"}),
+                (10, "socket_lost", {}),
+                (12, "mode", {"mode": "voice"}),
+                (14, "socket_resumed", {"gap_ms": 4_000}),
+            ],
             [(10.0, 4_000, "unknown_unknown", True)],
         ),
         # Began before anything was known of its voice.
