@@ -22,6 +22,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
+from core.clock import rfc3339
 from core.db import insert_into
 from core.errors import TeduhError
 from core.ids import UserId
@@ -54,6 +55,19 @@ class Proof:
     files: int
     tries: int
     problem: str | None
+
+    @property
+    def sentence(self) -> str:
+        """Say what is gone, and until when it could come back."""
+        if self.key_at is None or self.backups_until is None:
+            return f"asked for at {rfc3339(self.asked_at)}; its key is still there"
+        until = f"the last backup copy of its key expires on {self.backups_until:%Y-%m-%d}"
+        if self.media_at is None:
+            return f"unreadable since {rfc3339(self.key_at)}, media not yet deleted; {until}"
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        return (
+            f"unreadable since {rfc3339(self.key_at)}, {files} deleted by {rfc3339(self.media_at)}; {until}"
+        )
 
 
 async def begin(
@@ -111,7 +125,7 @@ async def under_way(db: AsyncSession, *, now: datetime) -> list[str]:
     rows = await db.execute(
         select(RecordingRow.id, proof.tries, proof.tried_at)
         .outerjoin(proof, proof.recording_id == RecordingRow.id)
-        .where(RecordingRow.state == State.DESTROYING.value)
+        .where(NOT_DESTROYED, RecordingRow.state == State.DESTROYING.value)
         .order_by(proof.asked_at, RecordingRow.id)
     )
     return [one for one, tries, tried_at in rows if again_at(tries or 0, tried_at) <= now]

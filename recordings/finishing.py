@@ -28,7 +28,7 @@ from recordings.moving import DONE, Half, MediaLost, move
 from recordings.retention import Why
 from recordings.retrying import STUCK_AFTER, again_at
 from recordings.states import Event, Side, SideState, State
-from recordings.tables import RecordingRow, RecordingSideRow
+from recordings.tables import NOT_DESTROYED, RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
 
 logger = logging.getLogger(__name__)
@@ -44,11 +44,14 @@ class Overtaken(InvalidState):
 
 async def waiting(db: AsyncSession, *, now: datetime) -> list[str]:
     """List what is to be finished and may be tried now, the longest waiting first."""
+    there = select(RecordingRow.id).where(
+        NOT_DESTROYED, RecordingRow.state.in_([one.value for one in _WAITING])
+    )
     rows = (
         await db.execute(
             select(RecordingRow.id, RecordingSideRow.tries, RecordingSideRow.tried_at)
             .outerjoin(RecordingSideRow, RecordingSideRow.recording_id == RecordingRow.id)
-            .where(RecordingRow.state.in_([one.value for one in _WAITING]))
+            .where(RecordingRow.id.in_(there))
             .order_by(RecordingRow.ended_at, RecordingRow.id)
         )
     ).all()

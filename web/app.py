@@ -37,6 +37,7 @@ from web import (
     appointments,
     card,
     duties,
+    finishing,
     health,
     jobs,
     line,
@@ -126,6 +127,7 @@ def make_app(
         line,
         line_socket,
         appointments,
+        finishing,
         review_media,
     ):
         part.setup(app)

@@ -11,6 +11,7 @@ from typing import Final
 from accounts import consents, contacts, invitations, notices
 from accounts.erasure import Eraser
 from counseling import complaints, incidents, minors, roster
+from recordings import ending
 from signaling import directory
 
 ERASERS: Final[tuple[Eraser, ...]] = (
@@ -22,5 +23,6 @@ ERASERS: Final[tuple[Eraser, ...]] = (
     roster.erase,
     complaints.erase,
     incidents.erase,
+    ending.erase,
     directory.erase,
 )

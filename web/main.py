@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "consent": "consent",
     "doctor": "doctor",
     "incident": "incident",
+    "recordings": "recordings",
     "keys": "keyring",
     "keyd": "keyring",
     "escrow": "escrow",

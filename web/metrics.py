@@ -21,6 +21,7 @@ from core.errors import NotFound
 from signaling.quality_counts import Histogram, Measured
 from web.access import REQUESTS
 from web.client import from_loopback
+from web.finishing import FINISHING
 from web.gate import add
 from web.services import SERVICES
 
@@ -49,6 +50,7 @@ class AppCollector(Collector):
         yield requests
         yield from _family("teduh_media", services.media.counters())
         yield from _family("teduh_calls", services.survey.counters())
+        yield from _family("teduh_recordings", self._app[FINISHING].counters())
         for name, same in itertools.groupby(services.survey.measured(), key=lambda one: one.name):
             yield _labelled(f"teduh_calls_{name}", list(same))
 

@@ -1,0 +1,184 @@
+"""``teduh recordings``: what there is, whether it holds, what is lost; work on them now; proofs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from core.clock import SystemClock, rfc3339
+from core.config import Config
+from core.errors import TeduhError
+from recordings import ending, finishing, orphans
+from recordings.states import State
+from recordings.tables import RecordingRow, RecordingSideRow
+from recordings.verifying import verify
+from recordings.working import work
+from recordings.workshop import Workshop
+from web.commands.stores import Stores, say
+
+PROOFS: Final = 1_000
+
+
+class NotWhole(TeduhError):
+    """Something of the recordings is broken or lost."""
+
+    code = "not_whole"
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add ``teduh recordings …``."""
+    actions = commands.add_parser("recordings", help="recordings after their end").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    one = actions.add_parser("list", help="list what there is, by state; no person is named")
+    one.add_argument("--all", action="store_true", help="also what was destroyed")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_list)
+
+    one = actions.add_parser(
+        "verify",
+        help="check every chain, count, tail, stored byte and key; status 1 when something is broken",
+    )
+    one.add_argument("id", nargs="?", metavar="ID", help="one recording; all unless given")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_verify)
+
+    one = actions.add_parser("orphans", help="find media without rows, rows without media; status 1 if any")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_orphans)
+
+    one = actions.add_parser("work", help="finish and destroy what is due, now; the server does it by itself")
+    one.set_defaults(command=_work)
+
+    one = actions.add_parser("retry", help="try one again that is stuck or broken")
+    one.add_argument("id", metavar="ID")
+    one.set_defaults(command=_retry)
+
+    one = actions.add_parser("proofs", help="print the proofs of destruction, the newest first")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.set_defaults(command=_proofs)
+
+
+@asynccontextmanager
+async def _workshop(config: Config) -> AsyncIterator[Workshop]:
+    async with Stores(config) as stores:
+        shop = Workshop.of(config, database=stores.database, master=stores.master, clock=SystemClock())
+        try:
+            yield shop
+        finally:
+            await shop.store.close()
+
+
+async def _list(config: Config, asked: argparse.Namespace) -> None:
+    wanted = (
+        select(RecordingRow, RecordingSideRow)
+        .join(RecordingSideRow, RecordingSideRow.recording_id == RecordingRow.id)
+        .order_by(RecordingRow.started_at, RecordingRow.id, RecordingSideRow.side)
+    )
+    if not asked.all:
+        wanted = wanted.where(RecordingRow.state != State.DESTROYED.value)
+    async with Stores(config) as stores, stores.database.sessions() as db:
+        found = (await db.execute(wanted)).all()
+    rows = [
+        {
+            "id": row.id,
+            "state": row.state,
+            "side": side.side,
+            "side_state": side.state,
+            "started_at": rfc3339(row.started_at),
+            "expires_at": rfc3339(row.expires_at),
+            "bytes": side.final_bytes if side.final_bytes is not None else side.bytes,
+            "duration_ms": side.duration_ms,
+            "tries": side.tries,
+            "problem": side.problem,
+        }
+        for row, side in found
+    ]
+    if asked.json:
+        say(json.dumps(rows))
+        return
+    for one in rows:
+        problem = f"  {one['problem']}, {one['tries']} tries" if one["problem"] else ""
+        say(
+            f"{one['id']}  {one['state']:<10}  {one['side']:<9}  {one['side_state']:<9}  "
+            f"{one['bytes']:>12}  until {one['expires_at']}{problem}"
+        )
+
+
+async def _verify(config: Config, asked: argparse.Namespace) -> None:
+    rows, broken = [], 0
+    async with _workshop(config) as shop:
+        async for one in verify(shop, recording=asked.id):
+            broken += one.problem is not None
+            rows.append(
+                {
+                    "id": one.recording,
+                    "side": one.side.value,
+                    "looked_at": one.what,
+                    "problem": one.problem,
+                }
+            )
+            if not asked.json and one.problem is not None:
+                say(f"BROKEN  {one.recording}  {one.side.value:<9}  {one.problem}")
+    if asked.json:
+        say(json.dumps(rows))
+    if broken:
+        raise NotWhole(f"{broken} of {len(rows)} sides do not hold.")
+    if not asked.json:
+        say(f"All {len(rows)} sides hold.")
+
+
+async def _orphans(config: Config, asked: argparse.Namespace) -> None:
+    async with _workshop(config) as shop:
+        found = await orphans.look(shop)
+    if asked.json:
+        say(json.dumps([{"lacks": one.lack.value, "name": one.name} for one in found]))
+    else:
+        for one in found:
+            say(f"lacks its {one.lack.value.replace('_', ' '):<9}  {one.name}")
+    if found:
+        raise NotWhole(f"{len(found)} things have lost their other half.")
+    if not asked.json:
+        say("Everything has its other half.")
+
+
+async def _work(config: Config, _asked: argparse.Namespace) -> None:
+    async with _workshop(config) as shop:
+        done = await work(shop)
+    for state, count in sorted(done.items()):
+        say(f"{count} {state}")
+    say("Nothing else is due.")
+
+
+async def _retry(config: Config, asked: argparse.Namespace) -> None:
+    async with Stores(config) as stores, stores.database.sessions.begin() as db:
+        await finishing.retry(db, recording=asked.id)
+    say("It is tried again: by the server within seconds, or by teduh recordings work.")
+
+
+async def _proofs(config: Config, asked: argparse.Namespace) -> None:
+    async with Stores(config) as stores, stores.database.sessions() as db:
+        found = await ending.proofs(db, limit=PROOFS)
+    if not asked.json:
+        for one in found:
+            say(f"{one.recording_id}  {one.why.value:<15}  {one.sentence}")
+        return
+    rows = [
+        {
+            "id": one.recording_id,
+            "why": one.why.value,
+            "asked_at": rfc3339(one.asked_at),
+            "key_destroyed_at": rfc3339(one.key_at),
+            "backups_until": rfc3339(one.backups_until),
+            "media_deleted_at": rfc3339(one.media_at),
+            "files": one.files,
+            "problem": one.problem,
+        }
+        for one in found
+    ]
+    say(json.dumps(rows))

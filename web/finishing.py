@@ -1,0 +1,140 @@
+"""Recordings after their end, as the server sees to them: keys destroyed at once, the rest by a worker.
+
+The worker (``web/worker.py``) is started when something is due and ends when nothing is, so a crash of it
+needs no care: the next look starts another. What does not get on by itself is told to the admins, the metrics
+and the doctor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web as http
+
+from accounts import notices, people
+from accounts.roles import Role
+from core.config import Config
+from core.errors import TeduhError
+from recordings import ending, orphans, working
+from recordings.ending import Destroyer
+from recordings.figures import Figures, measure
+from recordings.orphans import Orphan
+from recordings.workshop import Workshop, open_store
+from web.jobs import every
+from web.services import SERVICES, Services
+
+logger = logging.getLogger(__name__)
+
+LOOK_S: Final = 5.0
+MEASURE_S: Final = 60.0
+HOUR_S: Final = 3600.0
+AFTER_A_CRASH_S: Final = 60.0
+ROOT: Final = Path(__file__).parent.parent
+STUCK: Final = "recording_stuck"
+
+
+class Finishing:
+    """The jobs of one application. What was found last is None before the first look."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self.figures: Figures | None = None
+        self.orphans: list[Orphan] | None = None
+        self._shop = shop
+
+    async def destroy_keys(self, services: Services) -> None:
+        """Destroy the keys of what is to be destroyed: this waits for no worker and no store."""
+        async with services.database.sessions() as db:
+            due = await ending.under_way(db, now=services.now())
+        for recording in due:
+            try:
+                await Destroyer(self._shop).destroy_key(recording, now=services.now())
+            except TeduhError as error:
+                about = {"recording": recording, "problem": error.code}
+                logger.warning("recording.key_not_destroyed", extra=about)
+
+    async def finish_recordings(self, services: Services) -> None:
+        """Have a worker do what is due."""
+        if await working.is_due(self._shop, now=services.now()) and not await have_worked(services.config):
+            await asyncio.sleep(AFTER_A_CRASH_S)
+
+    async def measure_recordings(self, services: Services) -> None:
+        """Count, and tell the admins when people must look."""
+        async with services.database.sessions.begin() as db:
+            self.figures = await measure(db, now=services.now())
+            if self.figures.need_people or self.orphans:
+                admins = [one.id for one in await people.with_role(db, role=Role.ADMIN)]
+                await notices.post_all(db, users=admins, kind=STUCK, once=True, now=services.now())
+
+    async def find_orphans(self, _services: Services) -> None:
+        """Look for what has lost its other half, and say each by its name in the log."""
+        self.orphans = await orphans.look(self._shop)
+        for one in self.orphans:
+            logger.error("recording.orphan", extra={"lack": one.lack.value, "object": one.name})
+
+    def counters(self) -> dict[str, int]:
+        """Tell what was found last, for /metrics."""
+        told = {} if self.orphans is None else {"orphans": len(self.orphans)}
+        if self.figures is None:
+            return told
+        told |= {state.value: count for state, count in self.figures.states.items()}
+        return told | {
+            "stored_bytes": self.figures.stored_bytes,
+            "late_stored": self.figures.unstored,
+            "late_destroyed": self.figures.undestroyed,
+        }
+
+
+FINISHING: Final = http.AppKey("finishing", Finishing)
+
+
+def setup(app: http.Application) -> None:
+    """Add the jobs, before the application starts."""
+    services = app[SERVICES]
+    store = open_store(services.config)
+    app[FINISHING] = jobs = Finishing(
+        Workshop(
+            database=services.database,
+            vault=services.vault,
+            warrants=services.warrants,
+            audit=services.audit,
+            store=store,
+            spool=services.config.data_dir / "recordings",
+            clock=services.clock,
+        )
+    )
+    every(app, LOOK_S, jobs.destroy_keys)
+    every(app, LOOK_S, jobs.finish_recordings)
+    every(app, MEASURE_S, jobs.measure_recordings)
+    every(app, HOUR_S, jobs.find_orphans)
+
+    async def close(_app: http.Application) -> None:
+        await store.close()
+
+    app.on_cleanup.append(close)
+
+
+async def have_worked(config: Config) -> bool:
+    """Start a worker, wait for its end, and say whether that was a good one. Cancelled, it is killed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "web.worker",
+        stdin=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TEDUH_")},
+    )
+    try:
+        await process.communicate(pickle.dumps(config))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        logger.error("recordings.worker_failed", extra={"status": process.returncode})
+    return process.returncode == 0
