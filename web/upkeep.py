@@ -110,19 +110,19 @@ async def forget_quality(services: Services) -> None:
 
 
 async def keep_keys(services: Services) -> None:
-    """Destroy wrapping keys that no recording hangs on, write the night's backup, and delete old ones."""
-    if gone := await services.vault.tidy():
-        logger.info("keys.destroyed", extra={"key_ids": gone})
+    """Delete old backups of keys, write the night's, and destroy wrapping keys that nothing hangs on."""
     directory, now = services.config.keys_backup, services.now()
-    if directory is not None and services.vault.is_there:
+    if directory is not None:
         made = await asyncio.to_thread(_back_up_keys, services.config.keys_file, directory, now)
         if made is not None:
             logger.info("keys.backed_up", extra={"file": made.path.name})
+    if gone := await services.vault.tidy():
+        logger.info("keys.destroyed", extra={"key_ids": gone})
 
 
 def _back_up_keys(keys_file: Path, directory: Path, now: datetime) -> Backup | None:
-    """Prune first: a disk that is full keeps no old backup from going."""
+    """Prune first, whatever becomes of the rest: no backup may get older than it is promised."""
     keybackup.prune(directory, now=now)
-    if not keybackup.is_due(directory, now=now):
+    if not keys_file.exists() or not keybackup.is_due(directory, now=now):
         return None
     return keybackup.back_up(KeyStore(keys_file), directory, now=now)
