@@ -11,6 +11,7 @@ BENCHES = (
     "join",
     "forward",
     "latency",
+    "recording",
     "voice200",
     "memory",
     "observe",

@@ -8,6 +8,7 @@ import struct
 from collections import deque
 from typing import Any
 
+from bench.schedule import VIDEO_BY_TICK
 from tests.peers.dtls import SrtpKeys, SrtpProfile
 from tests.peers.srtp import SrtpContexts
 
@@ -20,6 +21,15 @@ SEQUENCE = slice(2, 4)
 MADE_AT_ONCE = 25
 # And so many are sent before what came is taken: a look that finds nothing costs as much as a packet.
 SENT_PER_DRAIN = 10
+# Pictures of 50 in a second, each in the packets of one burst; what is not there is decoded by nobody.
+_PICTURES = tuple(
+    (picture, not part, part == count - 1)
+    for picture, count in enumerate(VIDEO_BY_TICK)
+    for part in range(count)
+)
+PICTURES_TO_A_KEY = 500
+_KEY = b"\x10\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 640, 360)
+_BEGIN, _MIDDLE = b"\x10\x11" + bytes(9), bytes(11)
 _HEADER = struct.Struct("!BBHII")
 
 Handle = dict[str, Any]
@@ -37,7 +47,8 @@ class Sender:
         self._highest: dict[int, int] = {}
         self._srtp = SrtpContexts(_keys(handle)) if "sending" in handle else None
         self._ssrcs = {OPUS: int(handle["audio_ssrc"]), VP8: int(handle["video_ssrc"])}
-        self._payloads = {OPUS: os.urandom(AUDIO_BYTES), VP8: os.urandom(VIDEO_BYTES)}
+        self._voice = b"\x78" + os.urandom(AUDIO_BYTES - 1)  # 20 ms of Opus
+        self._picture = os.urandom(VIDEO_BYTES - len(_KEY))
         first = int(handle.get("first", 0))
         self._next = {OPUS: first, VP8: first}
         self._made: dict[int, deque[bytes]] = {OPUS: deque(), VP8: deque()}
@@ -54,9 +65,20 @@ class Sender:
     def _make(self, payload_type: int) -> bytes:
         number = self._next[payload_type]
         self._next[payload_type] = number + 1
-        header = _HEADER.pack(0x80, payload_type, number & 0xFFFF, number * 960, self._ssrcs[payload_type])
-        plain = header + self._payloads[payload_type]
+        second, stamp, payload = (
+            (OPUS, number * 960, self._voice) if payload_type == OPUS else self._part(number)
+        )
+        ssrc = self._ssrcs[payload_type]
+        plain = _HEADER.pack(0x80, second, number & 0xFFFF, stamp & 0xFFFFFFFF, ssrc) + payload
         return plain + bytes(AUTHENTICATION_BYTES) if self._srtp is None else self._srtp.protect(plain)
+
+    def _part(self, number: int) -> tuple[int, int, bytes]:
+        """One packet of a picture (RFC 7741), as a burst has them: five pictures in twelve packets."""
+        turn, place = divmod(number, len(_PICTURES))
+        picture, begins, ends = _PICTURES[place]
+        picture += 5 * turn
+        head = _MIDDLE if not begins else _BEGIN if picture % PICTURES_TO_A_KEY else _KEY
+        return VP8 | (128 if ends else 0), picture * 1_800, head + self._picture
 
     def send(self, payload_type: int) -> None:
         """Send the next packet of a stream; a full send queue counts as sent and lost."""

@@ -45,9 +45,9 @@ class Stage:
         """Local ports of the legs that were handed over."""
         return [int(sock.getsockname()[1]) for sock in self.sockets]
 
-    async def pair(self, *, mode: str = "video") -> tuple[Peer, Peer]:
+    async def pair(self, *, mode: str = "video", recording: str = "off") -> tuple[Peer, Peer]:
         """Make a session, let both join, and wait until media may flow."""
-        session = await self.server.create_session(self.http, mode=mode)
+        session = await self.server.create_session(self.http, mode=mode, recording=recording)
         pair = tuple(
             Peer(self.http, place, settings=random_settings(profiles=(PROFILE,)))
             for place in (session.client, session.counselor)
@@ -83,11 +83,11 @@ class Stage:
             "video_ssrc": peer.settings.video_ssrcs[0],
         }
 
-    async def handles(self, sessions: int, *, mode: str = "video") -> list[Handle]:
+    async def handles(self, sessions: int, *, mode: str = "video", recording: str = "off") -> list[Handle]:
         """Bring sessions up one after another; handles of both sides of each, side by side."""
         found: list[Handle] = []
         for _ in range(sessions):
-            found += [await self.hand_over(peer) for peer in await self.pair(mode=mode)]
+            found += [await self.hand_over(peer) for peer in await self.pair(mode=mode, recording=recording)]
         return found
 
     def still_here(self) -> int:
