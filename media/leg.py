@@ -43,6 +43,7 @@ class Leg:
         "credentials",
         "dtls",
         "expects_audio",
+        "expects_from",
         "fingerprints",
         "heard_at",
         "held",
@@ -91,6 +92,7 @@ class Leg:
         self.allowed: frozenset[int] = frozenset()
         self.sink: Sink | None = None
         self.expects_audio = True
+        self.expects_from = now
         self.streams: dict[int, Stream] = {}
         self.answered = Streams()
         self.rtcp_ssrcs: set[int] = set()
@@ -288,10 +290,16 @@ class Leg:
         self.rtt_ms, self.rtt_at = rtt_ms, now
         self.rtts_ms = [*self.rtts_ms[1 - MAX_RTTS :], rtt_ms]
 
+    def expect_audio(self, *, due: bool, now: float) -> None:
+        """Say whether this side is to be heard; one that was not has to be told first that it may speak."""
+        if due and not self.expects_audio:
+            self.expects_from = now
+        self.expects_audio = due
+
     def _unsaid_ms(self, now: float) -> int | None:
         if not self.expects_audio or self.last_audio_at is None:
             return None
-        return int((now - self.last_audio_at) * 1000)
+        return int((now - max(self.last_audio_at, self.expects_from)) * 1000)
 
 
 def _jitter_down_ms(streams: list[Stream]) -> float | None:

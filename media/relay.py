@@ -193,7 +193,7 @@ class Relay:
 
     def expect(self, leg: LegId, *, audio: bool, video: bool) -> None:  # noqa: ARG002  # video is not watched for silence
         """Say what this side says it is sending, so that a mute is not taken for a lost line."""
-        self._leg(leg).expects_audio = audio
+        self._leg(leg).expect_audio(due=audio, now=time.monotonic())
 
     def tap(self, leg: LegId, sink: Sink | None) -> None:
         """Show what this leg may send to its peer to a sink as well; None takes it off, at once.

@@ -66,7 +66,7 @@ class Watch:
             if silent_s < AUDIO_SILENCE_S:
                 return
             limit_s = silence_limit_s(
-                expects_audio=leg.expects_audio,
+                expects_audio=leg.expects_audio and now - leg.expects_from >= AUDIO_SILENCE_S,
                 last_audio_at=leg.last_audio_at,
                 loss_pct=leg.window.loss_up_pct(),
                 now=now,
