@@ -47,6 +47,8 @@ class Permission(enum.StrEnum):
     OWN_ACCOUNT = "own:account"
     """A client's account: name, recovery code, phone, erasure."""
     OWN_CONSENTS = "own:consents"
+    OWN_RECORDINGS = "own:recordings"
+    """Recordings of one's own sessions, as one of the two in them."""
     OWN_HISTORY = "own:history"
     """Who opened what of mine."""
     OWN_COMPLAINTS = "own:complaints"
@@ -111,6 +113,7 @@ PERMITTED: Final[Mapping[Permission, frozenset[Role] | None]] = {
     Permission.OWN_PLACES: frozenset({Role.CLIENT, Role.COUNSELOR}),
     Permission.OWN_ACCOUNT: frozenset({Role.CLIENT}),
     Permission.OWN_CONSENTS: frozenset({Role.CLIENT}),
+    Permission.OWN_RECORDINGS: frozenset({Role.CLIENT, Role.COUNSELOR}),
     Permission.OWN_HISTORY: frozenset({Role.CLIENT}),
     Permission.OWN_COMPLAINTS: frozenset({Role.CLIENT}),
     Permission.OWN_CREDENTIALS: STAFF,

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from accounts import notices
 from accounts.audit import Audit
 from core.ids import ParticipantId, SessionId, UserId, new_id
 from recordings import states
@@ -199,7 +200,7 @@ async def finish(
     if reason is Ending.WITHDRAWN_CLIENT:
         row.state = states.after(State(row.state), Event.DESTROY).value
     elif reason is Ending.WITHDRAWN_COUNSELOR:
-        close(row, now)
+        await close(db, row, now)
     await db.flush()
     await audit.append(
         db,
@@ -212,10 +213,13 @@ async def finish(
     )
 
 
-def close(row: RecordingRow, now: datetime) -> None:
-    """Let nobody open it any more, and destroy it when the time for an objection is over."""
+async def close(db: AsyncSession, row: RecordingRow, now: datetime) -> None:
+    """Let nobody open it any more, destroy it when the time for an objection is over, and tell the client."""
     row.closed_at = now
     row.expires_at = min(row.expires_at, now + OBJECTION)
+    if row.client_user is not None:
+        days = {"days": str(OBJECTION.days)}
+        await notices.post(db, user=UserId(row.client_user), kind="recording_closed", places=days, now=now)
 
 
 async def end_crashed(db: AsyncSession, audit: Audit, *, times: Times, now: datetime) -> list[str]:

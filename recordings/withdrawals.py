@@ -76,6 +76,27 @@ async def own(db: AsyncSession, *, recording: str, user: UserId) -> Own:
     return _own(row, user)
 
 
+async def place_of(db: AsyncSession, *, recording: str, user: UserId) -> ParticipantId:
+    """Name the place in which somebody is in a recording. Raises ``NotFound``."""
+    side = (await own(db, recording=recording, user=user)).side
+    row = await db.get_one(RecordingSideRow, (recording, side.value))
+    return ParticipantId(row.participant_id)
+
+
+async def recording_now(db: AsyncSession, *, client: UserId) -> list[ParticipantId]:
+    """Name the places in which a client is being recorded now."""
+    rows = await db.scalars(
+        select(RecordingSideRow.participant_id)
+        .join(RecordingRow, RecordingRow.id == RecordingSideRow.recording_id)
+        .where(
+            RecordingRow.client_user == client,
+            RecordingRow.state == State.RECORDING.value,
+            RecordingSideRow.side == Side.CLIENT.value,
+        )
+    )
+    return [ParticipantId(one) for one in rows]
+
+
 async def latest(db: AsyncSession, *, session: SessionId) -> tuple[str, State] | None:
     """Name the newest recording of a session, and say where it stands."""
     row = await db.scalar(
@@ -167,7 +188,7 @@ async def _take_back(
             db, audit, seat=seat, granted=False, terms=records.terms_of(given), why=Why.WITHDREW, now=now
         )
     if Side(side.side) is Side.COUNSELOR:
-        records.close(row, now)
+        await records.close(db, row, now)
         await db.flush()
         return
     actor = None if seat is None else seat.user

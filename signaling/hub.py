@@ -408,6 +408,12 @@ class Hub:
         if live is not None and place is not None and place.is_kept:
             self.apply(live, ev.Leaves(participant, quickly=True))
 
+    async def stop_recording(self, participant: ParticipantId) -> None:
+        """Take somebody's consent back who says so elsewhere; nothing happens when they are not here."""
+        live = self._lives.of(participant)
+        if live is not None and self.recordings is not None:
+            await self.recordings.withdraw(live, participant)
+
     async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
         """End a session, live or not; ``by`` is a word such as ``api``.
 

@@ -166,6 +166,15 @@ class Recordings:
         one, side = self._of(live, participant)
         one.apply(consent.Pauses(side) if off else consent.Resumes(side))
 
+    async def withdraw(self, live: Live, participant: ParticipantId) -> None:
+        """Take a consent back for somebody who says so elsewhere, and wait until it is written down."""
+        one = self._all.get(live.id)
+        place = live.call.place(participant)
+        if one is None or one.live is not live or place is None:
+            return
+        one.apply(consent.Refuses(Side(place.role)))
+        await one.rows.settle()
+
     async def written(self, session: SessionId) -> None:
         """Wait until what was decided in a session is written down, or a few seconds are over."""
         one = self._all.get(session)

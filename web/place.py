@@ -6,7 +6,7 @@ read, so another site cannot ride on the cookie.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web as http
@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from accounts.logins import Login
 from accounts.roles import Permission
 from accounts.tokens import PlaceClaims
-from core.errors import NotFound, Unauthenticated
+from core.errors import InvalidInput, NotFound, Unauthenticated
 from core.ids import ParticipantId
 from signaling import directory
 from signaling.directory import ParticipantRecord, Role, SessionRecord, SessionState
 from signaling.wire import Comer
+from web import withdrawing
 from web.bodies import read_body
 from web.client import client_address
 from web.gate import Visitor, add, user_of, visitor_of
@@ -50,8 +51,18 @@ class PlaceOut(msgspec.Struct, frozen=True):
     ticket: str
 
 
+class ConsentIn(msgspec.Struct, frozen=True):
+    """A consent that is taken back; ``token`` is a program's, where no cookie opens the place."""
+
+    participant: Annotated[str, Meta(min_length=1, max_length=40)]
+    subject: Literal["recording"]
+    granted: bool
+    token: Annotated[str, Meta(max_length=4_000)] | None = None
+
+
 def setup(app: http.Application) -> None:
-    """Add the two ways to a place."""
+    """Add the ways to a place, and out of a recording."""
+    add(app, "POST", "/api/v1/place/consent", consent, Permission.PLACE)
     add(app, "POST", "/api/v1/place", exchange, Permission.PLACE)
     add(app, "POST", "/api/v1/place/{participant}/ticket", ticket, Permission.PLACE)
 
@@ -99,6 +110,22 @@ async def ticket(request: http.Request) -> http.Response:
     response = _answer(services, session, place, cookie)
     _give(request, response, session, place, cookie, lasting=False)
     return response
+
+
+async def consent(request: http.Request) -> http.Response:
+    """Answer ``POST /api/v1/place/consent``: a withdrawal, also when the room is gone or the session over."""
+    services = request.app[SERVICES]
+    wanted = await read_body(request, ConsentIn)
+    if wanted.granted:
+        raise InvalidInput("A consent is given in the room, where its text is shown.")
+    participant = ParticipantId(wanted.participant)
+    if wanted.token is None:
+        async with services.database.sessions() as db:
+            await sits(request, db, participant)
+    elif services.tokens.read_place(wanted.token, now=services.now()).participant != participant:
+        raise Unauthenticated("This token is of another place.")
+    await withdrawing.of_place(services, participant)
+    return http.Response(status=204)
 
 
 def _cookie(

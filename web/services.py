@@ -58,6 +58,10 @@ class Calls(Protocol):
         """Take somebody out who left by the quick exit; nothing happens when they are not here."""
         ...
 
+    async def stop_recording(self, participant: ParticipantId) -> None:
+        """Take somebody's consent to be recorded back; nothing happens when they are not here."""
+        ...
+
     def by_phone(self, participant: ParticipantId) -> None:
         """Let somebody go on with the other by telephone; nothing happens while both are connected."""
         ...

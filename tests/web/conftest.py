@@ -50,6 +50,7 @@ class FakeCalls:
     gone: list[Dropped] = field(default_factory=list)
     stand: dict[ParticipantId, Presence] = field(default_factory=dict)
     phoning: list[ParticipantId] = field(default_factory=list)
+    stopped: list[ParticipantId] = field(default_factory=list)
     quality: QualityCounts = field(default_factory=QualityCounts)
     troubled: list[Trouble] = field(default_factory=list)
     ended_by: list[str | None] = field(default_factory=list)
@@ -80,6 +81,9 @@ class FakeCalls:
 
     def presence(self, participant: ParticipantId) -> Presence | None:
         return self.stand.get(participant)
+
+    async def stop_recording(self, participant: ParticipantId) -> None:
+        self.stopped.append(participant)
 
     def by_phone(self, participant: ParticipantId) -> None:
         self.phoning.append(participant)

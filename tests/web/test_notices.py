@@ -192,7 +192,7 @@ async def test_staff_may_have_letters_too(client: Client) -> None:
 def test_every_kind_that_is_posted_has_words_in_both_languages() -> None:
     sources = [
         path.read_text()
-        for floor in ("accounts", "counseling", "web")
+        for floor in ("accounts", "counseling", "recordings", "web")
         for path in (ROOT / floor).rglob("*.py")
     ]
     kinds = {

@@ -17,6 +17,7 @@ from accounts.standing import Entry
 from core.clock import rfc3339
 from core.config import Config
 from core.errors import ConfigError, NotFound
+from recordings import receipts as receipts_of
 from web.commands.stores import Stores, say
 
 MAX_BYTES: Final = 64 * 1024
@@ -92,18 +93,23 @@ async def look_at(db: AsyncSession, receipts: Receipts, text: str, *, key: Publi
 
 async def _in_ledger(db: AsyncSession, receipt: Receipt) -> Finding:
     try:
-        entry = await consents.entry(db, receipt=receipt.id)
+        entry, after = await _entry(db, receipt.id)
     except NotFound:
         return Finding("ledger", fits=False, sentence=f"there is no row {receipt.id} here.")
     if not receipt.tells_of(entry):
         return Finding("ledger", fits=False, sentence=f"the row {receipt.id} says something else.")
-    later = [
-        one
-        for one in await consents.entries(db, user=entry.user)
-        if one.kind is entry.kind and one.number > entry.number
-    ]
+    later = [one for one in after if one.number > entry.number]
     now = f" Since then: {_told(later[-1])}." if later else ""
     return Finding("ledger", fits=True, sentence=f"{entry.user} {_told(entry)} on {entry.page}.{now}")
+
+
+async def _entry(db: AsyncSession, receipt: str) -> tuple[Entry, list[Entry]]:
+    """Look a row up in either ledger, with all of its kind: a person's, or of a recorded session."""
+    try:
+        entry = await consents.entry(db, receipt=receipt)
+    except NotFound:
+        return await receipts_of.with_others(db, receipt=receipt)
+    return entry, [one for one in await consents.entries(db, user=entry.user) if one.kind is entry.kind]
 
 
 async def _published(db: AsyncSession, receipt: Receipt) -> Finding:

@@ -58,6 +58,7 @@ from web.pages import (
     quality_report,
     quality_sessions,
     quality_trends,
+    recordings,
     recovery,
     register,
     reviews,
@@ -149,5 +150,6 @@ def setup(app: http.Application) -> None:
         desk,
         reviews,
         own_reviews,
+        recordings,
     ):
         page.setup(app)

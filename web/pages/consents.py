@@ -14,6 +14,8 @@ from accounts.roles import Permission
 from accounts.standing import Entry, Standing
 from accounts.texts import CONSENTS, Kind, Overtaken
 from core.errors import NotFound
+from recordings import withdrawals
+from web import withdrawing
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
 from web.pages.site import SITE, language_of
@@ -68,9 +70,13 @@ async def withdraw(request: http.Request) -> http.Response:
     """Answer `POST /me/consents/{kind}/withdraw`."""
     kind, person, services = kind_of(request), person_of(request), request.app[SERVICES]
     form = await sent(request, PageForm)
+    if kind is Kind.RECORDING:
+        await withdrawing.stop_all(services, person.id)
 
     async def act(db: AsyncSession) -> str:
         await consents.withdraw(db, services.audit, person=person, kind=kind, page=PAGE, now=services.now())
+        if kind is Kind.RECORDING:
+            await withdrawals.withdraw_all(db, services.audit, client=person.id, now=services.now())
         return f"{PAGE}?done=consent_withdrawn#{kind.value}"
 
     return await do_once(request, form, act)
@@ -85,6 +91,7 @@ async def receipt(request: http.Request) -> http.Response:
         entry=entry,
         key_id=services.receipts.key_id,
         receipt=services.receipts.make(entry),
+        page=PAGE,
     )
 
 

@@ -43,6 +43,7 @@ LEADS: Final = {
     "admin_new": "/admin/people",
     "crisis_stale": "/admin/crisis",
     "duty": "/me/duty",
+    "recording_closed": "/me/recordings",
     "register_verify": "/counselor/register",
     "register_refuse": "/counselor/register",
     "register_withdraw": "/counselor/register",

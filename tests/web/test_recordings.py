@@ -1,0 +1,222 @@
+"""`/me/recordings` and the ways out of a recording: the page, the consent as a whole, and HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from accounts import notices
+from accounts.people import Person
+from accounts.roles import Role
+from core.errors import NotFound
+from core.ids import ParticipantId, SessionId, new_id
+from media.codecs import Mode
+from recordings import ending, receipts, records, withdrawals
+from recordings.consent import Terms, Why
+from recordings.records import OBJECTION, Seat
+from recordings.states import Side, State
+from recordings.withdrawals import Own
+from signaling import directory
+from signaling.directory import NewParticipant, Recording
+from tests.recordings.staged import make_recording
+from tests.web.browsing import get
+from tests.web.conftest import Client, FakeCalls, Program
+from tests.web.people import log_in, log_out, make, send
+from web.commands.consent import look_at
+from web.services import SERVICES
+
+PAGE = "/me/recordings"
+TERMS = Terms(1, "id", "0" * 64)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A stored recording of a session, agreed to by both."""
+
+    id: str
+    session: SessionId
+    client: Person
+    counselor: Person
+
+
+async def recorded(client: Client, *, state: State = State.STORED) -> Recorded:
+    services = client.app[SERVICES]
+    me, ratna = await make(client), await make(client, Role.COUNSELOR, name="ratna")
+    async with services.database.sessions.begin() as db:
+        made = await directory.create(
+            db,
+            mode=Mode.VIDEO,
+            recording=Recording.ASK,
+            participants=[
+                NewParticipant(directory.Role.CLIENT, "Embun", me.id),
+                NewParticipant(directory.Role.COUNSELOR, "Ratna", ratna.id),
+            ],
+            owner=None,
+            starts_at=None,
+            max_minutes=None,
+            now=services.now(),
+        )
+        session = made.session.id
+        first, second = (one.id for one in made.session.participants)
+        number = await make_recording(
+            db,
+            client=me,
+            counselor=ratna,
+            now=services.now(),
+            session=session,
+            places=(first, second),
+            state=state,
+        )
+        for side, place, user in ((Side.CLIENT, first, me.id), (Side.COUNSELOR, second, ratna.id)):
+            await records.agree(
+                db,
+                services.audit,
+                seat=Seat(session, place, side, user),
+                granted=True,
+                terms=TERMS,
+                why=Why.ASKS,
+                now=services.now() - timedelta(days=4),
+            )
+    return Recorded(number, session, me, ratna)
+
+
+async def stands(client: Client, of: Recorded, person: Person) -> Own:
+    async with client.app[SERVICES].database.sessions() as db:
+        return await withdrawals.own(db, recording=of.id, user=person.id)
+
+
+async def test_both_see_what_there_is_and_nobody_else(client: Client) -> None:
+    found = await recorded(client)
+    for person in (found.client, found.counselor):
+        await log_in(client, person)
+        assert f"{PAGE}/{found.id}" in (await get(client, PAGE)).text
+        page = await get(client, f"{PAGE}/{found.id}")
+        assert (page.status, "Nobody has opened" in page.text or "Belum ada" in page.text) == (200, True)
+        await log_out(client)
+    for role in (Role.CLIENT, Role.COUNSELOR):
+        await log_in(client, await make(client, role, name="bima"))
+        assert found.id not in (await get(client, PAGE)).text
+        assert (await get(client, f"{PAGE}/{found.id}")).status == 404
+        await log_out(client)
+
+
+async def test_a_client_has_it_deleted(client: Client) -> None:
+    found = await recorded(client)
+    await log_in(client, found.client)
+    status, to = await send(client, f"{PAGE}/{found.id}/withdraw", {}, page=f"{PAGE}/{found.id}")
+    assert (status, to) == (303, f"{PAGE}/{found.id}?done=recording_withdrawn_client")
+    own = await stands(client, found, found.client)
+    assert (own.state, own.may_withdraw) == (State.DESTROYING, False)
+    async with client.app[SERVICES].database.sessions() as db:
+        proof = await ending.proof_of(db, recording=found.id)
+        rows = await receipts.of_person(db, user=found.client.id, session=found.session)
+    assert proof is not None
+    assert proof.why == "withdrawn"
+    assert [row.given for row in rows] == [True, False]
+    assert "/withdraw" not in (await get(client, f"{PAGE}/{found.id}")).text
+
+
+async def test_a_counselor_closes_it_and_the_client_may_keep_it_for_a_complaint(client: Client) -> None:
+    found = await recorded(client)
+    services = client.app[SERVICES]
+    await log_in(client, found.counselor)
+    await send(client, f"{PAGE}/{found.id}/withdraw", {}, page=f"{PAGE}/{found.id}")
+    own = await stands(client, found, found.counselor)
+    assert (own.state, own.closed_at, own.may_withdraw) == (State.STORED, services.now(), False)
+    assert own.expires_at == services.now() + OBJECTION
+    await log_out(client)
+    await log_in(client, found.client)
+    async with services.database.sessions() as db:
+        assert [one.kind for one in await notices.inbox(db, user=found.client.id)] == ["recording_closed"]
+    assert f'href="{PAGE}"' in (await get(client, "/me/notices")).text
+    status, _ = await send(client, f"{PAGE}/{found.id}/hold", {}, page=f"{PAGE}/{found.id}")
+    assert status == 303
+    held = await stands(client, found, found.client)
+    assert (held.held_at, held.may_hold, held.may_withdraw) == (services.now(), False, True)
+
+
+async def test_a_receipt_is_signed_and_shown_to_its_person_alone(client: Client) -> None:
+    found = await recorded(client)
+    services = client.app[SERVICES]
+    async with services.database.sessions() as db:
+        (row,) = await receipts.of_person(db, user=found.client.id, session=found.session)
+        findings = await look_at(
+            db, services.receipts, services.receipts.make(row), key=services.receipts.public_key
+        )
+    assert [one.fits for one in findings] == [True, True, False], "the text of this test was never published"
+    await log_in(client, found.client)
+    assert row.id in (await get(client, f"{PAGE}/receipts/{row.id}")).text
+    async with client.get(f"{PAGE}/receipts/{row.id}/file") as answer:
+        receipt = services.receipts.read(await answer.text())
+    assert receipt.tells_of(row)
+    await log_out(client)
+    await log_in(client, found.counselor)
+    assert (await get(client, f"{PAGE}/receipts/{row.id}")).status == 404
+    assert (await get(client, f"{PAGE}/receipts/{new_id('c')}")).status == 404
+
+
+async def test_withdrawing_the_consent_as_a_whole_destroys_all_there_is(client: Client) -> None:
+    found = await recorded(client)
+    await log_in(client, found.client)
+    page = "/me/consents"
+    given = {"version": "1", "locale": "id"}
+    assert (await send(client, f"{page}/recording/give", given, page=page))[0] == 303
+    assert (await send(client, f"{page}/recording/withdraw", {}, page=page))[0] == 303
+    assert (await stands(client, found, found.client)).state is State.DESTROYING
+
+
+async def test_what_still_records_is_stopped_first(client: Client) -> None:
+    found = await recorded(client, state=State.RECORDING)
+    calls = client.app[SERVICES].calls
+    assert isinstance(calls, FakeCalls)
+    await log_in(client, found.client)
+    status, _ = await send(client, f"{PAGE}/{found.id}/withdraw", {}, page=f"{PAGE}/{found.id}")
+    assert status == 409, "it could not be stopped here"
+    async with client.app[SERVICES].database.sessions() as db:
+        place = await withdrawals.place_of(db, recording=found.id, user=found.client.id)
+    assert calls.stopped == [place]
+
+
+async def test_a_program_withdraws_for_a_place_by_http(client: Client, program: Program) -> None:
+    made = await program.create(recording="ask")
+    services = client.app[SERVICES]
+    places = {one["role"]: one for one in made["participants"]}
+    both = (ParticipantId(places["client"]["id"]), ParticipantId(places["counselor"]["id"]))
+    async with services.database.sessions.begin() as db:
+        number = await make_recording(
+            db, client=None, counselor=None, now=services.now(), session=made["id"], places=both
+        )
+
+    async def say(**body: object) -> int:
+        wanted = {"subject": "recording", "granted": False, "participant": both[0]} | body
+        async with client.post("/api/v1/place/consent", json=wanted) as answer:
+            return answer.status
+
+    assert await say() == 401, "nobody's place"
+    assert await say(token=places["counselor"]["token"]) == 401, "another place's token"
+    assert await say(token=places["client"]["token"], granted=True) == 422
+    assert await say(token=places["client"]["token"]) == 204
+    assert await say(token=places["client"]["token"]) == 204
+    async with services.database.sessions() as db:
+        newest = await withdrawals.latest(db, session=made["id"])
+    assert newest == (number, State.DESTROYING)
+    assert (await program.ask("GET", f"/api/v1/sessions/{made['id']}"))[1]["recording"] == {
+        "state": "destroying",
+        "id": number,
+    }
+
+
+async def test_a_stranger_withdraws_nothing(client: Client) -> None:
+    found = await recorded(client)
+    services = client.app[SERVICES]
+    async with services.database.sessions.begin() as db:
+        with pytest.raises(NotFound):
+            await withdrawals.withdraw_one(
+                db,
+                services.audit,
+                recording=found.id,
+                user=(await make(client, name="Bayu")).id,
+                now=services.now(),
+            )
