@@ -26,7 +26,7 @@ from signaling import quality_record
 from signaling.directory import Role, SessionRecord, SessionState
 from signaling.gaps import Gap, cause_of
 from signaling.quality_record import QualityRecord
-from signaling.quality_summary import SideQuality, side_quality
+from signaling.quality_summary import SideQuality, sides_of
 from signaling.quality_verdict import Verdict, verdict
 from signaling.summaries import EndedWhy, ended_why
 
@@ -121,8 +121,7 @@ async def read(db: AsyncSession, grant: Grant, *, session: SessionRecord, now: d
 def report_of(session: SessionRecord, record: QualityRecord, *, now: datetime) -> Report:
     """Work out what the lines of a session did; of one that goes on, up to now."""
     until = session.ended_at or now
-    sides = {place.id: side_quality(record, place.id, until=until) for place in session.participants}
-    return Report(session, record, sides, stood_ms(record), until)
+    return Report(session, record, sides_of(session, record, until=until), stood_ms(record), until)
 
 
 def stood_ms(record: QualityRecord) -> int:

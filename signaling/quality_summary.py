@@ -14,6 +14,7 @@ from typing import Final
 from core.ids import ParticipantId
 from core.percentiles import nearest_rank
 from media.codecs import Mode
+from signaling.directory import SessionRecord
 from signaling.gaps import Gap, Happened, cause_of, gaps_of
 from signaling.mode import BEGAN
 from signaling.quality_record import QualityRecord, SessionEvent
@@ -71,6 +72,13 @@ def began_in(events: Iterable[Happened], *, mode: Mode) -> Mode:
     told = (one.detail for one in events if one.kind == "mode")
     began = next((detail["mode"] for detail in told if detail.get("reason") == BEGAN), mode)
     return Mode(began)
+
+
+def sides_of(
+    session: SessionRecord, record: QualityRecord, *, until: datetime
+) -> dict[ParticipantId, SideQuality]:
+    """Sum up both sides of a session. ``until`` is when it ended, or now."""
+    return {place.id: side_quality(record, place.id, until=until) for place in session.participants}
 
 
 def side_quality(record: QualityRecord, participant: ParticipantId, *, until: datetime) -> SideQuality:

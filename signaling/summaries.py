@@ -21,7 +21,7 @@ from media.codecs import Mode
 from signaling import directory, quality_record
 from signaling.directory import ParticipantRecord, Role, SessionRecord
 from signaling.quality_record import QualityRecord, SessionEvent
-from signaling.quality_summary import SideQuality, began_in, side_quality
+from signaling.quality_summary import SideQuality, began_in, sides_of
 from signaling.tables import NOT_SUMMED, EventRow, QualityRow, SessionRow, SummaryRow
 
 SETTLED_AFTER: Final = timedelta(seconds=30)
@@ -101,9 +101,7 @@ def summaries_of(session: SessionRecord, record: QualityRecord) -> list[Summary]
     """Make the summary of each side; none of a session in which the two were never connected."""
     if session.started_at is None or session.ended_at is None:
         return []
-    sides = {
-        place.id: side_quality(record, place.id, until=session.ended_at) for place in session.participants
-    }
+    sides = sides_of(session, record, until=session.ended_at)
     why = ended_why(session, record.events, sides.values())
     medium = began_in(record.events, mode=session.mode)
     return [_summary(session, place, sides[place.id], medium, why) for place in session.participants]

@@ -11,8 +11,7 @@ from core.ids import ParticipantId, SessionId
 from media.codecs import Mode
 from signaling.directory import ParticipantRecord, Recording, Role, SessionRecord, SessionState
 from signaling.quality_record import QualityRecord, SessionEvent
-from signaling.quality_report import Report, stood_ms
-from signaling.quality_summary import side_quality
+from signaling.quality_report import Report, report_of
 from signaling.records import QualitySample
 from web.timeline import COLUMNS, HEIGHT, WIDTH, Lanes, draw
 
@@ -58,9 +57,7 @@ def report(*what: QualitySample | SessionEvent, seconds: float = 100, mode: Mode
         tuple(one for one in what if isinstance(one, QualitySample)),
         tuple(one for one in what if isinstance(one, SessionEvent)),
     )
-    until = after(seconds)
-    sides = {place.id: side_quality(record, place.id, until=until) for place in places}
-    return Report(session, record, sides, stood_ms(record), until)
+    return report_of(session, record, now=NOW)
 
 
 def lanes(*what: QualitySample | SessionEvent, seconds: float = 100, mode: Mode = Mode.VIDEO) -> Lanes:
