@@ -16,6 +16,9 @@ from recordings.voice import SILENCE, SILENCE_MS, duration_ms
 
 CLUSTER_MS: Final = 900
 """With what is waited for before, and the way to the disk, a crash costs less than 1.5 s."""
+SHORTEST_MS: Final = 200
+"""A key frame begins no new Cluster so soon after the last one."""
+MOST_BYTES: Final = 4 << 20
 SILENT_CLUSTER_MS: Final = 10_000
 VOICE_LAG_MS: Final = 1_000
 """For so long a picture waits for the voice beside it; longer than two comfort packets of DTX are apart."""
@@ -36,6 +39,7 @@ class Cutter:
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
         self._frames: list[Frame] = []
+        self._bytes = 0
         self._silence: list[bytes] = []
         self._tracks: dict[Codec, Track] = {}
         self._declared = False
@@ -63,7 +67,8 @@ class Cutter:
         whole_ms = max(round(at_ms), self._picture_ms + 1)
         self._picture_ms = whole_ms
         if picture.key:
-            self.cut()
+            if self._frames and whole_ms - self._frames[0].at_ms >= SHORTEST_MS:
+                self.cut()
             self._declare(Track(picture.codec, picture.width, picture.height, picture.private))
         self._add(Frame(picture.codec, whole_ms, key=picture.key, data=picture.data))
 
@@ -76,7 +81,7 @@ class Cutter:
             self._fill(last_ms - VOICE_LAG_MS)
         self._declare(OPUS_TRACK)
         frames = sorted(self._frames, key=lambda frame: frame.at_ms)
-        self._frames = []
+        self._frames, self._bytes = [], 0
         self._until_ms = max(self._until_ms, frames[-1].at_ms + SILENCE_MS)
         head = b"" if self._declared else live_head(self._tracks.values())
         self._declared = True
@@ -84,9 +89,12 @@ class Cutter:
         self._silence = []
 
     def _add(self, frame: Frame) -> None:
-        if self._frames and frame.at_ms - self._frames[0].at_ms >= CLUSTER_MS:
-            self.cut()
+        if self._frames:
+            long = frame.at_ms - self._frames[0].at_ms >= CLUSTER_MS
+            if long or self._bytes + len(frame.data) > MOST_BYTES:
+                self.cut()
         self._frames.append(frame)
+        self._bytes += len(frame.data)
 
     def _declare(self, track: Track) -> None:
         """Name a track in the head of the next record, unless it is named and no smaller."""

@@ -16,6 +16,8 @@ from typing import Final
 from recordings.container import Codec
 from recordings.reorder import Packet
 
+MOST_BYTES: Final = 2 << 20
+"""No picture of a call is larger; whatever is gives way."""
 _VP8_SIZE: Final = struct.Struct("<HH")
 
 
@@ -53,9 +55,9 @@ class Pictures(abc.ABC):
 
     def __init__(self) -> None:
         self.broken = True
-        self.dropped = 0
         self._timestamp: int | None = None
         self._whole = False
+        self._bytes = 0
 
     def take(self, packet: Packet) -> Picture | None:
         """Take the next packet in order; return the picture that it completes."""
@@ -72,19 +74,21 @@ class Pictures(abc.ABC):
         if packet.timestamp != self._timestamp:
             if self._timestamp is not None:
                 self._spoil()  # The one before never had its end.
-            self._timestamp, self._whole = packet.timestamp, begins
+            self._timestamp, self._whole, self._bytes = packet.timestamp, begins, 0
             self._begin()
+        self._bytes += len(payload)
+        if self._bytes > MOST_BYTES:
+            self._begin()
+            raise Malformed
         self._add(payload)
         if not packet.marker:
             return None
         self._timestamp = None
         if not self._whole:
             self.broken = True
-            self.dropped += 1
             return None
         data, key = self._finish()
         if key is None and self.broken:
-            self.dropped += 1
             return None
         self.broken = False
         if key is None:

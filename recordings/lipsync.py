@@ -21,8 +21,11 @@ SLEW: Final = 0.02
 WINDOW_MS: Final = 10_000.0
 JUMP_MS: Final = 3_000.0
 """A stream that comes so far from where it should has a new clock: it begins anew where it comes."""
-BELIEVED_MS: Final = 2_000.0
+BELIEVED_MS: Final = 1_000.0
 """Reports that would put a picture farther than that from where it came are not believed."""
+AHEAD_MS: Final = 1_000.0
+"""Nothing is put farther ahead of when it came: a sender's clock does not make a recording longer than it
+was."""
 _RATES: Final = {Kind.AUDIO: 48, Kind.VIDEO: 90}
 _NTP_PER_MS: Final = 65.536
 
@@ -79,7 +82,7 @@ class Stream:
         allowed_ms = SLEW * max(0.0, self._media_ms - before_ms)
         wrong_ms = min(self._bounds) - self.offset_ms
         self.offset_ms += max(-allowed_ms, min(allowed_ms, wrong_ms))
-        return media_ms + self.offset_ms
+        return min(media_ms + self.offset_ms, came_ms + AHEAD_MS)
 
     def report(self, middle: int, timestamp: int) -> None:
         """Take a sender report: the middle 32 bits of its NTP time, and the RTP time of the same moment."""
@@ -94,5 +97,5 @@ def place_picture(picture: Stream, voice: Stream | None, timestamp: int, came_ms
         return came_at_ms
     apart = (picture.reported[0] - voice.reported[0] + 0x80000000 & 0xFFFFFFFF) - 0x80000000
     voice_ms = voice.reported[1] + apart / _NTP_PER_MS + picture.media_ms(timestamp) - picture.reported[1]
-    at_ms = voice_ms + voice.offset_ms
+    at_ms = min(voice_ms + voice.offset_ms, came_ms + AHEAD_MS)
     return at_ms if abs(at_ms - came_at_ms) <= BELIEVED_MS else came_at_ms

@@ -31,10 +31,9 @@ class Packet:
 class Reorder:
     """Holds back what came too early."""
 
-    __slots__ = ("_held", "_next", "_since_s", "_started", "_wait_s", "late", "lost")
+    __slots__ = ("_held", "_next", "_since_s", "_started", "_wait_s")
 
     def __init__(self, wait_s: float) -> None:
-        self.lost = self.late = 0
         self._wait_s = wait_s
         self._held: dict[int, Packet] = {}
         self._next = 0
@@ -57,7 +56,6 @@ class Reorder:
             if not held or (self._next - sequence) & 0xFFFF < _HALF:
                 self._next = sequence
         elif (sequence - self._next) & 0xFFFF >= _HALF:
-            self.late += 1
             return ()
         held.setdefault(sequence, packet)
         return self.look(packet.came_s)
@@ -100,6 +98,5 @@ class Reorder:
     def _skip(self) -> None:
         """Give up what is missing before the first that is held."""
         first = min(self._held, key=lambda sequence: (sequence - self._next) & 0xFFFF)
-        self.lost += (first - self._next) & 0xFFFF
         self._next = first
         self._held[first].after_loss = True
