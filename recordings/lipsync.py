@@ -97,5 +97,5 @@ def place_picture(picture: Stream, voice: Stream | None, timestamp: int, came_ms
         return came_at_ms
     apart = (picture.reported[0] - voice.reported[0] + 0x80000000 & 0xFFFFFFFF) - 0x80000000
     voice_ms = voice.reported[1] + apart / _NTP_PER_MS + picture.media_ms(timestamp) - picture.reported[1]
-    at_ms = min(voice_ms + voice.offset_ms, came_ms + AHEAD_MS)
+    at_ms = voice_ms + voice.offset_ms
     return at_ms if abs(at_ms - came_at_ms) <= BELIEVED_MS else came_at_ms
