@@ -102,8 +102,11 @@ class FileKeys:
         identity = Identity.generate()
         path = self._directory / f"{month}.{number}.txt"
         text = f"# teduh: recordings of {month}\n# public key: {identity.recipient}\n{identity}\n"
-        write_once(path, text.encode())
-        _sync(self._directory)
+        try:
+            write_once(path, text.encode())
+            _sync(self._directory)
+        except OSError as error:
+            raise ConfigError(f"The key file {path} cannot be made: {error.strerror}.") from None
         return _Key(month, number, path)
 
     def _drop(self, key_id: str) -> None:

@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from core.dumps import forbid_dumps
 from recordings.events import Failure
 from recordings.intake import Intake
 from recordings.wire import HEAD, REPORT, Open, Told, ToldAlive, ToldClosed, ToldFailed, ToldWant, What, tell
@@ -181,6 +182,7 @@ class Worker:
 
 def main() -> None:
     """Run on the socket that was handed over."""
+    forbid_dumps()
     # Who stops the server stops its group too; this one ends when it has written what the server sent.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

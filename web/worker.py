@@ -19,6 +19,7 @@ import signaling.tables  # noqa: F401  # SQLAlchemy must know the tables that fo
 from core.clock import SystemClock
 from core.config import Config
 from core.db import Database
+from core.dumps import forbid_dumps
 from core.keyfile import master_key
 from core.logs import setup_logging
 from recordings.working import Busy, work
@@ -49,6 +50,7 @@ async def run(config: Config) -> None:
 
 def main() -> None:
     """Read the settings and work."""
+    forbid_dumps()
     config = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  # the pipe of the server that started us
     if not isinstance(config, Config):
         raise TypeError("these are no settings")

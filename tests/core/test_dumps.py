@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from core.config import Config
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -42,3 +45,24 @@ def test_a_running_command_cannot_be_dumped() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "0\n"
+
+
+@pytest.mark.parametrize("module", ["recordings.taping", "web.worker"])
+def test_processes_that_see_media_cannot_be_dumped(module: str) -> None:
+    program = (
+        "import ctypes, importlib, os, pickle, sys\n"
+        "from core.config import Config\n"
+        "def nice(_by):\n"
+        "    print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
+        "    raise SystemExit\n"
+        "os.nice = nice\n"
+        "importlib.import_module(sys.argv[1]).main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, module],
+        cwd=ROOT,
+        input=pickle.dumps(Config()),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"0\n"

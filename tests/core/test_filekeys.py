@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core import filekeys
 from core.errors import ConfigError, InvalidState
 from core.filekeys import FileKeys
 from core.keyring import KeyBroken, KeyMissing
@@ -155,6 +157,21 @@ async def test_looking_makes_nothing(shelf: FileKeys, tmp_path: Path) -> None:
     with pytest.raises(KeyMissing):
         await shelf.open("2026-11.1.00000000", b"x")
     assert not (tmp_path / "keys").exists()
+
+
+async def test_a_place_that_cannot_be_written_is_told(
+    shelf: FileKeys, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be used"):
+        await FileKeys(tmp_path / "file" / "keys", clock).seal(b"secret")
+
+    def full(_path: Path, _content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(filekeys, "write_once", full)
+    with pytest.raises(ConfigError, match=r"2026-11\.1\.txt cannot be made: No space"):
+        await shelf.seal(b"secret")
 
 
 async def test_the_command_age_opens_what_a_file_sealed(shelf: FileKeys, tmp_path: Path) -> None:
