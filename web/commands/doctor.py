@@ -40,6 +40,7 @@ from web import demo, tls
 from web.commands.stores import Stores, say
 from web.doctor import TRIED_OUT_WITHIN, Facts, Finding, Level, examine
 from web.doctor_keys import examine_keys, gather_keys
+from web.doctor_recordings import examine_recordings, gather_recordings
 from web.duties import clinical_digest
 from web.render import make_renderer
 
@@ -68,6 +69,8 @@ async def _doctor(config: Config, asked: argparse.Namespace) -> None:
     found = examine(await gather(config, now=SystemClock().now(), offline=asked.offline))
     master = config.master_key or master_key(config.data_dir)
     found += examine_keys(await gather_keys(config, master=master, clock=SystemClock()))
+    facts = await gather_recordings(config, clock=SystemClock(), offline=asked.offline)
+    found += examine_recordings(facts)
     if asked.json:
         say(json.dumps([{"about": one.about, "level": one.level, "text": one.text} for one in found]))
     else:
