@@ -203,7 +203,7 @@ async def seat(hub: Hub, tokens: Tokens, clock: MovableClock, session: directory
 
 async def say(hub: Hub, wire: Wire, message: dict[str, Any]) -> None:
     """Hand a message in, as the endpoint does."""
-    await hub.received(wire, msgspec.json.encode(message).decode())
+    await hub.hearing.received(wire, msgspec.json.encode(message).decode())
 
 
 async def answer(hub: Hub, wire: Wire, socket: Nowhere) -> None:

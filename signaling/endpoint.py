@@ -134,9 +134,9 @@ async def _take(hub: Hub, wire: Wire, message: WSMessage) -> bool:
         case WSMsgType.BINARY if len(message.data) > MAX_FRAME_BYTES:
             wire.close(CloseCode.TOO_BIG)
         case WSMsgType.TEXT:
-            await hub.received(wire, message.data)
+            await hub.hearing.received(wire, message.data)
         case WSMsgType.BINARY:
-            hub.malformed(wire, "messages are text frames")
+            hub.hearing.malformed(wire, "messages are text frames")
         case WSMsgType.PING:
             wire.alive(hub.clock.monotonic())
             wire.pong(message.data)

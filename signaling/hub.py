@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from core.clock import Clock, rfc3339
+from core.clock import Clock
 from core.errors import InvalidState, NotFound
 from core.ids import ParticipantId, SessionId
 from media.description import Answer
@@ -22,22 +22,21 @@ from signaling import directory, records
 from signaling import events as ev
 from signaling.advising import protections
 from signaling.carrying import Carrier, RelayLike
-from signaling.client_messages import ClientMessage, Hello, MalformedMessage, Ping, UnknownType, decode
-from signaling.connection import State
+from signaling.client_messages import Hello
 from signaling.directory import SessionState
-from signaling.dispatch import Asked, handle
+from signaling.hearing import Hearing
 from signaling.joining import PlaceTokens, SignalingSettings, TurnedAway, claim, join_event
 from signaling.journal import Journal
 from signaling.live import Live
 from signaling.lives import HasEnded, Lives
 from signaling.media_events import MediaEvents
 from signaling.participant import ConnectionId
-from signaling.protocol import MAX_ECHO_BYTES, CloseCode
+from signaling.protocol import CloseCode
 from signaling.quality_counts import QualityCounts
 from signaling.quality_watch import QualityWatch
 from signaling.recorded import Hands
 from signaling.recording import Recordings
-from signaling.server_messages import Ended, Error, Pong, ServerMessage
+from signaling.server_messages import Ended, Error, ServerMessage
 from signaling.studio import Studio
 from signaling.survey import Survey
 from signaling.terms import Refused
@@ -92,7 +91,8 @@ class Hub:
         self._numbers = itertools.count(1)
         self._clockwork: list[asyncio.Task[None]] = []
         self._closing = False
-        self._counts = {"messages_in": 0, "joins": 0, "internal_errors": 0}
+        self._counts = {"joins": 0, "internal_errors": 0}
+        self.hearing = Hearing(clock, self._lives, self, self._close, self._hello)
         self.survey = Survey(
             clock=clock,
             lives=self._lives,
@@ -102,6 +102,7 @@ class Hub:
             quality=self._quality,
             media_events=self._media_events,
             counts=self._counts,
+            hearing=self.hearing,
         )
 
     def _hands(self, studio: Studio) -> Hands:
@@ -247,74 +248,6 @@ class Hub:
         if live is not None and not self._closing:
             self.apply(live, ev.SocketLost(wire.id))
 
-    async def received(self, wire: Wire, text: str) -> None:
-        """Take a text frame. Raises nothing."""
-        wire.alive(self.clock.monotonic())
-        self._counts["messages_in"] += 1
-        if not wire.is_open:
-            return
-        if not wire.machine.spend(len(text), self.clock.monotonic()):
-            self._close(wire, CloseCode.TOO_MANY)
-            return
-        try:
-            message = decode(text)
-        except MalformedMessage as error:
-            self.malformed(wire, str(error))
-            return
-        except UnknownType as error:
-            self._unknown(wire, error)
-            return
-        refusal = wire.machine.verdict(message)
-        if refusal is None:
-            await self._legal(wire, message)
-        elif refusal.close is not None:
-            self._close(wire, refusal.close)
-        elif refusal.error is not None:
-            text = "this is not the time for that"
-            self._say(wire, Error(code=refusal.error, message=text, ref=_ref(message)))
-
-    def malformed(self, wire: Wire, text: str) -> None:
-        """Answer what is not a message of the protocol: an error, then 4400."""
-        self._say(wire, Error(code="malformed", message=text))
-        self._close(wire, CloseCode.MALFORMED)
-
-    def _unknown(self, wire: Wire, error: UnknownType) -> None:
-        if wire.machine.state is State.OPENED:
-            self._close(wire, CloseCode.UNAUTHENTICATED)
-        elif error.ref is None:
-            self._say(wire, Error(code=error.code, message=str(error)))
-        else:
-            self._say(wire, Error(code=error.code, message=str(error), ref=error.ref))
-
-    async def _legal(self, wire: Wire, message: ClientMessage) -> None:
-        match message:
-            case Hello():
-                await self._hello(wire, message)
-            case Ping():
-                self._pong(wire, message)
-            case _:
-                live = self._lives.get(wire.session)
-                if live is not None and wire.participant is not None:
-                    handle(
-                        Asked(self, live, wire.participant, self.clock.now(), self.clock.monotonic()),
-                        message,
-                    )
-
-    def _pong(self, wire: Wire, message: Ping) -> None:
-        if len(bytes(message.t)) > MAX_ECHO_BYTES:
-            self.malformed(wire, "t is longer than 256 bytes")
-            return
-        pong = Pong(t=message.t, server_time=rfc3339(self.clock.now()) or "")
-        self._say(wire, pong)
-
-    def _say(self, wire: Wire, message: ServerMessage) -> None:
-        """Say something to one connection: numbered once it is seated."""
-        live = self._lives.get(wire.session)
-        if wire.machine.state is State.SEATED and live is not None and wire.participant is not None:
-            self.send(live, wire.participant, message)
-        else:
-            wire.send_unnumbered(message)
-
     def _close(self, wire: Wire, code: CloseCode) -> None:
         """Close a connection by our own decision, and tell its call at once."""
         wire.close(code)
@@ -436,7 +369,3 @@ class Hub:
         if live is not None:
             # Somebody entered meanwhile.
             self.apply(live, ev.Ends(reason, by))
-
-
-def _ref(message: ClientMessage) -> str:
-    return str(getattr(message, "ref", ""))

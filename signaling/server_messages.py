@@ -237,7 +237,7 @@ class Error(ServerMessage, frozen=True, tag="error"):
 
 
 class Ended(ServerMessage, frozen=True, tag="ended"):
-    """The session has ended; ``by`` is `api` when a program ended it, null when the clock or the service did."""
+    """The session has ended; ``by`` is `api` when a program ended it, null when clock or service did."""
 
     reason: str
     by: str | None

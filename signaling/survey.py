@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from core.clock import Clock
 from core.ids import ParticipantId, SessionId
 from signaling.carrying import Carrier
+from signaling.hearing import Hearing
 from signaling.journal import Journal
 from signaling.lives import Lives
 from signaling.media_events import MediaEvents
@@ -34,6 +35,7 @@ class Survey:
     quality: QualityCounts
     media_events: MediaEvents
     counts: Mapping[str, int]
+    hearing: Hearing
 
     def logins(self) -> set[str]:
         """Name the logins that somebody sits here by."""
@@ -74,6 +76,7 @@ class Survey:
         """Count what is here now and what was since the start. No person, no session."""
         return {
             **self.counts,
+            "messages_in": self.hearing.count,
             "internal_errors": self.counts["internal_errors"] + self.media_events.failed,
             "sessions": len(self.lives),
             "connections": len(self.carrier.wires),
