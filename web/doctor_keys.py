@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from accounts import texts
 from core.addresses import Reach, reach_of
 from core.clock import Clock
 from core.config import Config
 from core.errors import TeduhError
 from recordings import keybackup
 from recordings.vault import Vault
+from web.commands.stores import Stores
 from web.doctor import Finding, Level
 
 ABOUT: Final = "recordings"
 BACKUP_WITHIN: Final = timedelta(hours=26)
+ESCROW: Final = re.compile(r"kunci titipan|escrow", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class KeyFacts:
     backup_dir: Path | None
     backup_at: datetime | None
     escrow: str | None
+    escrow_said: bool
+    """Whether the text of consent to recording speaks of escrow, in each language."""
 
 
 async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFacts:
@@ -60,7 +66,14 @@ async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFact
         backup_dir=config.keys_backup,
         backup_at=there[-1].at if there else None,
         escrow=config.escrow,
+        escrow_said=config.escrow is not None and await _says_escrow(config),
     )
+
+
+async def _says_escrow(config: Config) -> bool:
+    async with Stores(config) as stores, stores.database.sessions() as db:
+        versions = await texts.versions(db, kind=texts.Kind.RECORDING)
+    return bool(versions) and all(ESCROW.search(text.body) for text in versions[0].texts.values())
 
 
 def examine_keys(facts: KeyFacts) -> list[Finding]:
@@ -110,10 +123,17 @@ def _backups(facts: KeyFacts) -> Iterator[Finding]:
 
 
 def _escrow(facts: KeyFacts) -> Iterator[Finding]:
-    if facts.escrow is not None:
+    """Who agrees must know that two more people could open it (docs/recordings.md)."""
+    if facts.escrow is None:
+        return
+    if facts.escrow_said:
+        yield Finding(
+            ABOUT, Level.FINE, f"Escrow is on ({facts.escrow[:12]}…), and the text of consent says so."
+        )
+    else:
         yield Finding(
             ABOUT,
-            Level.NOTE,
-            f"Escrow is on ({facts.escrow[:12]}…): the text that clients agree to must say so, and who holds "
-            "the two halves.",
+            Level.WRONG,
+            f"Escrow is on ({facts.escrow[:12]}…), and the text of consent to recording does not say so in "
+            "both languages: publish one that names it, and who holds the two halves.",
         )

@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
+from accounts import people, texts
+from accounts.audit import Audit
+from accounts.roles import Role
 from core.addresses import Reach
+from core.agefile import Identity
 from core.config import Config
+from core.db import Database
+from migrations.run import upgrade
 from recordings import keybackup
 from recordings.keystore import KeyStore
 from recordings.vault import Vault
@@ -30,6 +36,7 @@ HEALTHY = KeyFacts(
     backup_dir=Path("/srv/backup"),
     backup_at=NOW - timedelta(hours=25),
     escrow=None,
+    escrow_said=False,
 )
 
 
@@ -46,7 +53,7 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
         ({"backup_dir": None}, Level.WRONG, "TEDUH_KEYS_BACKUP"),
         ({"backup_at": None}, Level.WRONG, "/srv/backup"),
         ({"backup_at": NOW - timedelta(hours=27)}, Level.WRONG, "for a day"),
-        ({"escrow": "age1xmwwc06ly3ee5rytxm9m"}, Level.NOTE, "age1xmwwc06l…"),
+        ({"escrow": "age1xmwwc06ly3ee5rytxm9m"}, Level.WRONG, "age1xmwwc06l…"),
     ],
 )
 def test_each_thing_that_is_not_as_it_should_be_is_said(
@@ -59,9 +66,16 @@ def test_each_thing_that_is_not_as_it_should_be_is_said(
     assert said in other[0].text
 
 
-@pytest.mark.parametrize("elsewhere", [{"keys_dir": None}, {"there": False, "backup_dir": None}])
-def test_keys_elsewhere_and_no_keys_yet_are_fine(elsewhere: dict[str, Any]) -> None:
-    found = examine_keys(dataclasses.replace(HEALTHY, **elsewhere))
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"keys_dir": None},
+        {"there": False, "backup_dir": None},
+        {"escrow": "age1xmwwc06ly3ee5rytxm9m", "escrow_said": True},
+    ],
+)
+def test_other_ways_to_set_it_up_are_fine_too(other: dict[str, Any]) -> None:
+    found = examine_keys(dataclasses.replace(HEALTHY, **other))
     assert {finding.level for finding in found} == {Level.FINE}
 
 
@@ -81,3 +95,38 @@ async def test_it_gathers_what_is_there(tmp_path: Path, clock: FakeClock) -> Non
     wide = await gather_keys(config, master=bytes(32), clock=clock)
     assert wide.problem is not None
     assert "chmod 600" in wide.problem
+
+
+async def test_it_reads_whether_the_text_of_consent_speaks_of_escrow(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    config = Config(data_dir=tmp_path, escrow=str(Identity.generate().recipient))
+
+    async def said() -> bool:
+        return (await gather_keys(config, master=bytes(32), clock=clock)).escrow_said
+
+    assert not await said()
+    database = Database(config.database_url)
+    await upgrade(database)
+    async with database.sessions.begin() as db:
+        await texts.put_first(db, now=clock.now())
+        admin = await people.create_staff(db, name="Sri", language="id", roles=[Role.ADMIN], now=clock.now())
+        first = await texts.current(db, kind=texts.Kind.RECORDING)
+    assert not await said()
+    more = {"id": "Dua orang memegang kunci titipan.", "en": "Two people hold a key in escrow."}
+    bodies = {locale: f"{text.body.rstrip()}\n\n{more[locale]}\n" for locale, text in first.texts.items()}
+    async with database.sessions.begin() as db:
+        await texts.publish(
+            db,
+            Audit(bytes(32)),
+            person=admin,
+            kind=texts.Kind.RECORDING,
+            base=first.number,
+            bodies=bodies,
+            changes=more,
+            material=True,
+            reviewed=True,
+            now=clock.now(),
+        )
+    await database.close()
+    assert await said()
