@@ -22,6 +22,8 @@ from core import settings as read
 from core.bucket import Bucket, place
 from core.errors import ConfigError
 from core.shapes import (
+    FAIR,
+    POOR,
     IceServer,
     KeysAt,
     MediaAddress,
@@ -71,11 +73,11 @@ class Config:
     voice_ptime_ms: int = _setting("VOICE_PTIME_MS", read.one_of(10, 20, 40, 60), 40, "ms")
 
     quality_fair: QualityLimits = _setting(
-        "QUALITY_FAIR", read.limits, QualityLimits(3.0, 300.0, 3.6), "loss in %, round trip in ms, MOS"
+        "QUALITY_FAIR", read.limits, FAIR, "loss in %, round trip in ms, MOS"
     )
     """Beyond any of these a line is fair and no longer good."""
     quality_poor: QualityLimits = _setting(
-        "QUALITY_POOR", read.limits, QualityLimits(8.0, 700.0, 3.1), "loss in %, round trip in ms, MOS"
+        "QUALITY_POOR", read.limits, POOR, "loss in %, round trip in ms, MOS"
     )
     """Beyond any of these a line is poor."""
     quality_days: int = _setting("QUALITY_DAYS", read.whole(7, 3_650), 90, "days")
@@ -115,6 +117,8 @@ class Config:
     """How long after its end nobody may open a recording: time to think it over."""
     recording_days: int = _setting("RECORDING_DAYS", read.whole(1, 3_650), 90, "days")
     """How long a recording is kept, counted from its beginning; told to the two in it."""
+    recording_export: bool = _setting("RECORDING_EXPORT", read.flag, default=False, unit="0 or 1")
+    """Whether a recording may be taken out, sealed to one recipient, when a second person approves."""
 
     time_zone: str = _setting("TIME_ZONE", read.time_zone, "Asia/Jakarta", "name of a time zone")
     """The service's own: duty hours, opening hours, days."""

@@ -21,7 +21,7 @@ from core.agefile import START_BYTES, Identity, Payload, PayloadBroken
 from core.errors import TooMany
 from core.warrants import LASTS, Purpose, Warrant, Warrants
 from recordings import ranges
-from recordings.ranges import Span
+from recordings.ranges import Piece, Span
 from recordings.reviews import MediaSide, Recording
 from recordings.store import Store
 
@@ -116,9 +116,8 @@ class Playback:
     async def read(self, medium: Medium, span: Span) -> AsyncIterator[bytes]:
         """Give the bytes of a span, piece by piece. Raises as ``open``."""
         for piece in ranges.pieces(span):
-            yield (await self._chunks(medium.name, medium.payload, piece.first, piece.last))[
-                piece.begin : piece.end
-            ]
+            plain = await read_chunks(self._store, medium.name, medium.payload, piece)
+            yield plain[piece.begin : piece.end]
 
     def forget(self, grant_id: str) -> None:
         """Drop what is open under a grant that has ended."""
@@ -133,23 +132,31 @@ class Playback:
             now=now,
             lasts=min(LASTS, max(grant.expires_at - now, timedelta(seconds=1))),
         )
-        identity = await self._vault.open(warrant)
-        size = await self._store.size(media.object_name)
-        if size != media.sealed_bytes:
-            raise PayloadBroken("The file is another than was stored.")
-        start = await self._store.read(media.object_name, 0, min(size, START_BYTES))
-        payload = Payload(start, size, [identity])
-        # "Seeking readers must check the last chunk": else a file cut at a chunk would look whole.
-        await self._chunks(media.object_name, payload, payload.last, payload.last)
+        payload = await open_media(self._store, self._vault, warrant, media)
         return Medium(media.object_name, payload, grant.expires_at)
-
-    async def _chunks(self, name: str, payload: Payload, first: int, last: int) -> bytes:
-        offset, length = payload.span(first, last)
-        sealed = await self._store.read(name, offset, length)
-        if len(sealed) != length:
-            raise PayloadBroken("The file is shorter than it was.")
-        return payload.open(first, sealed)
 
     def _forget_ended(self, now: datetime) -> None:
         for key in [key for key, one in self._open.items() if one.until <= now]:
             del self._open[key]
+
+
+async def open_media(store: Store, vault: Vault, warrant: Warrant, media: MediaSide) -> Payload:
+    """Open one side by a warrant. Raises as ``Playback.open``."""
+    identity = await vault.open(warrant)
+    size = await store.size(media.object_name)
+    if size != media.sealed_bytes:
+        raise PayloadBroken("The file is another than was stored.")
+    start = await store.read(media.object_name, 0, min(size, START_BYTES))
+    payload = Payload(start, size, [identity])
+    # "Seeking readers must check the last chunk": else a file cut at a chunk would look whole.
+    await read_chunks(store, media.object_name, payload, Piece(payload.last, payload.last, 0, 0))
+    return payload
+
+
+async def read_chunks(store: Store, name: str, payload: Payload, piece: Piece) -> bytes:
+    """Read and open the chunks of a piece, whole."""
+    offset, length = payload.span(piece.first, piece.last)
+    sealed = await store.read(name, offset, length)
+    if len(sealed) != length:
+        raise PayloadBroken("The file is shorter than it was.")
+    return payload.open(piece.first, sealed)

@@ -26,7 +26,7 @@ OWNERS = {
     "aiortc": {"media/dtls.py", "media/description.py"},
     "pylibsrtp": {"media/dtls.py"},
     "OpenSSL": {"media/dtls.py"},
-    "av": set[str](),
+    "av": {"recordings/bundle.py"},
     "jwt": {"accounts/tokens.py", "accounts/receipts.py"},
     "markdown_it": {"accounts/prose.py"},
     "fpdf": {"accounts/paper.py"},

@@ -37,6 +37,7 @@ from web import (
     appointments,
     card,
     duties,
+    exports,
     finishing,
     health,
     jobs,
@@ -129,6 +130,7 @@ def make_app(
         appointments,
         finishing,
         review_media,
+        exports,
     ):
         part.setup(app)
     add(app, "GET", "/api/v1/signal", engine.signal, Permission.PLACE)

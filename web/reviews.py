@@ -7,8 +7,8 @@ Here the floors meet: who supervises whom says ``counseling``, who consents ``ac
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web as http
@@ -19,18 +19,17 @@ from accounts.grants import Grant
 from accounts.people import Person
 from accounts.roles import Permission
 from accounts.texts import Kind
-from core.config import Config
 from core.errors import NotFound
 from core.ids import UserId, is_id
 from counseling import supervision
 from recordings import comments, opening, reviews, watching
 from recordings.comments import Comments
+from recordings.exporting import Exporter
 from recordings.opening import Closed
 from recordings.playback import Playback
 from recordings.reviews import Recording
 from recordings.states import State
-from recordings.store import Store, stored_in
-from recordings.store_local import LocalStore
+from recordings.workshop import open_store
 from web.jobs import every
 from web.register import REGISTER
 from web.services import SERVICES, Services
@@ -48,6 +47,9 @@ class Reviews:
 
     playback: Playback
     comments: Comments
+    exporter: Exporter
+    progress: dict[str, int] = field(default_factory=dict)
+    """How far exports are that are made now, in percent."""
 
 
 REVIEWS: Final = http.AppKey("reviews", Reviews)
@@ -96,6 +98,12 @@ async def grant_of(
     )
 
 
+async def may_be_open(db: AsyncSession, recording: Recording, *, now: datetime) -> bool:
+    """Whether a recording may be opened by who is assigned: the consents, the release and the hold."""
+    facts = recording.facts(client_consents=await client_consents(db, recording.client))
+    return opening.why_closed(facts, assigned=True, now=now) is None
+
+
 async def client_consents(db: AsyncSession, client: UserId | None) -> bool:
     """Whether a client consents to supervision; who asked to be erased consents to nothing."""
     known = None if client is None else await people.find(db, user=client)
@@ -125,15 +133,6 @@ async def _why_closed(
     return opening.why_closed(facts, assigned=assigned, now=request.app[SERVICES].now())
 
 
-def _store(config: Config) -> Store:
-    place = stored_in(config.recordings_url, config.data_dir)
-    if isinstance(place, Path):
-        return LocalStore(place)
-    from recordings.store_s3 import BucketStore  # noqa: PLC0415  # its library is for who has a bucket
-
-    return BucketStore(place)
-
-
 async def write_down_watched(services: Services) -> None:
     """Write into the audit what was watched."""
     async with services.database.sessions.begin() as db:
@@ -157,8 +156,14 @@ async def keep_comments(services: Services) -> None:
 def setup(app: http.Application) -> None:
     """Build what the pages share, and add the jobs."""
     services = app[SERVICES]
-    store = _store(services.config)
-    app[REVIEWS] = Reviews(Playback(store, services.vault, services.warrants), Comments(services.audit))
+    store = open_store(services.config)
+    app[REVIEWS] = Reviews(
+        Playback(store, services.vault, services.warrants),
+        Comments(services.audit),
+        Exporter(
+            store, services.vault, services.warrants, services.config.data_dir / "recordings" / "exports"
+        ),
+    )
 
     async def close(_app: http.Application) -> None:
         await store.close()

@@ -63,6 +63,7 @@ def test_the_table_says_the_default(field: dataclasses.Field[object]) -> None:
     if isinstance(default, bool) or not isinstance(default, int):
         words: dict[object, tuple[str, ...]] = {
             None: ("none", "off", "found out", "`master.key`"),
+            False: ("`0`",),
             (): ("none", "found out"),
             frozenset(): ("none",),
             Outside(): ("none",),

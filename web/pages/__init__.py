@@ -39,6 +39,7 @@ from web.pages import (
     enrol,
     enter,
     erase,
+    exports,
     front,
     hints,
     history,
@@ -150,6 +151,7 @@ def setup(app: http.Application) -> None:
         desk,
         reviews,
         own_reviews,
+        exports,
         recordings,
     ):
         page.setup(app)

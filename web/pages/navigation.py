@@ -60,6 +60,7 @@ WAYS: Final = (
     Way(Role.ADMIN, "/quality", "nav.quality", Permission.SEE_QUALITY),
     Way(Role.ADMIN, "/quality/sessions", "nav.quality_sessions", Permission.SEE_QUALITY),
     Way(Role.ADMIN, "/quality/trends", "nav.quality_trends", Permission.SEE_TRENDS),
+    Way(Role.ADMIN, "/admin/exports", "nav.exports", Permission.DECIDE_EXPORT),
     Way(Role.ADMIN, "/admin/roster", "nav.roster", Permission.EDIT_ROSTER),
     Way(Role.ADMIN, "/admin/crisis", "nav.crisis_lines", Permission.EDIT_CRISIS_LINES),
     Way(Role.ADMIN, "/admin/texts", "nav.texts", Permission.EDIT_TEXTS),

@@ -184,6 +184,7 @@ async def _one(
         review=review or _review_form(request, own),
         own=own,
         questions=QUESTIONS,
+        exports=services.config.recording_export,
         speeds=(0.5, 0.75, 1, 1.25, 1.5, 2),
         now=services.now(),
         **shared,
