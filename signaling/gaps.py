@@ -26,8 +26,8 @@ UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """Which way of a side's line was in trouble, and what kind of trouble it was; both in few words."""
+class Blame:
+    """A cause as the record tells it, which may be unknown: which way of a side's line, and what it had."""
 
     direction: str
     kind: str
@@ -37,10 +37,10 @@ class Cause:
         return f"{self.direction}_{self.kind}"
 
 
-def cause_of(detail: Mapping[str, Any]) -> Cause:
+def blame_of(detail: Mapping[str, Any]) -> Blame:
     """Read the cause out of an event's detail; words that are not ours are unknown."""
     direction, kind = detail.get("direction"), detail.get("kind")
-    return Cause(
+    return Blame(
         direction if direction in DIRECTIONS else UNKNOWN,
         kind if kind in KINDS else UNKNOWN,
     )
@@ -52,7 +52,7 @@ class Gap:
 
     began_at: datetime
     gap_ms: int
-    cause: Cause
+    cause: Blame
     returned: bool
 
     @property
@@ -135,14 +135,14 @@ class Gaps:
             self._mended = mended
             # What is told first is how long nothing has come already.
             began_at = event.at - timedelta(milliseconds=_ms(event.detail))
-            self._open = Gap(began_at, 0, cause_of(event.detail), returned=False)
+            self._open = Gap(began_at, 0, blame_of(event.detail), returned=False)
             self._whose = event.participant_id
 
     def _end(self, event: Happened) -> list[Gap]:
         gap, self._open = self._open, None
         if gap is None:
             return []
-        told, gap_ms = cause_of(event.detail), _ms(event.detail) or _between(gap.began_at, event.at)
+        told, gap_ms = blame_of(event.detail), _ms(event.detail) or _between(gap.began_at, event.at)
         return [
             replace(
                 gap,

@@ -16,7 +16,7 @@ from typing import Final
 
 from core.ids import ParticipantId, SessionId
 from media.grading import Grade
-from signaling.gaps import DIRECTIONS, KINDS, UNKNOWN, Gap, Gaps, cause_of
+from signaling.gaps import DIRECTIONS, KINDS, UNKNOWN, Gap, Gaps, blame_of
 from signaling.quality_summary import makes_poor
 from signaling.records import EventRecord, QualitySample, Record, StateRecord
 from signaling.terms import CallState
@@ -107,7 +107,7 @@ class QualityCounts:
     def _event(self, event: EventRecord) -> None:
         self._kinds[event.kind] += 1
         if makes_poor(event):
-            cause = cause_of(event.detail)
+            cause = blame_of(event.detail)
             self._causes[cause.direction, cause.kind] += 1
         sides = self._sides.setdefault(event.session_id, {})
         self._sides.move_to_end(event.session_id)

@@ -24,7 +24,7 @@ from counseling.oversight import Oversight
 from media.diagnosis import Trouble
 from signaling import quality_record
 from signaling.directory import Role, SessionRecord, SessionState
-from signaling.gaps import Gap, cause_of
+from signaling.gaps import Gap, blame_of
 from signaling.quality_record import QualityRecord
 from signaling.quality_summary import SideQuality, sides_of
 from signaling.quality_verdict import Verdict, verdict
@@ -131,6 +131,6 @@ def stood_ms(record: QualityRecord) -> int:
         for event in record.events
         if event.kind == STOOD
         and event.participant_id is None
-        and cause_of(event.detail).kind == Trouble.SERVER
+        and blame_of(event.detail).kind == Trouble.SERVER
     ]
     return sum(gap for gap in gaps if isinstance(gap, int))

@@ -15,7 +15,7 @@ from core.ids import ParticipantId
 from core.percentiles import nearest_rank
 from media.codecs import Mode
 from signaling.directory import SessionRecord
-from signaling.gaps import Gap, Happened, cause_of, gaps_of
+from signaling.gaps import Gap, Happened, blame_of, gaps_of
 from signaling.mode import BEGAN
 from signaling.quality_record import QualityRecord, SessionEvent
 from signaling.records import QualitySample
@@ -87,7 +87,7 @@ def side_quality(record: QualityRecord, participant: ParticipantId, *, until: da
     events = [one for one in record.events if one.participant_id == participant]
     gaps = gaps_of(record.events, participant, until=until)
     causes = Counter(str(gap.cause) for gap in gaps) + Counter(
-        str(cause_of(event.detail)) for event in events if makes_poor(event)
+        str(blame_of(event.detail)) for event in events if makes_poor(event)
     )
     return SideQuality(
         rtt_ms=spread(one.rtt_ms for one in samples),

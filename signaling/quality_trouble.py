@@ -15,7 +15,7 @@ from media.codecs import Mode
 from media.grading import ORDER, Grade
 from media.ladder import Picture
 from signaling.directory import Role
-from signaling.gaps import Cause
+from signaling.gaps import Blame
 from signaling.live import Live
 from signaling.participant import Place
 from signaling.presence import Presence
@@ -35,7 +35,7 @@ class SideNow:
     user: UserId | None
     gone: bool
     grade: Grade | None
-    cause: Cause | None
+    cause: Blame | None
     rtt_ms: float | None
     loss_pct: float | None
     mos: float | None
@@ -93,7 +93,7 @@ def _side(live: Live, place: Place, now_s: float) -> SideNow:
         user=place.user,
         gone=gone,
         grade=grade,
-        cause=Cause(cause.direction.value, cause.kind.value) if told and cause is not None else None,
+        cause=Blame(cause.direction.value, cause.kind.value) if told and cause is not None else None,
         rtt_ms=meter.rtt_ms(now_s),
         loss_pct=meter.line.ways.loss_pct,
         mos=meter.mos,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from media.diagnosis import Direction
 from media.grading import Grade
-from signaling.gaps import Cause, cause_of
+from signaling.gaps import Blame, blame_of
 from signaling.mode import BEGAN
 from web.render import Renderer, say_number
 
@@ -62,7 +62,7 @@ class Words:
         """Name a kind of network."""
         return self.text(f"quality.network_{word if word in NETWORKS else 'unknown'}")
 
-    def cause(self, cause: Cause, role: str | None) -> str:
+    def cause(self, cause: Blame, role: str | None) -> str:
         """Say what a line had, and on which way of whose line."""
         kind = self.text(f"quality.kind_{cause.kind}")
         if role is None or cause.kind not in OF_A_WAY or cause.direction not in set(Direction):
@@ -78,9 +78,9 @@ class Words:
         if say is not None:
             words = say(self, detail)
         if kind in CAUSED or (kind == "grade" and "kind" in detail):
-            words = self.text("quality.because", what=words, cause=self.cause(cause_of(detail), role))
+            words = self.text("quality.because", what=words, cause=self.cause(blame_of(detail), role))
         if kind == "picture" and "whose" in detail:
-            cause = self.cause(cause_of(detail), str(detail["whose"]))
+            cause = self.cause(blame_of(detail), str(detail["whose"]))
             words = self.text(
                 "quality.because", what=self.text(f"quality.event_step_{detail.get('step')}"), cause=cause
             )

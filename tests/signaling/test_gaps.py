@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from core.ids import ParticipantId
-from signaling.gaps import Cause, Gap, cause_of, gaps_of
+from signaling.gaps import Blame, Gap, blame_of, gaps_of
 from signaling.quality_record import SessionEvent
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ME, OTHER = ParticipantId("p_1"), ParticipantId("p_2")
-UNKNOWN = Cause("unknown", "unknown")
-CUT = Cause("both", "cut")
+UNKNOWN = Blame("unknown", "unknown")
+CUT = Blame("both", "cut")
 
 Told = tuple[float, str, dict[str, Any]]
 
@@ -148,6 +148,6 @@ def test_what_the_server_missed_is_a_gap_of_both_and_ends_no_other() -> None:
 
 
 def test_words_that_are_not_ours_are_no_cause() -> None:
-    assert cause_of({"direction": "up", "kind": "loss"}) == Cause("up", "loss")
-    assert cause_of({"direction": "sideways", "kind": ["loss"]}) == UNKNOWN
+    assert blame_of({"direction": "up", "kind": "loss"}) == Blame("up", "loss")
+    assert blame_of({"direction": "sideways", "kind": ["loss"]}) == UNKNOWN
     assert Gap(NOW, 1, CUT, returned=True).cause == CUT

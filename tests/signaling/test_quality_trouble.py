@@ -8,7 +8,7 @@ from media.diagnosis import Cause, Direction, Trouble
 from media.grading import Grade
 from media.ladder import Advice, Picture
 from signaling import events as ev
-from signaling.gaps import Cause as SaidCause
+from signaling.gaps import Blame
 from signaling.live import Live
 from signaling.protocol import Reason
 from signaling.quality_trouble import in_trouble
@@ -45,7 +45,7 @@ def test_a_fair_line_is_told_beside_a_weak_one_and_is_none_by_itself() -> None:
     client, counselor = found.sides
     assert (client.grade, client.cause, client.is_bad) == (Grade.FAIR, None, False)
     assert (counselor.grade, counselor.is_bad) == (Grade.POOR, True)
-    assert counselor.cause == SaidCause("up", "rate")
+    assert counselor.cause == Blame("up", "rate")
 
 
 def test_who_is_gone_goes_before_who_is_lost_and_weak() -> None:
@@ -59,7 +59,7 @@ def test_who_is_gone_goes_before_who_is_lost_and_weak() -> None:
     found = in_trouble([weak, lost, gone], now_s=0.0)
     assert [one.session for one in found] == ["s_gone", "s_lost", "s_weak"]
     assert [side.gone for side in found[0].sides] == [True, False]
-    assert found[1].sides[0].cause == SaidCause("both", "cut")
+    assert found[1].sides[0].cause == Blame("both", "cut")
 
 
 def test_what_the_line_took_is_trouble_and_what_somebody_chose_is_none() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from signaling.directory import Role
-from signaling.gaps import Cause, Gap
+from signaling.gaps import Blame, Gap
 from signaling.quality_summary import SideQuality
 from signaling.quality_verdict import Verdict, verdict
 
@@ -15,7 +15,7 @@ AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def side(*, good: int = 0, poor: int = 0, gap_ms: int = 0, kind: str = "cut") -> SideQuality:
-    gaps = (Gap(AT, gap_ms, Cause("up", kind), returned=True),) if gap_ms else ()
+    gaps = (Gap(AT, gap_ms, Blame("up", kind), returned=True),) if gap_ms else ()
     grades = {word: count for word, count in (("good", good), ("poor", poor)) if count}
     return SideQuality(None, None, None, None, None, None, grades, gaps, {}, 0, 0, 0, 0, None)
 

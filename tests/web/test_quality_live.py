@@ -15,7 +15,7 @@ from counseling.roster import DAYS, HOURS
 from media.codecs import Mode
 from media.grading import Grade
 from signaling import directory
-from signaling.gaps import Cause
+from signaling.gaps import Blame
 from signaling.quality_trouble import SideNow, Trouble
 from tests.fakes import FakeClock
 from tests.web.browsing import get
@@ -32,7 +32,7 @@ def side(role: directory.Role, name: str, user: UserId | None, *, bad: bool = Fa
         user=user,
         gone=False,
         grade=Grade.POOR if bad else Grade.GOOD,
-        cause=Cause("up", "loss") if bad else None,
+        cause=Blame("up", "loss") if bad else None,
         rtt_ms=640.0,
         loss_pct=12.0 if bad else 0.0,
         mos=2.3 if bad else 4.2,

@@ -11,7 +11,7 @@ import pytest
 
 from media.codecs import Mode
 from media.diagnosis import Direction, Trouble
-from signaling.gaps import Cause
+from signaling.gaps import Blame
 from web.quality_words import KINDS, Words
 from web.render import LANGUAGES, make_renderer
 
@@ -71,7 +71,7 @@ def test_every_event_is_said_in_both_languages(language: str) -> None:
 )
 def test_every_cause_is_said_of_both_sides_and_of_none(kind: str, way: str) -> None:
     for language, role in itertools.product(LANGUAGES, ("client", "counselor", None)):
-        assert words(language).cause(Cause(way, kind), role)
+        assert words(language).cause(Blame(way, kind), role)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -81,8 +81,8 @@ def test_what_a_session_began_in_is_no_move(mode: Mode) -> None:
 
 
 def test_what_is_of_nobody_s_line_names_no_way() -> None:
-    assert words().cause(Cause("both", "server"), "client") == "Our server stood still"
-    assert words().cause(Cause("up", "loss"), "counselor") == "Packets were lost, from the counselor to us"
+    assert words().cause(Blame("both", "server"), "client") == "Our server stood still"
+    assert words().cause(Blame("up", "loss"), "counselor") == "Packets were lost, from the counselor to us"
 
 
 def test_a_kind_or_a_value_that_nobody_knows_is_said_in_general_words() -> None:

@@ -22,7 +22,7 @@ from counseling import oversight
 from counseling.oversight import Oversight
 from counseling.tallies import SMALLEST
 from signaling import summaries
-from signaling.gaps import Cause
+from signaling.gaps import Blame
 from signaling.quality_trends import NO_COUNSELOR, Group, trends
 from signaling.summaries import Summary
 from web.gate import add, person_of
@@ -93,7 +93,7 @@ def _cause(words: Words, word: str) -> str:
     """Say a cause, and on whose line it was."""
     role, _, cause = word.partition(".")
     direction, _, kind = cause.partition("_")
-    return words.text("quality.of_whom", who=words.who(role), what=words.cause(Cause(direction, kind), role))
+    return words.text("quality.of_whom", who=words.who(role), what=words.cause(Blame(direction, kind), role))
 
 
 def setup(app: http.Application) -> None:
