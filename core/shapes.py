@@ -47,6 +47,11 @@ class QualityLimits:
         return f"{self.loss_pct:g},{self.rtt_ms:g},{self.mos:g}"
 
 
+FAIR = QualityLimits(loss_pct=3.0, rtt_ms=300.0, mos=3.6)
+POOR = QualityLimits(loss_pct=8.0, rtt_ms=700.0, mos=3.1)
+"""Beyond any of these a line is fair, and poor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Where checkpoints of the audit go, so that who has this server cannot change them there."""

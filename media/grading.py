@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from core.shapes import QualityLimits
+from core.shapes import FAIR, POOR, QualityLimits
 
 LOST_AFTER_MS = 3_000
 WORSE_AFTER_S = 4.0
@@ -28,9 +28,6 @@ class Grade(enum.StrEnum):
 
 
 ORDER = {grade: place for place, grade in enumerate(Grade)}
-
-FAIR = QualityLimits(loss_pct=3.0, rtt_ms=300.0, mos=3.6)
-POOR = QualityLimits(loss_pct=8.0, rtt_ms=700.0, mos=3.1)
 
 
 @dataclass(frozen=True, slots=True)
