@@ -61,7 +61,9 @@ class Intake:
         self._lines: dict[Kind, Line] = {}
         self._former: set[int] = set()
         self._pictures: Pictures | None = None
-        self._held_since_s: float | None = None
+        # The first frame that waits to be cut, and since when it was seen to.
+        self._held_ms: int | None = None
+        self._held_since_s = 0.0
         self._paused = False
 
     def take_pieces(self) -> Sequence[Piece]:
@@ -114,13 +116,11 @@ class Intake:
         """Let time pass: holes are given up, and what is held long enough becomes a record."""
         for kind, line in self._lines.items():
             self._give(kind, line, line.order.look(now_s))
-        if self._cutter.holds_since_ms is None:
-            self._held_since_s = None
-        elif self._held_since_s is None:
-            self._held_since_s = now_s
+        first_ms = self._cutter.holds_since_ms
+        if first_ms is None or first_ms != self._held_ms:
+            self._held_ms, self._held_since_s = first_ms, now_s
         elif now_s - self._held_since_s >= CLUSTER_MS / 1000:
             self._cutter.cut()
-            self._held_since_s = None
 
     def pause(self) -> None:
         """Go off the record: what came before is kept, and nothing after it."""

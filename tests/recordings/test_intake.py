@@ -49,6 +49,12 @@ def test_what_was_sent_is_in_the_file(codec: Codec) -> None:
     assert all(abs(tone - 440) < 20 for at, tone in shown.tones if 300 < at < 2800)
 
 
+def test_a_record_is_cut_about_once_a_second_and_none_right_behind_another() -> None:
+    ends = [piece.until_ms for piece in take(Sender().voice(heard(1_000))).pieces]
+    assert len(ends) <= 24
+    assert all(b - a <= 960 for a, b in itertools.pairwise(ends))
+
+
 @pytest.mark.parametrize("codec", [Codec.VP8, Codec.VP9, Codec.AV1])
 @pytest.mark.parametrize("seed", range(4))
 def test_packets_out_of_order_are_put_in_order(codec: Codec, seed: int) -> None:
