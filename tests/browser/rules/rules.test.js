@@ -96,6 +96,22 @@ test('one answer of the socket alone, as after a short cut, makes no fresh leg',
   assert.deepEqual(verdicts.filter((verdict) => verdict.restart).length, 1);
 });
 
+test('who was put on TCP looks for UDP again, ever less often, and no more once it is there', () => {
+  const line = new Line(0);
+  watch(line, 0, 5000, () => ({ tcp: false }));
+  const verdicts = watch(line, 5000, 125000, () => ({ tcp: true }));
+  assert.deepEqual(verdicts.filter((one) => one.restart).map((one) => Math.round((one.now - 5000) / 1000)), [15, 45, 105]);
+  assert.ok(watch(line, 125000, 300000, () => ({ tcp: false })).every((one) => !one.restart));
+});
+
+test('a call that never had UDP does not pay for looking for it, and a fresh leg forgets nothing', () => {
+  const line = new Line(0);
+  assert.ok(watch(line, 0, 60000, () => ({ tcp: true })).every((one) => !one.restart));
+  watch(line, 60000, 61000, () => ({ tcp: false }));
+  line.reset(61000);
+  assert.equal(watch(line, 61000, 80000, () => ({ tcp: true })).filter((one) => one.restart).length, 1);
+});
+
 test('while something is missing the line is looked at more often', () => {
   const line = new Line(0);
   assert.ok(watch(line, 0, 5000, () => ({})).every((verdict) => !verdict.doubted));

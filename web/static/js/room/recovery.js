@@ -17,6 +17,9 @@ export const RESTARTS_MS = [2000, 5000];
 export const RESTART_EVERY_MS = 10000;
 /** The socket answered for so long while this path was silent: the network is there, and only this path is dead, in ms. */
 export const REACHED_MS = 400;
+/** On TCP, where UDP worked before, it is looked for again after so long, in ms; then half as often each time. */
+export const UDP_AGAIN_MS = 15000;
+export const UDP_AGAIN_MOST_MS = 300000;
 /** In this time after a return both directions must have carried something, in ms. */
 export const VERIFY_MS = 3000;
 /** The other side reports what it hears of our sound each 5 s or so (RFC 3550, 6.2); two reports may be lost, in ms. */
@@ -33,6 +36,7 @@ export const REPORTED_MS = 15000;
  * @property {number} [sent] RTP packets of our sound
  * @property {number} [reported] when the other side last reported of our sound, 0 for never
  * @property {number} [answeredAt] when the session's socket last said something, ms, monotonic
+ * @property {boolean} [tcp] the pair is over TCP: each lost packet holds up those behind it
  * @property {boolean} paired the other person is `connected`
  * @property {boolean} speaking the other person says it is sending
  */
@@ -72,6 +76,11 @@ export class Line {
     this.changed = false;
     /** @type {Proof | null} */
     this.proof = null;
+    /** UDP carried this call before. */
+    this.udp = false;
+    this.udpWaitMs = UDP_AGAIN_MS;
+    /** @type {number | null} */
+    this.udpAt = null;
   }
 
   /**
@@ -79,7 +88,8 @@ export class Line {
    * @param {number} now
    */
   reset(now) {
-    Object.assign(this, new Line(now));
+    const { udp, udpWaitMs, udpAt } = this;
+    Object.assign(this, new Line(now), { udp, udpWaitMs, udpAt });
   }
 
   /** The network changed under us: do not wait before the restart. */
@@ -96,7 +106,7 @@ export class Line {
    * @param {Look} look
    * @returns {Verdict}
    */
-  look({ now, received, echoed, heard, paired, speaking, sending = false, sent = 0, reported = 0, answeredAt = -Infinity }) {
+  look({ now, received, echoed, heard, paired, speaking, sending = false, sent = 0, reported = 0, answeredAt = -Infinity, tcp = false }) {
     if (paired && !this.paired) {
       this.aliveAt = Math.max(this.aliveAt, now);
       this.heardAt = now;
@@ -123,6 +133,7 @@ export class Line {
     else if (this.own === 'silent') verdict.restart = this.#due(silentMs);
     else if (this.changed) verdict.restart = true;
     else verdict.fresh = this.#unproved({ now, echoed, heard, speaking: paired && speaking, sending: paired && sending, sent, reported });
+    if (this.own === 'ok' && moved && this.#udpIsDue(now, tcp)) verdict.restart = true;
     this.echoed = echoed;
     if (verdict.restart) this.restarted();
     return verdict;
@@ -143,6 +154,26 @@ export class Line {
     this.reachedAt ??= answeredAt;
     if (answeredAt - this.reachedAt < REACHED_MS) return false;
     this.restarts = 1;
+    return true;
+  }
+
+  /**
+   * Whether UDP is to be looked for: a browser gives its pairs up while they do not answer, and tries them no more.
+   * @param {number} now
+   * @param {boolean} tcp
+   */
+  #udpIsDue(now, tcp) {
+    if (!tcp) {
+      this.udp = true;
+      this.udpWaitMs = UDP_AGAIN_MS;
+      this.udpAt = null;
+      return false;
+    }
+    if (!this.udp) return false;
+    this.udpAt ??= now + this.udpWaitMs;
+    if (now < this.udpAt) return false;
+    this.udpWaitMs = Math.min(2 * this.udpWaitMs, UDP_AGAIN_MOST_MS);
+    this.udpAt = now + this.udpWaitMs;
     return true;
   }
 
@@ -202,6 +233,7 @@ export function count(report) {
     heard,
     sent,
     reported,
+    tcp: pair !== undefined && report.get(pair.localCandidateId)?.protocol === 'tcp',
     pair,
   };
 }
