@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def test_another_process_is_no_way_around_the_limit(tmp_path: Path) -> None:
     KeyLog(tmp_path / "log", hourly=1).opened(warrant(), now=NOW)
     with pytest.raises(TooMany):
         KeyLog(tmp_path / "log", hourly=1).opened(warrant("r_2"), now=NOW)
+
+
+def test_who_asks_at_the_same_moment_gets_no_more(tmp_path: Path) -> None:
+    def ask(_number: int) -> bool:
+        try:
+            KeyLog(tmp_path / "log", hourly=3).opened(warrant(), now=NOW)
+        except TooMany:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(ask, range(12))) == 3
+    assert len(lines(tmp_path / "log")) == 12
 
 
 def test_what_the_server_does_by_itself_does_not_count_against_people(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import shutil
 import sqlite3
@@ -305,19 +306,32 @@ async def test_the_escrow_opens_a_recording_with_age_alone(
     vault = Vault.of(config, master=MASTER, clock=clock)
     media = encrypt(b"a picture", [await vault.create("r_1")])
     (tmp_path / "escrow.txt").write_text(f"{holder}\n")
-    (tmp_path / "key.age").write_bytes(await vault.escrowed("r_1"))
+    key = await vault.escrowed("r_1")
 
     def by_hand() -> bytes:
-        with (tmp_path / "recording.txt").open("wb") as key:
-            subprocess.run(
-                ["age", "-d", "-i", tmp_path / "escrow.txt", tmp_path / "key.age"], stdout=key, check=True
-            )
-        opened = subprocess.run(
-            ["age", "-d", "-i", tmp_path / "recording.txt"], input=media, capture_output=True, check=True
-        )
-        return opened.stdout
+        (tmp_path / "recording.txt").write_bytes(age(tmp_path / "escrow.txt", key))
+        return age(tmp_path / "recording.txt", media)
 
     assert await asyncio.to_thread(by_hand) == b"a picture"
+
+
+async def test_without_teduh_the_files_open_with_age(vault: Vault, config: Config, tmp_path: Path) -> None:
+    """As docs/recordings.md says it: the row, the month's file, the media."""
+    media = encrypt(b"a picture", [await vault.create("r_1")])
+    with contextlib.closing(sqlite3.connect(config.keys_file)) as db:
+        [(wrapped,)] = db.execute("SELECT sealed FROM wrapped_keys WHERE recording_id = 'r_1'")
+
+    def by_hand() -> bytes:
+        months = config.data_dir / "keys" / "2026-11.1.txt"
+        (tmp_path / "recording.txt").write_bytes(age(months, wrapped))
+        return age(tmp_path / "recording.txt", media)
+
+    assert await asyncio.to_thread(by_hand) == b"a picture"
+
+
+def age(key_file: Path, sealed: bytes) -> bytes:
+    """Open with the command ``age``."""
+    return subprocess.run(["age", "-d", "-i", key_file], input=sealed, capture_output=True, check=True).stdout
 
 
 async def test_without_escrow_nobody_else_has_the_key(vault: Vault) -> None:
