@@ -44,7 +44,6 @@ __all__ = [
     "Writer",
     "decrypt",
     "encrypt",
-    "rewrap_header",
 ]
 
 Octets = bytes | bytearray | memoryview
@@ -70,15 +69,6 @@ def decrypt(sealed: bytes, identities: Sequence[Identity]) -> bytes:
     """Open a whole file. Raises ``AgeError``; nothing of a file that is broken somewhere is given out."""
     payload = Payload(sealed, len(sealed), identities)
     return payload.open(0, sealed[payload.begins :])
-
-
-def rewrap_header(sealed: bytes, identities: Sequence[Identity], recipients: Sequence[Recipient]) -> bytes:
-    """Give the start of a file (its header at least) for other recipients; what follows stays as it is.
-
-    Its secret is the same as before: who could open the old one and kept it still can.
-    """
-    header = read_header(sealed)
-    return write_header(header.file_key(identities), recipients) + sealed[header.length :]
 
 
 class Writer:

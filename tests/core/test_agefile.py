@@ -26,7 +26,6 @@ from core.agefile import (
     Writer,
     decrypt,
     encrypt,
-    rewrap_header,
 )
 from core.ageheader import read_header
 
@@ -263,14 +262,3 @@ def test_a_header_of_another_file_opens_nothing() -> None:
     spliced = mine[: read_header(mine).length] + other[read_header(other).length :]
     with pytest.raises(PayloadBroken):
         decrypt(spliced, [ANNA])
-
-
-def test_rewrapping_changes_who_may_open_and_nothing_else() -> None:
-    sealed = encrypt(plain_of(70_000), [ANNA.recipient])
-    moved = rewrap_header(sealed, [ANNA], [BEN.recipient, CARLA.recipient])
-    assert moved[read_header(moved).length :] == sealed[read_header(sealed).length :]
-    assert decrypt(moved, [BEN]) == decrypt(moved, [CARLA]) == plain_of(70_000)
-    with pytest.raises(NoMatch):
-        decrypt(moved, [ANNA])
-    with pytest.raises(NoMatch):
-        rewrap_header(sealed, [BEN], [BEN.recipient])
