@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from core.clock import Clock
 from core.errors import TeduhError
 from core.ids import ParticipantId, SessionId
-from signaling import directory
+from signaling import directory, quality_record
 from signaling.directory import SessionRecord, SessionState
 from signaling.joining import Claim, SignalingSettings, TurnedAway, admit, revive
 from signaling.live import Live
@@ -22,6 +22,8 @@ from signaling.protocol import CloseCode
 from signaling.server_messages import Ended
 
 MOST_OVER = 1_000
+Carried = dict[ParticipantId, tuple[int, int]]
+"""Bytes up and down."""
 
 
 class HasEnded(TeduhError):
@@ -70,32 +72,39 @@ class Lives:
         """
         live = self.of(asked.participant) if asked.session is None else self.get(asked.session)
         if live is None:
-            record = await self._find(asked)
+            record, carried = await self._find(asked)
             if record.id in self._over:
                 raise HasEnded(self._over[record.id])
             if record.state is SessionState.ENDED:
                 raise HasEnded(Ended(reason=record.ended_reason or "ended", by=None))
             # Another hello may have loaded it meanwhile.
-            live = self._lives.get(record.id) or self._load(record)
+            live = self._lives.get(record.id) or self._load(record, carried)
         if live.call.ended is not None:
             raise HasEnded(live.call.ended)
         admit(asked, live.call, live.id)
         return live
 
-    async def _find(self, asked: Claim) -> SessionRecord:
+    async def _find(self, asked: Claim) -> tuple[SessionRecord, Carried]:
         async with self._db() as db:
             if asked.session is not None:
                 record = await directory.find(db, session_id=asked.session)
             else:
                 record = await directory.place_of(db, participant_id=asked.participant)
+            carried: Carried = {}
+            if record is not None and record.started_at is not None:
+                places = [place.id for place in record.participants]
+                carried = await quality_record.carried(db, participants=places)
         if record is None:
             raise TurnedAway(CloseCode.NO_SESSION)
         if record.participant(asked.participant) is None:
             raise TurnedAway(CloseCode.NOT_YOUR_PLACE)
-        return record
+        return record, carried
 
-    def _load(self, record: SessionRecord) -> Live:
+    def _load(self, record: SessionRecord, carried: Carried) -> Live:
         live = revive(record, settings=self._settings, now=self._clock.now(), new_tag=_new_tag)
+        for participant, (up, down) in carried.items():
+            # What somebody pays for counts from the beginning of the session, not of this process.
+            live.meters[participant].past_up, live.meters[participant].past_down = up, down
         self._lives[live.id] = live
         for participant in live.participants():
             self._session_of[participant] = live.id

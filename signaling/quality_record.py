@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.ids import ParticipantId, SessionId
@@ -31,6 +31,19 @@ class QualityRecord:
 
     samples: tuple[QualitySample, ...]
     events: tuple[SessionEvent, ...]
+
+
+async def carried(
+    db: AsyncSession, *, participants: Collection[ParticipantId]
+) -> dict[ParticipantId, tuple[int, int]]:
+    """Say how many bytes went up and down for each of these as far as it was kept; without those unknown."""
+    last = select(func.max(QualityRow.id)).where(QualityRow.participant_id.in_(participants))
+    rows = await db.execute(
+        select(QualityRow.participant_id, QualityRow.bytes_up, QualityRow.bytes_down).where(
+            QualityRow.id.in_(last.group_by(QualityRow.participant_id))
+        )
+    )
+    return {ParticipantId(participant): (up, down) for participant, up, down in rows}
 
 
 async def read(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:

@@ -191,6 +191,31 @@ async def test_a_restart_tells_everybody_1012_and_both_are_back_in_the_same_sess
     await client.get("peer", state="connected")
 
 
+async def test_what_a_session_has_cost_was_forgotten_by_a_restart(make_house: MakeHouse) -> None:
+    house = await make_house()
+    session = await house.session()
+    people = await house.pair(session)
+    for _ in range(12):
+        for person in people:
+            await person.send("ping", t=1)
+        await asyncio.sleep(0.005)
+        house.clock.advance(1)
+        house.hub.tick()
+    for person in people:
+        await person.ask("leave")
+    await house.hub.close()
+
+    again = await make_house(database=house.database)
+    await again.pair(session)
+    again.clock.advance(3)
+    again.hub.tick()
+    live = again.hub._lives.get(session.id)
+    assert live is not None
+    meters = [live.meters[place.id] for place in session.participants]
+    assert [(meter.past_up, meter.past_down) for meter in meters] == [(1_000, 2_000)] * 2
+    assert [meter.quality(0.0).bytes for meter in meters] == [6_000] * 2, "this leg's come on top"
+
+
 async def test_a_failing_database_ends_no_call(make_house: MakeHouse) -> None:
     house = await make_house()
     session = await house.session()
