@@ -36,7 +36,7 @@ RUN /opt/teduh/bin/pip install --no-index --no-deps --no-build-isolation . \
 FROM python:3.11-slim-bookworm
 
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin teduh \
-    && install --directory --owner teduh --group teduh --mode 0700 /data
+    && install --directory --owner teduh --group teduh --mode 0700 /data /keys
 COPY --from=build /opt/teduh /opt/teduh
 
 ENV PATH=/opt/teduh/bin:$PATH \

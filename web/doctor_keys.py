@@ -96,8 +96,8 @@ def _place(facts: KeyFacts) -> Iterator[Finding]:
     if inside and facts.reach is not Reach.LOOPBACK:
         yield Finding(
             ABOUT,
-            Level.WRONG,
-            f"The keys in {facts.keys_dir} lie with what they open: whoever takes this disk sees every "
+            Level.WRONG if facts.there else Level.NOTE,
+            f"The keys in {facts.keys_dir} lie with what they open: who takes this disk sees every "
             "recording. Move them out of the data directory and set TEDUH_KEYS (docs/recordings.md).",
         )
     elif inside:

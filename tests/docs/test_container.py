@@ -107,6 +107,16 @@ def test_only_caddy_and_the_media_port_are_published() -> None:
     assert services["caddy"]["ports"] == ["80:80/tcp", "443:443/tcp"]
 
 
+def test_what_opens_recordings_is_in_a_volume_of_its_own() -> None:
+    described = compose()["services"]["teduh"]
+    data, keys = (volume.partition(":")[::2] for volume in described["volumes"])
+    assert data[1] == "/data"
+    assert described["environment"]["TEDUH_KEYS"].endswith(f":-{keys[1]}}}")
+    assert {data[0], keys[0]} < set(compose()["volumes"])
+    (made,) = [line for line in stages()[-1] if "install --directory" in line]
+    assert made.endswith(f"--mode 0700 {data[1]} {keys[1]}")
+
+
 def test_the_one_trusted_proxy_is_caddy() -> None:
     services = compose()["services"]
     assert (

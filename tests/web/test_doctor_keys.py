@@ -49,6 +49,7 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
     [
         ({"problem": "Recordings hang on the key 2026-03.1.aa."}, Level.WRONG, "2026-03.1.aa"),
         ({"keys_dir": Path("/srv/teduh/keys")}, Level.WRONG, "set TEDUH_KEYS"),
+        ({"keys_dir": Path("/srv/teduh/keys"), "there": False}, Level.NOTE, "set TEDUH_KEYS"),
         ({"keys_dir": Path("/srv/teduh/keys"), "reach": Reach.LOOPBACK}, Level.NOTE, "trying out"),
         ({"backup_dir": None}, Level.WRONG, "TEDUH_KEYS_BACKUP"),
         ({"backup_at": None}, Level.WRONG, "/srv/backup"),
