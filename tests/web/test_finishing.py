@@ -1,0 +1,214 @@
+"""Recordings after their end in the whole application: a worker is started, people are told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from accounts import erasure as erasing
+from accounts import notices, people
+from accounts.roles import Role
+from core.ids import new_id
+from recordings import ending
+from recordings.retention import Why
+from recordings.states import Side, State
+from recordings.store import Stored, StoreFailed, object_name
+from recordings.store_local import LocalStore
+from recordings.tables import RecordingProofRow, RecordingRow
+from recordings.working import Busy, work
+from recordings.workshop import Workshop
+from signaling.tables import SessionRow
+from tests.fakes import FakeClock
+from tests.recordings.ended import Ended, end_one, state_of, stored, workshop
+from tests.web.conftest import Client
+from tests.web.people import make
+from web import finishing, upkeep
+from web.finishing import FINISHING, Finishing
+from web.services import SERVICES, Services
+
+
+@pytest.fixture
+async def shop(client: Client) -> AsyncIterator[Workshop]:
+    services = client.app[SERVICES]
+    async with workshop(services.config, services.database, services.clock) as made:
+        yield made
+
+
+@pytest.fixture
+def jobs(client: Client) -> Finishing:
+    return client.app[FINISHING]
+
+
+@pytest.fixture
+def here(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The worker works in this process, whose clock is the test's; counts how often.
+
+    When the clock is moved on, the application's own jobs come due too and may work already.
+    """
+    worked: list[int] = []
+
+    async def work_here(_config: object) -> bool:
+        with contextlib.suppress(Busy):
+            worked.append(sum((await work(shop)).values()))
+        return True
+
+    monkeypatch.setattr(finishing, "have_worked", work_here)
+    return worked
+
+
+async def test_a_worker_is_started_when_something_is_due_and_not_otherwise(
+    services: Services, shop: Workshop, jobs: Finishing, here: list[int]
+) -> None:
+    await jobs.finish_recordings(services)
+    assert here == []
+    made = await end_one(shop)
+    await jobs.finish_recordings(services)
+    assert here == [1]
+    assert await state_of(shop, made.id) is State.STORED
+    await jobs.finish_recordings(services)
+    assert here == [1]
+
+
+async def test_a_real_worker_gets_its_settings_through_a_pipe(
+    services: Services, shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock is the real one: then everything has expired long ago, and it destroys."""
+    monkeypatch.setenv("TEDUH_NO_SUCH_SETTING", "it would stop whoever reads the environment")
+    made = await end_one(shop)
+    assert await finishing.have_worked(services.config)
+    assert await state_of(shop, made.id) is State.DESTROYED
+    assert await stored(shop) == []
+
+
+async def test_a_worker_that_fails_is_said(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(finishing, "pickle", _Broken)
+    assert not await finishing.have_worked(services.config)
+    assert "recordings.worker_failed" in caplog.text
+
+
+class _Broken:
+    @staticmethod
+    def dumps(_config: object) -> bytes:
+        return b"these are no settings"
+
+
+async def test_a_key_goes_without_any_worker(services: Services, shop: Workshop, jobs: Finishing) -> None:
+    made = await end_one(shop)
+    async with services.database.sessions.begin() as db:
+        await ending.begin(db, shop.audit, recording=made.id, why=Why.WITHDRAWN, now=services.now())
+    await jobs.destroy_keys(services)
+    assert not await shop.vault.has(made.id)
+    assert await state_of(shop, made.id) is State.DESTROYING
+
+
+async def test_who_is_erased_leaves_no_recording(
+    services: Services, shop: Workshop, jobs: Finishing, here: list[int], clock: FakeClock
+) -> None:
+    made = await end_one(shop)
+    await jobs.finish_recordings(services)
+    async with services.database.sessions.begin() as db:
+        person = await people.find(db, user=made.users[Side.CLIENT])
+        assert person is not None
+        await services.erasure.ask(db, person=person, login=None, now=services.now())
+    clock.advance(erasing.WAIT.total_seconds())
+    await upkeep.erase_due(services)
+    await jobs.finish_recordings(services)
+    await _is_gone(shop, made, Why.ERASED)
+
+
+async def test_a_session_that_is_deleted_takes_its_recording_along(
+    services: Services, shop: Workshop, jobs: Finishing, here: list[int]
+) -> None:
+    made = await end_one(shop)
+    await jobs.finish_recordings(services)
+    async with services.database.sessions.begin() as db:
+        await db.execute(delete(SessionRow).where(SessionRow.id == made.session))
+    await jobs.finish_recordings(services)
+    await _is_gone(shop, made, Why.SESSION_DELETED)
+
+
+async def _is_gone(shop: Workshop, made: Ended, why: Why) -> None:
+    for _ in range(200):
+        if await state_of(shop, made.id) is State.DESTROYED:
+            break
+        await asyncio.sleep(0.05)
+    assert await state_of(shop, made.id) is State.DESTROYED
+    assert await stored(shop) == []
+    assert not await shop.vault.has(made.id)
+    async with shop.database.sessions() as db:
+        proof = await db.get_one(RecordingProofRow, made.id)
+    assert (proof.why, proof.files) == (why.value, 2)
+
+
+async def test_admins_hear_once_of_what_is_stuck(
+    client: Client, services: Services, shop: Workshop, jobs: Finishing, clock: FakeClock
+) -> None:
+    admin = await make(client, Role.ADMIN, name="Wira")
+    await make(client, Role.COUNSELOR, name="Ratna")
+
+    async def heard() -> int:
+        async with services.database.sessions() as db:
+            inbox = await notices.inbox(db, user=admin.id)
+        return sum(one.kind == finishing.STUCK for one in inbox)
+
+    made = await end_one(shop)
+    await jobs.measure_recordings(services)
+    assert await heard() == 0
+    async with services.database.sessions.begin() as db:
+        await db.execute(
+            update(RecordingRow).where(RecordingRow.id == made.id).values(state=State.STUCK.value)
+        )
+    await jobs.measure_recordings(services)
+    await jobs.measure_recordings(services)
+    assert await heard() == 1
+
+
+async def test_the_metrics_tell_what_stands_where(
+    client: Client, services: Services, shop: Workshop, jobs: Finishing
+) -> None:
+    await end_one(shop)
+    (shop.spool / new_id("r")).mkdir()
+    await jobs.measure_recordings(services)
+    await jobs.find_orphans(services)
+    async with client.get("/metrics") as answer:
+        told = await answer.text()
+    assert "teduh_recordings_ended 1.0" in told
+    assert "teduh_recordings_stored 0.0" in told
+    assert "teduh_recordings_late_stored 0.0" in told
+    assert "teduh_recordings_orphans 1.0" in told
+
+
+async def test_no_person_and_no_recording_is_in_the_metrics(
+    client: Client, services: Services, shop: Workshop, jobs: Finishing
+) -> None:
+    made = await end_one(shop)
+    await jobs.measure_recordings(services)
+    async with client.get("/metrics") as answer:
+        assert made.id not in await answer.text()
+    async with services.database.sessions() as db:
+        assert await db.scalar(select(RecordingRow.id)) == made.id
+
+
+async def test_a_store_that_is_down_ends_no_job(
+    services: Services, shop: Workshop, jobs: Finishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job's error is its own (web/jobs.py); the next look asks again."""
+
+    def down(_store: LocalStore) -> AsyncIterator[Stored]:
+        raise StoreFailed("The store is down.")
+
+    made = await end_one(shop)
+    monkeypatch.setattr(LocalStore, "every", down)
+    with pytest.raises(StoreFailed):
+        await jobs.find_orphans(services)
+    assert jobs.orphans is None
+    monkeypatch.undo()
+    await jobs.find_orphans(services)
+    assert jobs.orphans == []
+    assert object_name(made.id, Side.CLIENT) not in await stored(shop)
