@@ -18,7 +18,9 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "teduh.json"
 RULES = ROOT / "deploy" / "prometheus" / "teduh.rules.yml"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SOURCES = "".join(
-    path.read_text() for name in ("media", "signaling", "web") for path in (ROOT / name).glob("*.py")
+    path.read_text()
+    for name in ("media", "recordings", "signaling", "web")
+    for path in (ROOT / name).glob("*.py")
 )
 WORDS: dict[str, set[str]] = {
     "grade": set(Grade),
@@ -49,7 +51,7 @@ def test_every_metric_that_is_asked_for_is_told() -> None:
     asked = {name for one in expressions() for name in re.findall(r"\bteduh_[a-z_]+", one)}
     assert len(asked) > 15
     for name in asked:
-        base = re.sub(r"^teduh_(calls|media|http)_", "", re.sub(r"_(bucket|count|sum)$", "", name))
+        base = re.sub(r"^teduh_(calls|media|http|recordings)_", "", re.sub(r"_(bucket|count|sum)$", "", name))
         assert base in histograms or f'"{base}"' in SOURCES or name == "teduh_http_requests_total", name
 
 
