@@ -238,7 +238,6 @@ class Recorded:
                 await records.finish(
                     db, studio.audit, recording=made.id, reason=reason, times=studio.times, now=now
                 )
-            studio.ended(made.id)
 
         self.rows.put(close, again=False, within_s=CLOSE_WITHIN_S)
         self.rows.put(finish)

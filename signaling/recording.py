@@ -46,7 +46,6 @@ class Recordings:
             )
         for recording in ended:
             logger.warning("recording.crashed", extra={"recording": recording})
-            studio.ended(recording)
 
     async def close(self) -> None:
         """Stop all recordings, and write down what is left."""

@@ -90,7 +90,3 @@ class Studio(Protocol):
     ) -> RecorderLike:
         """Make a recorder whose timeline begins now."""
         ...
-
-    def ended(self, recording: str) -> None:
-        """Take it that a recording has ended and its rows say so: it may be finished, or destroyed."""
-        ...

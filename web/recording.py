@@ -33,7 +33,7 @@ from signaling.studio import Asking
 
 
 class LiveStudio:
-    """The real studio. ``ended`` may be set to whoever wants to hear of a recording's end."""
+    """The real studio. Owns the process that records."""
 
     def __init__(self, config: Config, audit: Audit, vault: Vault) -> None:
         self.audit = audit
@@ -43,11 +43,6 @@ class LiveStudio:
         self._spool = config.data_dir / "recordings"
         self._vault = vault
         self._desk = Desk()
-        self._hears: Callable[[str], None] = lambda _recording: None
-
-    def tell_ends_to(self, hears: Callable[[str], None]) -> None:
-        """Have somebody told of each recording that has ended."""
-        self._hears = hears
 
     async def close(self) -> None:
         """End the recording process. Idempotent; every recorder is closed before."""
@@ -82,10 +77,6 @@ class LiveStudio:
     ) -> Recorder:
         """Make a recorder whose timeline begins now."""
         return Recorder(recording, self._spool, recipient, on_event=on_event, desk=self._desk, now_s=now_s)
-
-    def ended(self, recording: str) -> None:
-        """Take it that a recording has ended and its rows say so."""
-        self._hears(recording)
 
 
 async def may_ask(db: AsyncSession, *, talk: Talk) -> bool:

@@ -62,7 +62,6 @@ class FakeStudio:
     prepared: Terms | None = None
     may_ask: bool = True
     recorders: list[FakeRecorder] = field(default_factory=list)
-    over: list[str] = field(default_factory=list)
 
     async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:  # noqa: ARG002  # the same
         return Asking(self.texts, self.prepared) if self.may_ask else None
@@ -81,6 +80,3 @@ class FakeStudio:
         made = FakeRecorder(recording, on_event)
         self.recorders.append(made)
         return made
-
-    def ended(self, recording: str) -> None:
-        self.over.append(recording)
