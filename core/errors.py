@@ -74,6 +74,12 @@ class TooMany(TeduhError):
         self.retry_after_s = retry_after_s
 
 
+class Unavailable(TeduhError):
+    """Something that the server needs does not answer now. The text is for its operator alone."""
+
+    code = "unavailable"
+
+
 class ConfigError(TeduhError):
     """A setting that stops the start; the text names the setting and says what to do."""
 

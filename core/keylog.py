@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import msgspec
 
-from core.errors import TeduhError, TooMany
+from core.errors import TooMany, Unavailable
 from core.warrants import Purpose, Warrant
 
 NAME: Final = "openings.jsonl"
@@ -28,7 +28,7 @@ OPENED: Final = "opened"
 TOO_MANY: Final = "too_many"
 
 
-class LogUnwritable(TeduhError):
+class LogUnwritable(Unavailable):
     """The log cannot be written, so nothing is opened."""
 
     code = "key_log"

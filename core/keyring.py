@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import ConfigError, TeduhError
+from core.errors import ConfigError, Unavailable
 from core.keylog import KeyLog
 from core.warrants import Checker, Warrant, WarrantRefused
 
 
-class KeyringError(TeduhError):
+class KeyringError(Unavailable):
     """Keys cannot be reached or used now; nothing was lost by it."""
 
     code = "keyring"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from core.bucket import Bucket
-from core.errors import NotFound, TeduhError
+from core.errors import NotFound, Unavailable
 from core.ids import is_id
 from recordings.states import Side
 
@@ -23,7 +23,7 @@ SUFFIX: Final = ".webm.age"
 _NAME: Final = re.compile(r"([^/]+)/([^/.]+)\.webm\.age")
 
 
-class StoreFailed(TeduhError):
+class StoreFailed(Unavailable):
     """The store did not do it; it may be tried again. The text names no secret."""
 
     code = "store_failed"

@@ -13,6 +13,7 @@ from aiohttp import web as http
 from aiohttp.typedefs import Handler
 
 from core.errors import (
+    ConfigError,
     Forbidden,
     InvalidInput,
     InvalidState,
@@ -22,6 +23,7 @@ from core.errors import (
     TeduhError,
     TooMany,
     Unauthenticated,
+    Unavailable,
 )
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ STATUS_OF: dict[type[TeduhError], int] = {
     InvalidState: 409,
     InvalidInput: 422,
     TooMany: 429,
+    Unavailable: 503,
+    ConfigError: 503,
 }
 
 
@@ -61,7 +65,7 @@ def problem(
 
 
 def status_of(error: TeduhError) -> int:
-    """Say the HTTP status of a foreseen error."""
+    """Say the HTTP status of a foreseen error; one that has none of its own is a 400."""
     return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 400)
 
 
@@ -76,8 +80,10 @@ def log_failure(request: http.Request, error: Exception) -> None:
 
 
 def problem_of(error: TeduhError) -> http.Response:
-    """Write a foreseen error; one that has no status of its own is a 400."""
+    """Write a foreseen error. Of what only the operator can mend, nobody reads more than that it is so."""
     code = status_of(error)
+    if code >= 500:
+        return problem(code, kind="unavailable", detail="This is not possible just now.")
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="teduh"'
@@ -93,6 +99,8 @@ async def problems(request: http.Request, handler: Handler) -> http.StreamRespon
     try:
         return await handler(request)
     except TeduhError as error:
+        if status_of(error) >= 500:
+            log_failure(request, error)
         return problem_of(error)
     except http.HTTPException as error:
         if error.status < 400:

@@ -30,6 +30,8 @@ async def error_pages(request: http.Request, handler: Handler) -> http.StreamRes
             raise
         return _page(request, error.status, "")
     except TeduhError as error:
+        if status_of(error) >= 500:
+            log_failure(request, error)
         return _page(request, status_of(error), error.code)
     except Exception as error:  # noqa: BLE001  # it is logged, and reaches nobody as text
         log_failure(request, error)
