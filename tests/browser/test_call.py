@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import Browser
 
+from bench.lab import Doing
 from tests.browser.conftest import MODULE_LOOP, Stage, two_people
 from tests.browser.driver import new_context, person_in
 from tests.browser.media import BLUE, RED
@@ -164,6 +165,29 @@ async def test_a_second_device_asks_and_is_admitted(
         await call.red.reaches("left", "ended")
         await again.sees(BLUE)
         await call.blue.sees(RED)
+
+
+async def test_a_device_that_goes_away_is_in_the_record(
+    stage: Stage, red_browser: Browser, blue_browser: Browser
+) -> None:
+    lose = """() => {
+      const track = probe.peers.at(-1).getSenders().find((one) => one.track?.kind === 'video').track;
+      track.stop();
+      track.dispatchEvent(new Event('ended'));
+    }"""
+    async with two_people(stage, red_browser, blue_browser) as call:
+        await call.both_decode()
+        await call.red.page.evaluate(lose)
+        doing = Doing(call)
+        lost: list[dict[str, object]] = []
+        async with asyncio.timeout(5):
+            while not lost:
+                await asyncio.sleep(0.2)
+                events = (await doing.record())["events"]
+                lost = [one["detail"] for one in events if one["kind"] == "device_lost"]
+        assert lost == [{"device": "video"}]
+        began = [one["detail"] for one in events if one["kind"] == "mode"]
+        assert began == [{"mode": "video", "reason": "began"}]
 
 
 @pytest.mark.parametrize("who", ["network", "page"])
