@@ -117,6 +117,10 @@ class Config:
     """How long after its end nobody may open a recording: time to think it over."""
     recording_days: int = _setting("RECORDING_DAYS", read.whole(1, 3_650), 90, "days")
     """How long a recording is kept, counted from its beginning; told to the two in it."""
+    recording_program_days: int | None = _setting(
+        "RECORDING_PROGRAM_DAYS", read.whole(1, 3_650), None, "days"
+    )
+    """How long one of a program's session is kept, at most as long as all others; None: as long."""
     recording_export: bool = _setting("RECORDING_EXPORT", read.flag, default=False, unit="0 or 1")
     """Whether a recording may be taken out, sealed to one recipient, when a second person approves."""
 

@@ -44,10 +44,18 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long things wait: ``hold`` from the end to a first opening, ``keep`` to the destruction."""
+    """How long things wait: ``hold`` from the end to a first opening, ``keep`` to the destruction.
+
+    ``program_keep`` is ``keep`` in the session of a program, where no login opens the client's place.
+    """
 
     hold: timedelta
     keep: timedelta
+    program_keep: timedelta
+
+    def kept(self, client: Seat) -> timedelta:
+        """Say how long the recording of a session is kept."""
+        return self.program_keep if client.user is None else self.keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,7 @@ async def begin(
             client_user=client.user,
             counselor_user=counselor.user,
             started_at=now,
-            expires_at=now + times.keep,
+            expires_at=now + times.kept(client),
         )
     )
     await db.execute(

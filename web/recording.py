@@ -37,8 +37,12 @@ class LiveStudio:
 
     def __init__(self, config: Config, audit: Audit, vault: Vault) -> None:
         self.audit = audit
+        days = config.recording_days
         self.times = Times(
-            hold=timedelta(hours=config.recording_hold), keep=timedelta(days=config.recording_days)
+            hold=timedelta(hours=config.recording_hold),
+            keep=timedelta(days=days),
+            # Both are told of the days that hold for all.
+            program_keep=timedelta(days=min(days, config.recording_program_days or days)),
         )
         self._spool = config.data_dir / "recordings"
         self._vault = vault

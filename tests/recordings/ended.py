@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from signaling.directory import NewParticipant, Recording, Role
 from tests.recordings.coded import voice
 
 MASTER = bytes(range(32))
-TIMES = Times(hold=timedelta(hours=72), keep=timedelta(days=90))
+TIMES = Times(hold=timedelta(hours=72), keep=timedelta(days=90), program_keep=timedelta(days=30))
 BOTH = (Side.CLIENT, Side.COUNSELOR)
 SECONDS = 3
 
@@ -61,11 +62,17 @@ async def end_one(
     reason: Ending = Ending.SESSION_ENDED,
     last: bool = True,
     seconds: int = SECONDS,
+    program: bool = False,
 ) -> Ended:
-    """Record a few seconds of each of ``sides`` and end; without ``last`` as a crash ends it."""
+    """Record a few seconds of each of ``sides`` and end; without ``last`` as a crash ends it.
+
+    ``program``: in the session of a program, where nobody has an account.
+    """
     recording, now = new_id("r"), shop.clock.now()
     async with shop.database.sessions.begin() as db:
         session, users, seats = await _people(db, shop)
+        if program:
+            seats = {side: dataclasses.replace(seat, user=None) for side, seat in seats.items()}
         await records.begin(db, shop.audit, recording=recording, seats=seats, times=TIMES, now=now)
     recipient = await shop.vault.create(recording)
     for side in sides:

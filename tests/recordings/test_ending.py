@@ -165,6 +165,15 @@ async def test_those_that_are_held_keep_no_others(
     await gone(shop, other.id)
 
 
+async def test_one_of_a_program_is_kept_for_less_long(shop: Workshop, clock: FakeClock) -> None:
+    program, other = await end_one(shop, program=True), await end_one(shop)
+    await work(shop)
+    clock.advance(30 * 86_400)
+    await work(shop)
+    await gone(shop, program.id)
+    assert await state_of(shop, other.id) is State.STORED
+
+
 async def test_its_time_is_over_whatever_state_it_is_in(shop: Workshop, clock: FakeClock) -> None:
     made = await end_one(shop)
     (shop.spool / made.id / "client.log").write_bytes(b"\0\0\0\1x")

@@ -57,7 +57,9 @@ class FakeRecorder:
 @dataclass
 class FakeStudio:
     audit: Audit = field(default_factory=lambda: Audit(b"0" * 32))
-    times: Times = field(default_factory=lambda: Times(timedelta(hours=72), timedelta(days=90)))
+    times: Times = field(
+        default_factory=lambda: Times(timedelta(hours=72), timedelta(days=90), timedelta(days=30))
+    )
     texts: dict[str, Terms] = field(default_factory=lambda: dict(TEXTS))
     prepared: Terms | None = None
     may_ask: bool = True

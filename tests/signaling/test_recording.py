@@ -99,7 +99,7 @@ async def test_both_agree_and_both_are_recorded(room: Room) -> None:
     assert len(house.relay.key_frames) >= 2
     (row,) = await rows(house, RecordingRow)
     assert (row.session_id, row.state) == (session.id, "recording")
-    assert row.expires_at - row.started_at == timedelta(days=90)
+    assert row.expires_at - row.started_at == timedelta(days=30), "a program's session: nobody has a login"
     agreed = await rows(house, RecordingAgreementRow)
     assert [(one.side, one.granted, one.version, one.locale, one.sha256, one.why) for one in agreed] == [
         ("counselor", True, 2, "en", TEXTS["en"].sha256, "asks"),
