@@ -1,0 +1,129 @@
+"""The recording in the room as both see it: asked once, a sign that stays, off the record, stopped, again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.browser.conftest import MODULE_LOOP
+from tests.browser.rooms import DESK, PHONE, Room, Shape, room
+from tests.e2e.server import Server
+
+pytestmark = MODULE_LOOP
+
+SHAPES = [
+    (Shape(PHONE, "light", "id-ID"), Shape(DESK, "light", "en-GB")),
+    (Shape(DESK, "dark", "id-ID"), Shape(PHONE, "dark", "en-GB")),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One server for the module."""
+    made = Server(tmp_path_factory.mktemp("recording"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@asynccontextmanager
+async def talk(
+    server: Server, browsers: tuple[Browser, Browser], shapes: tuple[Shape, Shape], recording: str = "ask"
+) -> AsyncIterator[tuple[Room, Room]]:
+    """Bring a client and a counselor together."""
+    async with aiohttp.ClientSession() as http:
+        session = await server.create_session(http, recording=recording)
+    async with AsyncExitStack() as stack:
+        both = []
+        for browser, shape, place in zip(browsers, shapes, (session.client, session.counselor), strict=True):
+            one = await stack.enter_async_context(room(browser, shape))
+            await one.open(place.join_url)
+            await one.join()
+            both.append(one)
+        for one in both:
+            await one.reaches("connected")
+        yield both[0], both[1]
+
+
+async def stands(one: Room, state: str) -> None:
+    """Wait until the sign says so."""
+    await one.sees(f"#rec[data-state={state}]")
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=lambda shapes: shapes[0].name)
+async def test_both_agree_pause_stop_and_agree_again(
+    server: Server, red_browser: Browser, blue_browser: Browser, shapes: tuple[Shape, Shape]
+) -> None:
+    async with talk(server, (red_browser, blue_browser), shapes) as (client, counselor):
+        await stands(counselor, "off")
+        await counselor.act("rec-ask")
+        await counselor.audit("recording-wants-to-ask")
+        await counselor.act("rec-yes")
+        await client.sees("#rec-question")
+        await stands(counselor, "asked")
+        await asyncio.gather(client.audit("recording-asked"), counselor.audit("recording-waits"))
+        await client.act("rec-yes")
+        await asyncio.gather(stands(client, "on"), stands(counselor, "on"))
+        assert not await client.page.is_visible("#rec-question")
+        await asyncio.gather(client.audit("recording-on"), counselor.audit("recording-on"))
+        await client.act("rec-pause")
+        await asyncio.gather(stands(client, "paused"), stands(counselor, "paused"))
+        assert not await counselor.page.is_visible("[data-action=rec-resume]"), "only who said so"
+        await counselor.audit("recording-paused")
+        await client.act("rec-resume")
+        await stands(counselor, "on")
+        await client.act("rec-stop")
+        await client.sees("#rec-dialog")
+        await client.audit("recording-stop")
+        await client.page.click("#rec-dialog button[value=yes]")
+        await asyncio.gather(stands(client, "off"), stands(counselor, "off"))
+        await client.audit("recording-stopped")
+        await client.act("rec-ask")
+        await client.act("rec-yes")
+        await asyncio.gather(stands(client, "on"), stands(counselor, "on"))
+
+
+async def test_after_a_no_nothing_is_asked_and_the_talk_goes_on(
+    server: Server, red_browser: Browser, blue_browser: Browser
+) -> None:
+    async with talk(server, (red_browser, blue_browser), SHAPES[0]) as (client, counselor):
+        await counselor.act("rec-ask")
+        await counselor.act("rec-yes")
+        await client.sees("#rec-question")
+        await client.act("rec-no")
+        await stands(counselor, "off")
+        for one in (client, counselor):
+            await one.page.wait_for_selector("[data-action=rec-ask]", state="hidden")
+            assert await one.page.is_visible("#rec-words")
+            assert await one.page.get_attribute("main", "data-state") == "connected"
+        await counselor.audit("recording-not")
+
+
+async def test_the_sign_is_there_again_after_a_reload(
+    server: Server, red_browser: Browser, blue_browser: Browser
+) -> None:
+    async with talk(server, (red_browser, blue_browser), SHAPES[0]) as (client, counselor):
+        await client.act("rec-ask")
+        await client.act("rec-yes")
+        await counselor.sees("#rec-question")
+        await counselor.act("rec-yes")
+        await stands(client, "on")
+        await client.page.reload()
+        await client.reaches("connected")
+        await asyncio.gather(stands(client, "on"), stands(counselor, "on"))
+        await counselor.act("leave")
+        await stands(client, "off")
+
+
+async def test_where_nothing_may_be_asked_there_is_no_sign(
+    server: Server, red_browser: Browser, blue_browser: Browser
+) -> None:
+    async with talk(server, (red_browser, blue_browser), SHAPES[0], recording="off") as (client, counselor):
+        for one in (client, counselor):
+            assert not await one.page.is_visible("#rec")
