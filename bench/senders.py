@@ -27,7 +27,7 @@ _PICTURES = tuple(
     for picture, count in enumerate(VIDEO_BY_TICK)
     for part in range(count)
 )
-PICTURES_TO_A_KEY = 500
+PICTURES_TO_A_KEY = 50
 _KEY = b"\x10\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 640, 360)
 _BEGIN, _MIDDLE = b"\x10\x11" + bytes(9), bytes(11)
 _HEADER = struct.Struct("!BBHII")

@@ -7,6 +7,7 @@ returns. What is to be written down goes to ``Rows``; a recording is attached wh
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +39,8 @@ from signaling.studio import Asking, RecorderLike, Studio
 logger = logging.getLogger(__name__)
 
 CLOSE_WITHIN_S = 15.0
+GROWTH_EVERY_S = 3.0
+"""Both logs grow each second; a row for each would cost more than all that is recorded."""
 STATES: dict[Phase, RecordingState] = {
     Phase.OFF: "off",
     Phase.ASKED: "asked",
@@ -66,6 +69,8 @@ class Made:
     growth: dict[Side, Growth] = field(default_factory=dict)
     is_growing: bool = False
     """Whether a step that writes the growth waits."""
+    grown_s: float = -math.inf
+    """When it was last written, for both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +272,10 @@ class Recorded:
         made.growth[event.side] = Growth(
             event.side, event.records, event.head.hex(), event.bytes, event.until_ms
         )
-        if made.is_growing or self._made is not made:
+        now_s = self._hands.clock.monotonic()
+        if made.is_growing or self._made is not made or now_s - made.grown_s < GROWTH_EVERY_S:
             return
-        made.is_growing = True
+        made.is_growing, made.grown_s = True, now_s
 
         async def write(db: AsyncSession) -> None:
             growths, made.is_growing = list(made.growth.values()), False
