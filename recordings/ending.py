@@ -28,7 +28,7 @@ from core.errors import TeduhError
 from core.ids import UserId
 from recordings import states
 from recordings.retention import HELD_AT_MOST, Kept, Why, decide
-from recordings.retrying import again_at
+from recordings.retrying import INTERNAL, again_at
 from recordings.review_tables import ReviewCommentRow
 from recordings.states import Ending, Event, Side, SideState, State
 from recordings.store import object_name
@@ -209,15 +209,21 @@ class Destroyer:
         except (TeduhError, OSError) as error:
             problem = error.code if isinstance(error, TeduhError) else type(error).__name__
             logger.warning("recording.not_destroyed", extra={"recording": recording, "problem": problem})
-            async with self._shop.database.sessions.begin() as db:
-                await _set_proof(
-                    db, recording, tries=RecordingProofRow.tries + 1, tried_at=now, problem=problem
-                )
+            await self._tried(recording, problem, now)
+            return False
+        except Exception:  # whatever it was, the others are destroyed
+            logger.exception("recording.not_destroyed", extra={"recording": recording, "problem": INTERNAL})
+            await self._tried(recording, INTERNAL, now)
             return False
         async with self._shop.database.sessions.begin() as db:
             await self._confirm(db, recording, files, now)
         logger.info("recording.destroyed", extra={"recording": recording, "files": files})
         return True
+
+    async def _tried(self, recording: str, problem: str, now: datetime) -> None:
+        async with self._shop.database.sessions.begin() as db:
+            tries = RecordingProofRow.tries + 1
+            await _set_proof(db, recording, tries=tries, tried_at=now, problem=problem)
 
     async def _delete_media(self, recording: str) -> int:
         files = 0

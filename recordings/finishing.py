@@ -26,7 +26,7 @@ from recordings import ending, states
 from recordings.log import Chain, LogBroken
 from recordings.moving import DONE, Half, MediaLost, move
 from recordings.retention import Why
-from recordings.retrying import STUCK_AFTER, again_at
+from recordings.retrying import INTERNAL, STUCK_AFTER, again_at
 from recordings.states import Event, Side, SideState, State
 from recordings.tables import NOT_DESTROYED, RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
@@ -128,6 +128,9 @@ class Finisher:
             problem = error.code if isinstance(error, TeduhError) else type(error).__name__
             logger.warning("recording.not_finished", extra={**about, "problem": problem})
             await self._keep(half, self._tried(problem))
+        except Exception:  # whatever it was, those behind it in the line are finished
+            logger.exception("recording.not_finished", extra={**about, "problem": INTERNAL})
+            await self._keep(half, self._tried(INTERNAL))
 
     def _tried(self, problem: str) -> dict[str, object]:
         return {

@@ -9,6 +9,8 @@ FIRST: Final = timedelta(seconds=30)
 LONGEST: Final = timedelta(hours=1)
 STUCK_AFTER: Final = 5
 """Tries that failed, in some eight minutes: from then on it is told to people."""
+INTERNAL: Final = "internal"
+"""What is kept as the problem when it was a mistake of ours: the log has its trace."""
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

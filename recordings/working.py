@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from core.errors import InvalidState, TeduhError
+from core.errors import InvalidState
 from recordings import ending, finishing
 from recordings.ending import Destroyer
 from recordings.finishing import Finisher
@@ -66,7 +66,6 @@ async def work(shop: Workshop) -> Counter[str]:
     with alone(shop.spool):
         finisher, destroyer = Finisher(shop), Destroyer(shop)
         await finisher.tidy()
-        await _sweep(shop)
         while await is_due(shop, now=shop.clock.now()):
             await _destroy(shop, destroyer, done)
             async with shop.database.sessions() as db:
@@ -83,11 +82,3 @@ async def _destroy(shop: Workshop, destroyer: Destroyer, done: Counter[str]) -> 
     for recording in due:
         if await destroyer.carry_out(recording, now=shop.clock.now()):
             done[State.DESTROYED] += 1
-
-
-async def _sweep(shop: Workshop) -> None:
-    try:
-        if ended := await shop.store.sweep(before=shop.clock.now() - STALE):
-            logger.info("recordings.uploads_ended", extra={"count": ended})
-    except TeduhError as error:
-        logger.warning("recordings.not_swept", extra={"problem": error.code})

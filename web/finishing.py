@@ -77,6 +77,11 @@ class Finishing:
         for one in self.orphans:
             logger.error("recording.orphan", extra={"lack": one.lack.value, "object": one.name})
 
+    async def sweep_uploads(self, services: Services) -> None:
+        """End what a worker that died began to upload; a new one does so only when something is due."""
+        if ended := await self._shop.store.sweep(before=services.now() - working.STALE):
+            logger.info("recordings.uploads_ended", extra={"count": ended})
+
     def counters(self) -> dict[str, int]:
         """Tell what was found last, for /metrics."""
         told = {} if self.orphans is None else {"orphans": len(self.orphans)}
@@ -112,6 +117,7 @@ def setup(app: http.Application) -> None:
     every(app, LOOK_S, jobs.finish_recordings)
     every(app, MEASURE_S, jobs.measure_recordings)
     every(app, HOUR_S, jobs.find_orphans)
+    every(app, HOUR_S, jobs.sweep_uploads)
 
     async def close(_app: http.Application) -> None:
         await store.close()

@@ -119,6 +119,14 @@ async def stored(shop: Workshop) -> list[str]:
     return sorted([one.name async for one in shop.store.every()])
 
 
+async def recipient_of(shop: Workshop, recording: str) -> Recipient:
+    """Give the public half of a recording's key."""
+    warrant = shop.warrants.issue(
+        recording_id=recording, viewer=SYSTEM, purpose=Purpose.VERIFY, now=shop.clock.now()
+    )
+    return (await shop.vault.open(warrant)).recipient
+
+
 async def opened(shop: Workshop, recording: str, side: Side) -> bytes:
     name = object_name(recording, side)
     warrant = shop.warrants.issue(

@@ -211,6 +211,24 @@ async def test_the_log_stays_until_the_store_gives_back_the_same(
     assert await side_states(shop, made.id) == STORED
 
 
+async def test_a_mistake_of_ours_keeps_no_other_from_being_finished(
+    shop: Workshop, failing: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await end_one(shop), await end_one(shop)
+    failing.down = False
+
+    async def put(name: str, path: Path) -> None:
+        if name.startswith(first.id):
+            raise KeyError(name)
+        await LocalStore(shop.spool / "stored").put(name, path)
+
+    monkeypatch.setattr(failing, "put", put)
+    await work(shop)
+    assert await state_of(shop, second.id) is State.STORED
+    row = await side_of(shop, first.id, Side.CLIENT)
+    assert (row.state, row.problem, row.tries) == (SideState.FINAL, "internal", 1)
+
+
 async def test_whoever_withdraws_meanwhile_is_heard(
     shop: Workshop, failing: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -17,9 +18,9 @@ from recordings import ending
 from recordings.retention import Why
 from recordings.states import Side, State
 from recordings.store import Stored, StoreFailed, object_name
-from recordings.store_local import LocalStore
+from recordings.store_local import DRAFT, LocalStore
 from recordings.tables import RecordingProofRow, RecordingRow
-from recordings.working import Busy, work
+from recordings.working import STALE, Busy, work
 from recordings.workshop import Workshop
 from signaling.tables import SessionRow
 from tests.fakes import FakeClock
@@ -193,6 +194,22 @@ async def test_no_person_and_no_recording_is_in_the_metrics(
         assert made.id not in await answer.text()
     async with services.database.sessions() as db:
         assert await db.scalar(select(RecordingRow.id)) == made.id
+
+
+async def test_what_a_dead_worker_began_to_store_is_swept(
+    services: Services, shop: Workshop, jobs: Finishing, clock: FakeClock
+) -> None:
+    made = await end_one(shop)
+    folder = shop.spool / "stored" / made.id
+    folder.mkdir(parents=True)
+    draft = folder / f"{DRAFT}client.webm.age.0123"
+    draft.write_bytes(b"half")
+    clock.advance((datetime.now(UTC) - clock.now()).total_seconds())
+    await jobs.sweep_uploads(services)
+    assert draft.exists()
+    clock.advance(STALE.total_seconds() + 60)
+    await jobs.sweep_uploads(services)
+    assert not draft.exists()
 
 
 async def test_a_store_that_is_down_ends_no_job(
