@@ -26,7 +26,7 @@ from signaling.tables import SessionRow
 from tests.fakes import FakeClock
 from tests.recordings.ended import Ended, end_one, state_of, stored, workshop
 from tests.web.conftest import Client
-from tests.web.people import make
+from tests.web.people import log_in, make
 from web import finishing, upkeep
 from web.finishing import FINISHING, Finishing
 from web.services import SERVICES, Services
@@ -229,3 +229,21 @@ async def test_a_store_that_is_down_ends_no_job(
     await jobs.find_orphans(services)
     assert jobs.counters() == {"orphans": 0}
     assert object_name(made.id, Side.CLIENT) not in await stored(shop)
+
+
+async def test_an_admin_reads_how_many_need_a_look(
+    client: Client, services: Services, shop: Workshop, jobs: Finishing
+) -> None:
+    admin = await make(client, Role.ADMIN, name="Wira")
+    await log_in(client, admin)
+    made = await end_one(shop)
+    async with services.database.sessions.begin() as db:
+        await db.execute(
+            update(RecordingRow).where(RecordingRow.id == made.id).values(state=State.STUCK.value)
+        )
+    (shop.spool / new_id("r")).mkdir()
+    await jobs.find_orphans(services)
+    async with client.get("/admin/settings") as answer:
+        page = await answer.text()
+    assert page.count("<dd><strong>1</strong></dd>") == 2, "one is stuck, one thing is lost"
+    assert made.id not in page
