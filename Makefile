@@ -14,7 +14,7 @@ OURSELVES := $(BIN)/python -m pip install --quiet --disable-pip-version-check --
 
 BROWSERS := chromium=chromium firefox-esr=firefox-esr
 SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
-TOOLS := age=age npm=npm node=nodejs /usr/sbin/nft=nftables turnserver=coturn espeak-ng=espeak-ng ip=iproute2
+TOOLS := age=age ffmpeg=ffmpeg sqlite3=sqlite3 npm=npm node=nodejs /usr/sbin/nft=nftables turnserver=coturn espeak-ng=espeak-ng ip=iproute2
 
 # Calls between browsers need the machine to themselves: they run alone, after all that may run two at a time.
 ALONE := $(patsubst %,tests/browser/test_%.py,bad_quarter call call_firefox fault_cut ladder new_address page_return turn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import shutil
 import sqlite3
@@ -310,20 +309,6 @@ async def test_the_escrow_opens_a_recording_with_age_alone(
 
     def by_hand() -> bytes:
         (tmp_path / "recording.txt").write_bytes(age(tmp_path / "escrow.txt", key))
-        return age(tmp_path / "recording.txt", media)
-
-    assert await asyncio.to_thread(by_hand) == b"a picture"
-
-
-async def test_without_teduh_the_files_open_with_age(vault: Vault, config: Config, tmp_path: Path) -> None:
-    """As docs/recordings.md says it: the row, the month's file, the media."""
-    media = encrypt(b"a picture", [await vault.create("r_1")])
-    with contextlib.closing(sqlite3.connect(config.keys_file)) as db:
-        [(wrapped,)] = db.execute("SELECT sealed FROM wrapped_keys WHERE recording_id = 'r_1'")
-
-    def by_hand() -> bytes:
-        months = config.data_dir / "keys" / "2026-11.1.txt"
-        (tmp_path / "recording.txt").write_bytes(age(months, wrapped))
         return age(tmp_path / "recording.txt", media)
 
     assert await asyncio.to_thread(by_hand) == b"a picture"
