@@ -47,7 +47,10 @@ class Calls(Protocol):
     """What is let happen to the live calls (``signaling.hub.Hub``)."""
 
     async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
-        """End a session for both sides; ``by`` is a word such as ``api``. Raises ``InvalidState`` when it has ended already."""
+        """End a session for both sides; ``by`` is a word such as ``api``.
+
+        Raises ``InvalidState`` when it has ended already.
+        """
         ...
 
     def log_out(self, login: str) -> None:
