@@ -25,7 +25,7 @@ class Av1(Pictures):
 
     def __init__(self) -> None:
         super().__init__()
-        self._units: list[bytes] = []
+        self._units: list[bytearray] = []
         self._open = False
 
     def _strip(self, payload: bytes) -> tuple[bool, bytes]:
@@ -55,7 +55,7 @@ class Av1(Pictures):
                 self._units[-1] += piece
                 continues = False
             else:
-                self._units.append(piece)
+                self._units.append(bytearray(piece))
         self._open = bool(head & 0x40)
 
     def _finish(self) -> tuple[bytes, Key | None]:
@@ -63,7 +63,7 @@ class Av1(Pictures):
             raise Malformed
         parts, sequence, key = list[bytes](), b"", False
         seen = False
-        for unit in self._units:
+        for unit in map(bytes, self._units):
             if not unit:
                 continue
             kind, content = unit[0] >> 3 & 0b1111, _content(unit)

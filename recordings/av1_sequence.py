@@ -7,6 +7,11 @@ fit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+MOST_BYTES: Final = 512
+"""More than the longest there can be: 32 operating points of at most 88 bits each, and some 30 bytes."""
+MOST_ZEROS: Final = 31
 
 
 class NotRead(ValueError):
@@ -36,16 +41,18 @@ class _Bits:
         return self._value >> self._left & (1 << count) - 1
 
     def pass_variable(self) -> None:
-        """Pass over ``uvlc()`` (4.10.3)."""
+        """Pass over ``uvlc()`` (4.10.3); with more zeros than this it stands for no number that is used."""
         zeros = 0
         while not self.take():
             zeros += 1
+            if zeros > MOST_ZEROS:
+                raise NotRead("It holds a number that is too large.")
         self.take(zeros)
 
 
 def read_sequence(content: bytes) -> Sequence:
     """Read what is behind the header of a sequence header OBU. Raises ``NotRead``."""
-    bits = _Bits(content)
+    bits = _Bits(content[:MOST_BYTES])
     if bits.take(3):
         raise NotRead("It is of another profile.")
     bits.take()  # still_picture

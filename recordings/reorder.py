@@ -13,6 +13,8 @@ from typing import Final
 
 MOST_HELD: Final = 2048
 """A second of the fastest sender; over it the oldest hole is given up."""
+MOST_BEHIND: Final = 100
+"""A packet that is later than this is of another order (MAX_MISORDER of RFC 3550, A.1)."""
 _HALF: Final = 0x8000
 
 
@@ -31,20 +33,23 @@ class Packet:
 class Reorder:
     """Holds back what came too early."""
 
-    __slots__ = ("_held", "_next", "_since_s", "_started", "_wait_s")
+    __slots__ = ("_anew", "_held", "_next", "_since_s", "_started", "_wait_s")
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
         self._held: dict[int, Packet] = {}
         self._next = 0
         self._started = False
+        # The number behind the last one that was far from all others.
+        self._anew: int | None = None
         # When the oldest of those that are held has come.
         self._since_s = 0.0
 
     def push(self, sequence: int, packet: Packet) -> Sequence[Packet]:
         """Take one packet; returns what is in order with it, itself included.
 
-        One that was given out or given up already, or is held, is left out.
+        One that was given out or given up already, or is held, is left out. Two in a row that are far behind
+        begin the order anew: after a long hole a sender's numbers have gone half around (RFC 3550, A.1).
         """
         held = self._held
         if self._started and sequence == self._next and not held:
@@ -56,9 +61,19 @@ class Reorder:
             if not held or (self._next - sequence) & 0xFFFF < _HALF:
                 self._next = sequence
         elif (sequence - self._next) & 0xFFFF >= _HALF:
-            return ()
+            if sequence != self._anew:
+                behind = (self._next - sequence) & 0xFFFF
+                self._anew = (sequence + 1) & 0xFFFF if behind > MOST_BEHIND else None
+                return ()
+            return self._begin_anew(sequence, packet)
         held.setdefault(sequence, packet)
         return self.look(packet.came_s)
+
+    def _begin_anew(self, sequence: int, packet: Packet) -> Sequence[Packet]:
+        given = [*self.rest(), packet]
+        packet.after_loss = True
+        self._next, self._anew = (sequence + 1) & 0xFFFF, None
+        return given
 
     def look(self, now_s: float) -> Sequence[Packet]:
         """Return what need not be held any longer, in order; to be asked also when nothing comes."""

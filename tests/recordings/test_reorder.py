@@ -95,3 +95,20 @@ def test_any_order_within_the_wait_comes_out_in_order(seed: int) -> None:
         given += stamps(order.push(first + number & 0xFFFF, one(number, came_s)))
     given += stamps(order.rest())
     assert given == sorted(number for _, number in sent)
+
+
+def test_a_hole_of_half_the_numbers_begins_the_order_anew() -> None:
+    order = started(0)
+    far = 35_001
+    assert stamps(order.push(far, one(1, 300.0))) == []
+    (second,) = order.push(far + 1, one(2, 300.01))
+    assert (second.timestamp, second.after_loss) == (2, True)
+    assert stamps(order.push(far + 2, one(3, 300.02))) == [3]
+
+
+def test_two_late_packets_in_a_row_begin_nothing_anew() -> None:
+    order = started(100)
+    assert stamps(order.push(101, one(1, 0.4))) == [1]
+    for number in (60, 61, 62):
+        assert stamps(order.push(number, one(9, 0.5))) == []
+    assert stamps(order.push(102, one(2, 0.5))) == [2]
