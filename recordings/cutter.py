@@ -23,6 +23,8 @@ SILENT_CLUSTER_MS: Final = 10_000
 VOICE_LAG_MS: Final = 1_000
 """For so long a picture waits for the voice beside it; longer than two comfort packets of DTX are apart."""
 OVERLAP_MS: Final = 2
+MOST_AHEAD_MS: Final = 1_000
+"""Pictures of one moment are put a millisecond apart; of who sends more than this, no more is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Cutter:
     def picture(self, at_ms: float, picture: Picture) -> None:
         """Take one picture; never before the one that came before."""
         whole_ms = max(round(at_ms), self._picture_ms + 1)
+        if whole_ms > round(at_ms) + MOST_AHEAD_MS:
+            return
         self._picture_ms = whole_ms
         if picture.key:
             if self._frames and whole_ms - self._frames[0].at_ms >= SHORTEST_MS:

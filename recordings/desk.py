@@ -200,8 +200,8 @@ class Desk:
         loop.remove_writer(sock.fileno())
         sock.close()
         process.kill()
-        process.wait()
-        logger.error("recording.process_ended", extra={"status": process.returncode})
+        # In a thread: one that stands in the kernel, on a disk that hangs, dies only when the disk answers.
+        loop.run_in_executor(None, _wait_for, process)
         self._socket = self._process = None
         self._waiting, self._waiting_bytes = [], 0
         self._buffer = bytearray()
@@ -213,6 +213,10 @@ class Desk:
         listeners = [self._channels[channel][1] for channel in channels if channel in self._channels]
         for listener in listeners:
             listener.lost()
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> None:
+    logger.error("recording.process_ended", extra={"status": process.wait()})
 
 
 def _send(sock: socket.socket, data: memoryview) -> memoryview:

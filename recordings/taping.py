@@ -72,8 +72,12 @@ class Worker:
             if self._channels and now_s - said_s >= ALIVE_EVERY_S:
                 said_s = now_s
                 self._tell(ToldAlive())
-        for channel in self._channels.values():
-            self._end(channel, End.CUT_OFF)
+        for number, channel in self._channels.items():
+            try:
+                self._end(channel, End.CUT_OFF)
+            except Exception:
+                logger.exception("recording.side_failed")
+                self._fail(number, channel, Failure.INTERNAL)
         until_s = time.monotonic() + END_WITHIN_S
         for channel in self._channels.values():
             channel.writing.join(max(0.0, until_s - time.monotonic()))

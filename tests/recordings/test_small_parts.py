@@ -86,3 +86,11 @@ def test_hours_of_nothing_are_a_small_record() -> None:
     cutter.cut()
     assert max(len(piece.plain) for piece in cutter.pieces) < MAX_RECORD_BYTES / 2
     assert cutter.pieces[-1].until_ms == 4 * 3_600_000 + 20
+
+
+def test_more_pictures_than_milliseconds_run_no_further_ahead_than_a_second() -> None:
+    cutter = Cutter()
+    for place in range(40_000):
+        cutter.picture(0.0, Picture(Codec.VP8, place, 0.0, b"x", key=place == 0, width=64, height=64))
+    cutter.cut()
+    assert max(piece.until_ms for piece in cutter.pieces) <= 1_100
