@@ -127,13 +127,15 @@ def setup(app: http.Application) -> None:
 
 async def have_worked(config: Config) -> bool:
     """Start a worker, wait for its end, and say whether that was a good one. Cancelled, it is killed."""
+    # It stays in this directory, which settings may be relative to, and takes no module from it (-P).
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TEDUH_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "web.worker",
         stdin=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("TEDUH_")},
+        env={**inherited, "PYTHONPATH": str(ROOT)},
     )
     try:
         await process.communicate(pickle.dumps(config))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -79,8 +81,11 @@ async def test_a_real_worker_gets_its_settings_through_a_pipe(
 ) -> None:
     """Its clock is the real one: then everything has expired long ago, and it destroys."""
     monkeypatch.setenv("TEDUH_NO_SUCH_SETTING", "it would stop whoever reads the environment")
+    data_dir = services.config.data_dir
+    monkeypatch.chdir(data_dir.parent)
     made = await end_one(shop)
-    assert await finishing.have_worked(services.config)
+    relative = dataclasses.replace(services.config, data_dir=Path(data_dir.name))
+    assert await finishing.have_worked(relative)
     assert await state_of(shop, made.id) is State.DESTROYED
     assert await stored(shop) == []
 
