@@ -12,12 +12,14 @@ from accounts.people import Person
 from accounts.roles import Role
 from accounts.texts import Kind
 from core.agefile import encrypt
+from core.config import Config
 from core.ids import new_id
 from counseling import supervision
 from recordings import reviews
 from recordings.states import Side
 from recordings.store import object_name, stored_in
 from recordings.store_local import LocalStore
+from recordings.vault import Vault
 from signaling.directory import Role as Sits
 from signaling.directory import SessionRecord
 from tests.recordings.staged import make_recording
@@ -103,12 +105,14 @@ async def consent_to_supervision(client: Client, person: Person) -> None:
         )
 
 
-async def seal_and_store(services: Services, recording: str, plain: dict[Side, bytes]) -> dict[Side, int]:
+async def seal_and_store(
+    config: Config, vault: Vault, recording: str, plain: dict[Side, bytes]
+) -> dict[Side, int]:
     """Put what was recorded into the store, sealed to a new key of the recording; gives the sizes there."""
-    recipient = await services.vault.create(recording)
-    place = stored_in(services.config.recordings_url, services.config.data_dir)
+    recipient = await vault.create(recording)
+    place = stored_in(config.recordings_url, config.data_dir)
     assert isinstance(place, Path)
-    made, sizes = services.config.data_dir / "made.tmp", dict[Side, int]()
+    made, sizes = config.data_dir / "made.tmp", dict[Side, int]()
     for side, content in plain.items():
         made.write_bytes(encrypt(content, [recipient]))
         await LocalStore(place).put(object_name(recording, side), made)
@@ -129,7 +133,7 @@ async def reviewed(
     await consent_to_supervision(client, embun)
     plain = media or {side: os.urandom(400_000) for side in Side}
     recording, now = new_id("r"), services.now()
-    sizes = await seal_and_store(services, recording, plain)
+    sizes = await seal_and_store(services.config, services.vault, recording, plain)
     async with services.database.sessions.begin() as db:
         session = await make_session(db, client=embun, counselor=ratna, now=now - timedelta(days=5))
         await bad_quarter(db, session, began_at=now - timedelta(days=4, minutes=6))

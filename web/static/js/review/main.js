@@ -32,6 +32,7 @@ const player = makePlayer(sides, length, (state) => {
   if (state === "broken") watched.ask();
   if (state === "over") {
     for (const one of box.querySelectorAll("button, input, select")) one.setAttribute("disabled", "");
+    document.querySelector("[data-comments]")?.replaceChildren();
   }
 });
 const watched = watch(
