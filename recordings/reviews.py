@@ -263,6 +263,11 @@ async def pauses(db: AsyncSession, *, recording: str) -> list[Pause]:
     return [Pause(row.from_ms, row.to_ms) for row in rows]
 
 
+async def given_at(db: AsyncSession, *, grant: Grant) -> datetime | None:
+    """Say when a grant was given; None for one that opened nothing."""
+    return await db.scalar(select(ReviewOpeningRow.given_at).where(ReviewOpeningRow.grant_id == grant.id))
+
+
 async def has_played(db: AsyncSession, *, recording: str, viewer: UserId) -> bool:
     """Whether somebody ever played a recording."""
     asked = select(ReviewOpeningRow.id).where(

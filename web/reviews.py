@@ -85,9 +85,12 @@ async def find_own(
 async def grant_of(
     request: http.Request, db: AsyncSession, person: Person, recording: Recording
 ) -> Grant | None:
-    """Find the grant that somebody has for a recording now."""
+    """Find the grant that somebody has for a recording now.
+
+    One from before the client's consent is over: a withdrawal meanwhile ended it, whatever was said later.
+    """
     services = request.app[SERVICES]
-    return await grants.current(
+    grant = await grants.current(
         db,
         services.audit,
         person=person,
@@ -96,6 +99,12 @@ async def grant_of(
         object_id=recording.id,
         now=services.now(),
     )
+    if grant is None:
+        return None
+    consented_at = await _consented_at(db, recording.client)
+    given_at = await reviews.given_at(db, grant=grant)
+    holds = consented_at is not None and given_at is not None and given_at >= consented_at
+    return grant if holds else None
 
 
 async def may_be_open(db: AsyncSession, recording: Recording, *, now: datetime) -> bool:
@@ -106,10 +115,16 @@ async def may_be_open(db: AsyncSession, recording: Recording, *, now: datetime) 
 
 async def client_consents(db: AsyncSession, client: UserId | None) -> bool:
     """Whether a client consents to supervision; who asked to be erased consents to nothing."""
+    return await _consented_at(db, client) is not None
+
+
+async def _consented_at(db: AsyncSession, client: UserId | None) -> datetime | None:
     known = None if client is None else await people.find(db, user=client)
     if known is None or known.is_leaving:
-        return False
-    return await consents.has(db, user=known.id, kind=Kind.SUPERVISION)
+        return None
+    state = await consents.state(db, user=known.id)
+    last = state.consents[Kind.SUPERVISION].last
+    return last.at if state.has(Kind.SUPERVISION) and last is not None else None
 
 
 async def _of_address(request: http.Request, db: AsyncSession) -> Recording:

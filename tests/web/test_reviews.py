@@ -300,6 +300,20 @@ async def test_a_consent_that_is_given_again_shows_them_again(staged: Reviewed, 
         assert await comments.commented(db) == [staged.id]
 
 
+async def test_a_grant_from_before_a_withdrawal_is_over_though_the_consent_was_given_again(
+    staged: Reviewed, clock: FakeClock
+) -> None:
+    await opened(staged)
+    clock.advance(1)
+    await withdraw_consent(staged)
+    clock.advance(1)
+    await consent_to_supervision(staged.client, staged.embun)
+    page = await get(staged.client, staged.page)
+    assert page.status == 200
+    assert "data-player" not in page.text
+    assert (await staged.play())[0] == 403
+
+
 async def test_a_recording_that_nothing_is_known_of_has_a_page_without_a_timeline(staged: Reviewed) -> None:
     async with staged.services.database.sessions.begin() as db:
         await db.execute(update(RecordingRow).values(session_id=None))
