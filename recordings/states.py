@@ -110,6 +110,8 @@ class Ending(enum.StrEnum):
     """The client took the consent back; what was recorded is destroyed."""
     WITHDRAWN_COUNSELOR = "withdrawn_counselor"
     """The counselor did; nobody may open it, and it is destroyed after the time for an objection."""
+    OVERTAKEN = "overtaken"
+    """It may not be asked any more, or the text has changed since somebody agreed."""
     DISK = "disk"
     DATABASE = "database"
     INTERNAL = "internal"

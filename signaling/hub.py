@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from core.clock import Clock
 from core.errors import InvalidState, NotFound
-from core.ids import ParticipantId, SessionId
+from core.ids import ParticipantId, SessionId, UserId
 from media.description import Answer
 from media.events import LegId, MediaEvent
 from signaling import directory, records
@@ -346,6 +346,19 @@ class Hub:
         live = self._lives.of(participant)
         if live is not None and self.recordings is not None:
             await self.recordings.withdraw(live, participant)
+
+    async def stop_recordings_of(self, client: UserId) -> None:
+        """Take a client's consent back wherever they gave it, also where nothing records yet."""
+        if self.recordings is not None:
+            for live, participant in self.recordings.of_client(client):
+                await self.recordings.withdraw(live, participant)
+
+    async def recheck_recordings_of(self, client: UserId) -> None:
+        """Look again whether a client may be asked, and what has been agreed to still holds."""
+        if self.recordings is not None:
+            for live, _ in self.recordings.of_client(client):
+                await self.recordings.prepare(live)
+                self._look_at_recording(live)
 
     async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
         """End a session, live or not; ``by`` is a word such as ``api``.

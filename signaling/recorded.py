@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from msgspec import UNSET
@@ -93,6 +93,7 @@ class Recorded:
     ) -> None:
         self.live = live
         self.asking = asking
+        self.is_askable = True
         self.may_prepare = may_prepare
         """Whether what the client agreed to beforehand still counts: once, and only as the first word."""
         self.machine = Consent(asked_before=asked_before)
@@ -105,6 +106,26 @@ class Recorded:
             for place in live.call.places
         }
         self._note()
+
+    def renew(self, asking: Asking | None) -> None:
+        """Take what may be asked as it was just read. Where nothing may be, what was agreed to falls."""
+        self.is_askable = asking is not None
+        if asking is not None:
+            self.asking = asking
+            return
+        self._forget_prepared()
+        if self.machine.granted:
+            self.apply(consent.Breaks(Ending.OVERTAKEN))
+        else:
+            self._tell(None)
+
+    def doubt(self) -> None:
+        """Take that nobody can say what may be asked now: nothing that was agreed to before counts."""
+        self._forget_prepared()
+        self.apply(consent.Breaks(Ending.DATABASE))
+
+    def _forget_prepared(self) -> None:
+        self.asking = replace(self.asking, prepared=None)
 
     def apply(self, event: consent.Event) -> None:
         """Let an event happen. Raises ``InvalidState`` as the machine does, and then changed nothing."""
@@ -196,23 +217,41 @@ class Recorded:
         self.rows.put(lambda: self._make(made, attempt), again=False)
 
     async def _make(self, made: Made, attempt: int) -> None:
-        """Make the key, commit the rows, and say that they are in; unless it was taken back meanwhile."""
+        """Make the key, commit the rows, and say that they are in; unless it was taken back meanwhile.
+
+        Whoever agreed has agreed to the text that holds now, and still may be asked: read with the rows.
+        """
         if self._made is not made:
             return
         hands = self._hands
         recipient = await hands.studio.key(made.id)
         now = hands.clock.now()
         async with hands.db.begin() as db:
-            await records.begin(
-                db, hands.studio.audit, recording=made.id, seats=self.seats, times=hands.studio.times, now=now
-            )
+            asking = await hands.studio.asking(db, self.live.id)
+            holds = asking is not None and self._all_agreed_to(asking)
+            if holds:
+                await records.begin(
+                    db,
+                    hands.studio.audit,
+                    recording=made.id,
+                    seats=self.seats,
+                    times=hands.studio.times,
+                    now=now,
+                )
         if self._made is not made:
+            return
+        if not holds:
+            self.renew(asking)
+            self.apply(consent.Breaks(Ending.OVERTAKEN))
             return
         made.began_s, made.since = hands.clock.monotonic(), now
         made.recorder = hands.studio.recorder(
             made.id, recipient, on_event=lambda event: self._heard(made, event), now_s=made.began_s
         )
         self.apply(consent.Kept(attempt))
+
+    def _all_agreed_to(self, asking: Asking) -> bool:
+        return all(str(terms.version) == asking.version for terms in self.machine.granted.values())
 
     def _mark(self, effect: consent.Mark, now: datetime) -> None:
         made, audit = self._made, self._hands.studio.audit
@@ -305,7 +344,7 @@ class Recorded:
             reason=UNSET if reason is None else SPOKEN.get(reason, reason.value),
             granted=side in machine.granted,
             question=UNSET if asked is None else ("yours" if asked is side else "theirs"),
-            may_agree=machine.may_agree(side),
+            may_agree=self.is_askable and machine.may_agree(side),
             off_record=[self.seats[one].participant for one in Side if one in machine.off_record],
             terms=self.asking.version,
         )

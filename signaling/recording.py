@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from core.errors import InvalidState
-from core.ids import ParticipantId, SessionId
+from core.ids import ParticipantId, SessionId, UserId
 from media.codecs import Mode
 from recordings import consent, records
 from recordings.consent import Phase
@@ -80,13 +80,13 @@ class Recordings:
                 before = asking is not None and await records.has_agreed(db, session=live.id)
         except Exception:  # whatever a database does, the call goes on
             logger.warning("recording.unprepared", exc_info=True)
+            if (known := self._all.get(live.id)) is not None and known.live is live:
+                known.doubt()
             return
         known = self._all.get(live.id)
-        if asking is None:
-            return
         if known is not None and known.live is live:
-            known.asking = asking
-        elif known is None:
+            known.renew(asking)
+        elif known is None and asking is not None:
             made = Recorded(live, asking, self._hands, asked_before=asked, may_prepare=not before)
             self._all[live.id] = made
 
@@ -174,6 +174,11 @@ class Recordings:
         one.apply(consent.Refuses(Side(place.role)))
         await one.rows.settle()
 
+    def of_client(self, user: UserId) -> list[tuple[Live, ParticipantId]]:
+        """List the sessions that are asked about in which somebody is the client, and their place in each."""
+        seats = [(one.live, one.seats[Side.CLIENT]) for one in self._all.values()]
+        return [(live, seat.participant) for live, seat in seats if seat.user == user]
+
     async def written(self, session: SessionId) -> None:
         """Wait until what was decided in a session is written down, or a few seconds are over."""
         one = self._all.get(session)
@@ -182,7 +187,7 @@ class Recordings:
 
     def _of(self, live: Live, participant: ParticipantId) -> tuple[Recorded, Side]:
         one = self._all.get(live.id)
-        if one is None or one.live is not live:
+        if one is None or one.live is not live or not one.is_askable:
             raise Refused("recording_off", "this session is not recorded")
         place = live.call.place(participant)
         if place is None:

@@ -25,7 +25,7 @@ from accounts.totp import Totps
 from core.clock import Clock
 from core.config import Config
 from core.db import Database
-from core.ids import ParticipantId, SessionId
+from core.ids import ParticipantId, SessionId, UserId
 from core.mail import Mail
 from core.warrants import Warrants
 from counseling.crowd import CrowdReader
@@ -63,6 +63,14 @@ class Calls(Protocol):
 
     async def stop_recording(self, participant: ParticipantId) -> None:
         """Take somebody's consent to be recorded back; nothing happens when they are not here."""
+        ...
+
+    async def stop_recordings_of(self, client: UserId) -> None:
+        """Take a client's consent to be recorded back in all live sessions."""
+        ...
+
+    async def recheck_recordings_of(self, client: UserId) -> None:
+        """Look again whether a client may be asked for a recording in the live sessions."""
         ...
 
     def by_phone(self, participant: ParticipantId) -> None:

@@ -29,7 +29,11 @@ async def of_recording(services: Services, *, recording: str, user: UserId) -> l
 
 
 async def stop_all(services: Services, client: UserId) -> None:
-    """Stop whatever records a client now: they take their consent back as a whole."""
+    """Stop whatever records a client now, or is about to: they take their consent back as a whole.
+
+    The live sessions are asked, not the table alone: what was only agreed to has no row of a recording yet.
+    """
+    await services.calls.stop_recordings_of(client)
     async with services.database.sessions() as db:
         places = await withdrawals.recording_now(db, client=client)
     for place in places:

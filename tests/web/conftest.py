@@ -19,7 +19,7 @@ from core.clock import Clock
 from core.config import Config
 from core.db import Database
 from core.errors import InvalidState
-from core.ids import ApiKeyId, ParticipantId, SessionId
+from core.ids import ApiKeyId, ParticipantId, SessionId, UserId
 from media.description import Answer, AnsweredLine, Direction, InvalidAnswer, OfferRequest
 from media.events import LegId
 from signaling import directory, records
@@ -51,6 +51,8 @@ class FakeCalls:
     stand: dict[ParticipantId, Presence] = field(default_factory=dict)
     phoning: list[ParticipantId] = field(default_factory=list)
     stopped: list[ParticipantId] = field(default_factory=list)
+    stopped_of: list[UserId] = field(default_factory=list)
+    rechecked: list[UserId] = field(default_factory=list)
     quality: QualityCounts = field(default_factory=QualityCounts)
     troubled: list[Trouble] = field(default_factory=list)
     ended_by: list[str | None] = field(default_factory=list)
@@ -81,6 +83,12 @@ class FakeCalls:
 
     def presence(self, participant: ParticipantId) -> Presence | None:
         return self.stand.get(participant)
+
+    async def stop_recordings_of(self, client: UserId) -> None:
+        self.stopped_of.append(client)
+
+    async def recheck_recordings_of(self, client: UserId) -> None:
+        self.rechecked.append(client)
 
     async def stop_recording(self, participant: ParticipantId) -> None:
         self.stopped.append(participant)

@@ -164,6 +164,9 @@ async def test_withdrawing_the_consent_as_a_whole_destroys_all_there_is(client: 
     given = {"version": "1", "locale": "id"}
     assert (await send(client, f"{page}/recording/give", given, page=page))[0] == 303
     assert (await send(client, f"{page}/recording/withdraw", {}, page=page))[0] == 303
+    calls = client.app[SERVICES].calls
+    assert isinstance(calls, FakeCalls)
+    assert calls.stopped_of == calls.rechecked == [found.client.id], "also where it was only agreed to"
     assert (await stands(client, found, found.client)).state is State.DESTROYING
 
 

@@ -110,6 +110,7 @@ async def put_risk(request: http.Request) -> http.Response:
             now=now,
         )
         care = await _care(db, talk)
+    await services.calls.recheck_recordings_of(talk.client)
     await look(services, request.app[DROPS])
     return _json(care)
 

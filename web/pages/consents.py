@@ -79,7 +79,11 @@ async def withdraw(request: http.Request) -> http.Response:
             await withdrawals.withdraw_all(db, services.audit, client=person.id, now=services.now())
         return f"{PAGE}?done=consent_withdrawn#{kind.value}"
 
-    return await do_once(request, form, act)
+    answer = await do_once(request, form, act)
+    if kind is Kind.RECORDING:
+        # Also what was agreed to while this was being written down.
+        await services.calls.recheck_recordings_of(person.id)
+    return answer
 
 
 async def receipt(request: http.Request) -> http.Response:

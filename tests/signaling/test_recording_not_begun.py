@@ -1,0 +1,139 @@
+"""No recording begins on a consent that was taken back, is of an older text, or may not be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from core.ids import UserId
+from recordings.consent import Terms
+from recordings.tables import RecordingAgreementRow, RecordingRow
+from signaling.directory import Recording
+from tests.signaling.conftest import MakeHouse
+from tests.signaling.studio import TEXTS, FakeStudio
+from tests.signaling.test_recording import Room, agree, consent, open_house, record, rows, tapped
+
+
+@pytest.fixture
+async def room(make_house: MakeHouse) -> Room:
+    studio = FakeStudio()
+    house = await open_house(make_house, studio)
+    session = await house.session(recording=Recording.ASK)
+    client, counselor = await house.pair(session)
+    return house, studio, session, client, counselor
+
+
+NEWER = {locale: Terms(3, locale, locale[1] * 64) for locale in ("id", "en")}
+
+
+async def test_a_yes_beforehand_that_was_taken_back_before_entering_does_not_count(
+    make_house: MakeHouse,
+) -> None:
+    studio = FakeStudio(prepared=TEXTS["id"])
+    house = await open_house(make_house, studio)
+    session = await house.session(recording=Recording.ASK)
+    counselor = await house.join(session, 1)
+    studio.may_ask = False
+    await house.join(session, 0)
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "recording_off"
+    assert await rows(house, RecordingAgreementRow) == []
+
+
+async def test_a_yes_beforehand_that_cannot_be_read_again_does_not_count(make_house: MakeHouse) -> None:
+    studio = FakeStudio(prepared=TEXTS["id"])
+    house = await open_house(make_house, studio)
+    assert house.hub.recordings is not None
+    session = await house.session(recording=Recording.ASK)
+    await house.join(session, 1)
+    whole = house.hub.recordings._hands
+
+    def away() -> None:
+        raise ConnectionError("the database is away")
+
+    house.hub.recordings._hands = replace(whole, db=cast("Any", away))
+    client = await house.join(session, 0)
+    assert (await client.get("recording"))["state"] == "off"
+    assert await rows(house, RecordingAgreementRow) == []
+
+
+async def test_whoever_may_not_be_asked_any_more_is_not_recorded_any_more(room: Room) -> None:
+    house, studio, session, client, counselor = room
+    await record(room)
+    studio.may_ask = False
+    await client.vanish()
+    key = next(m["resume_key"] for m in client.heard if m["type"] == "welcome")
+    await house.join(session, 0, resume={"key": key, "seq": 10_000})
+    told = await counselor.get("recording", state="off", reason="overtaken")
+    assert (told["may_agree"], tapped(room)) == (False, set())
+
+
+async def test_a_consent_withdrawn_elsewhere_falls_where_it_was_only_agreed(make_house: MakeHouse) -> None:
+    studio = FakeStudio()
+    house = await open_house(make_house, studio)
+    user = await house.account()
+    session = await house.session(recording=Recording.ASK, user=user)
+    client, counselor = await house.pair(session)
+    room = (house, studio, session, client, counselor)
+    await agree(client)
+    await counselor.get("recording", state="asked", question="yours")
+    await house.hub.stop_recordings_of(UserId("u_somebody_else"))
+    assert (await client.ask("chat", text="Halo"))["type"] == "ok"
+    await house.hub.stop_recordings_of(user)
+    await counselor.get("recording", state="off")
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "asked_already"
+    assert tapped(room) == set()
+    assert [(one.granted, one.why) for one in await rows(house, RecordingAgreementRow)] == [
+        (True, "asks"),
+        (False, "withdrew"),
+    ]
+
+
+async def test_two_versions_of_the_text_make_no_recording(room: Room) -> None:
+    house, studio, session, client, counselor = room
+    await agree(client)
+    studio.texts = NEWER
+    key = next(m["resume_key"] for m in counselor.heard if m["type"] == "welcome")
+    await counselor.vanish()
+    back = await house.join(session, 1, resume={"key": key, "seq": 10_000})
+    await agree(back, terms="3")
+    told = await client.get("recording", state="off", reason="overtaken")
+    assert (told["terms"], told["may_agree"]) == ("3", True)
+    assert (tapped(room), studio.recorders, await rows(house, RecordingRow)) == (set(), [], [])
+
+
+async def test_a_text_that_was_overtaken_in_the_room_makes_no_recording(room: Room) -> None:
+    house, studio, _, client, counselor = room
+    studio.texts = NEWER
+    await agree(counselor)
+    await client.get("recording", state="asked", question="yours")
+    await agree(client)
+    assert (await client.get("recording", state="off", reason="overtaken"))["terms"] == "3"
+    assert (tapped(room), await rows(house, RecordingRow)) == (set(), [])
+    await agree(counselor, terms="3")
+    await client.get("recording", state="asked", question="yours", terms="3")
+    await agree(client, terms="3")
+    await client.get("recording", state="on")
+
+
+async def test_a_client_found_at_risk_in_the_room_is_not_recorded(room: Room) -> None:
+    house, studio, _, client, counselor = room
+    await agree(counselor)
+    await client.get("recording", state="asked", question="yours")
+    studio.may_ask = False
+    await agree(client)
+    await client.get("recording", state="off", reason="overtaken")
+    assert (tapped(room), await rows(house, RecordingRow)) == (set(), [])
+
+
+async def test_a_client_found_at_risk_in_the_room_is_not_asked(make_house: MakeHouse) -> None:
+    studio = FakeStudio()
+    house = await open_house(make_house, studio)
+    user = await house.account()
+    session = await house.session(recording=Recording.ASK, user=user)
+    _, counselor = await house.pair(session)
+    studio.may_ask = False
+    await house.hub.recheck_recordings_of(user)
+    await counselor.get("recording", state="off", may_agree=False)
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "recording_off"
