@@ -52,7 +52,7 @@ class Worker:
         self._socket = sock
         self._telling = threading.Lock()
         self._channels: dict[int, Channel] = {}
-        self._rest = bytearray()
+        self._rest = b""
 
     def run(self) -> None:
         """Work until the server closes its end."""
@@ -90,18 +90,16 @@ class Worker:
 
     def _feed(self, data: memoryview) -> None:
         """Take whole frames; keep what is not whole yet."""
-        rest = self._rest
-        rest += data
-        at, end = 0, len(rest)
-        with memoryview(rest) as view:
-            while end - at >= HEAD.size:
-                size, what, number, now_s = HEAD.unpack_from(view, at)
-                begin = at + HEAD.size
-                if end - begin < size:
-                    break
-                at = begin + size
-                self._take(what, number, now_s, bytes(view[begin:at]))
-        del rest[:at]
+        view = memoryview(self._rest + data) if self._rest else data
+        at, end = 0, len(view)
+        while end - at >= HEAD.size:
+            size, what, number, now_s = HEAD.unpack_from(view, at)
+            begin = at + HEAD.size
+            if end - begin < size:
+                break
+            at = begin + size
+            self._take(what, number, now_s, bytes(view[begin:at]))
+        self._rest = bytes(view[at:])
 
     def _take(self, what: int, number: int, now_s: float, body: bytes) -> None:
         if what == What.OPEN:
