@@ -77,7 +77,8 @@ async def begin(
 
     Raises ``InvalidState`` while it still records.
     """
-    row = await db.get(RecordingRow, recording, populate_existing=True, with_for_update=True)
+    await audit.hold(db)
+    row = await db.get(RecordingRow, recording, populate_existing=True)
     if row is None or State(row.state) in {State.DESTROYING, State.DESTROYED}:
         return
     row.state = states.after(State(row.state), Event.DESTROY).value
@@ -90,7 +91,7 @@ async def begin(
 
 async def begin_due(db: AsyncSession, audit: Audit, *, now: datetime) -> list[tuple[str, Why]]:
     """Begin to destroy all whose time is over, and those whose session is gone; the caller commits."""
-    rows = await db.scalars(
+    due = (
         select(RecordingRow)
         .where(
             NOT_DESTROYED,
@@ -103,7 +104,13 @@ async def begin_due(db: AsyncSession, audit: Audit, *, now: datetime) -> list[tu
         )
         .order_by(RecordingRow.expires_at)
         .limit(AT_ONCE)
+        .execution_options(populate_existing=True)
     )
+    if (await db.scalars(due)).first() is None:
+        return []
+    # Asked again now that nobody changes it: a client may just have had one kept for a complaint.
+    await audit.hold(db)
+    rows = await db.scalars(due)
     begun = []
     for row in rows.all():
         kept = Kept(
@@ -158,12 +165,18 @@ async def erase(db: AsyncSession, *, user: UserId, now: datetime) -> None:
 
     What is still being recorded is destroyed as soon as it ends.
     """
-    rows = await db.scalars(
-        select(RecordingRow).where(
-            or_(RecordingRow.client_user == user, RecordingRow.counselor_user == user),
-            RecordingRow.state.not_in([State.DESTROYING.value, State.DESTROYED.value]),
-        )
+    theirs = (
+        or_(RecordingRow.client_user == user, RecordingRow.counselor_user == user),
+        RecordingRow.state.not_in([State.DESTROYING.value, State.DESTROYED.value]),
     )
+    # Takes the rows: nobody finishes or holds one between the look at it and the commit.
+    await db.execute(
+        update(RecordingRow)
+        .where(*theirs)
+        .values(state=RecordingRow.state)
+        .execution_options(synchronize_session=False)
+    )
+    rows = await db.scalars(select(RecordingRow).where(*theirs).execution_options(populate_existing=True))
     for row in rows.all():
         if row.held_at is not None and row.client_user != user:
             row.closed_at = row.closed_at or now

@@ -19,6 +19,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from accounts.audit import Audit
 from core.agefile import Identity
 from core.errors import InvalidState, NotFound, TeduhError
 from core.warrants import SYSTEM, Purpose
@@ -59,12 +60,13 @@ async def waiting(db: AsyncSession, *, now: datetime) -> list[str]:
     return [one for one in dict.fromkeys(row[0] for row in rows) if one not in later]
 
 
-async def retry(db: AsyncSession, *, recording: str) -> None:
+async def retry(db: AsyncSession, audit: Audit, *, recording: str) -> None:
     """Have one tried anew that is stuck or broken, as soon as somebody works.
 
     Raises ``InvalidState``, and ``NotFound`` where there is none.
     """
-    row = await db.get(RecordingRow, recording, populate_existing=True, with_for_update=True)
+    await audit.hold(db)
+    row = await db.get(RecordingRow, recording, populate_existing=True)
     if row is None:
         raise NotFound("There is no such recording.")
     row.state = states.after(State(row.state), Event.BEGIN).value
@@ -108,7 +110,9 @@ class Finisher:
 
     async def _begin(self, recording: str) -> Sequence[Half]:
         async with self._shop.database.sessions.begin() as db:
-            row = await db.get_one(RecordingRow, recording, with_for_update=True)
+            # Who takes a consent back holds too: SQLite lets nobody lock a row that is only read.
+            await self._shop.audit.hold(db)
+            row = await db.get_one(RecordingRow, recording)
             row.state = states.after(State(row.state), Event.BEGIN).value
             return [_half(side) for side in await _sides(db, recording)]
 
@@ -171,7 +175,8 @@ class Finisher:
         """Say what has become of the whole. Raises ``InvalidState`` when it is somebody else's now."""
         shop, now = self._shop, self._shop.clock.now()
         async with shop.database.sessions.begin() as db:
-            row = await db.get_one(RecordingRow, recording, with_for_update=True, populate_existing=True)
+            await shop.audit.hold(db)
+            row = await db.get_one(RecordingRow, recording)
             sides = await _sides(db, recording)
             event = _event(sides)
             if event is None:

@@ -143,12 +143,12 @@ async def test_somebody_puts_a_broken_one_right_and_has_it_tried_again(shop: Wor
     await work(shop)
     log.write_bytes(content)
     async with shop.database.sessions.begin() as db:
-        await finishing.retry(db, recording=made.id)
+        await finishing.retry(db, shop.audit, recording=made.id)
     await work(shop)
     assert await side_states(shop, made.id) == STORED
     async with shop.database.sessions.begin() as db:
         with pytest.raises(InvalidState):
-            await finishing.retry(db, recording=made.id)
+            await finishing.retry(db, shop.audit, recording=made.id)
 
 
 class FailingStore(LocalStore):

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from accounts.audit import Audit
 from core.clock import SystemClock, rfc3339
 from core.config import Config
 from core.errors import TeduhError
@@ -157,7 +158,7 @@ async def _work(config: Config, _asked: argparse.Namespace) -> None:
 
 async def _retry(config: Config, asked: argparse.Namespace) -> None:
     async with Stores(config) as stores, stores.database.sessions.begin() as db:
-        await finishing.retry(db, recording=asked.id)
+        await finishing.retry(db, Audit(stores.master), recording=asked.id)
     say("It is tried again: by the server within seconds, or by teduh recordings work.")
 
 

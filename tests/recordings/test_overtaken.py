@@ -1,0 +1,150 @@
+"""Two processes at one recording, at the same moment: what a person asked for is never written over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from core.config import Config
+from core.db import Database
+from core.errors import InvalidState
+from recordings import ending, finishing, withdrawals
+from recordings.finishing import Finisher
+from recordings.retention import Why
+from recordings.states import Side, State
+from recordings.tables import RecordingRow
+from recordings.working import work
+from recordings.workshop import Workshop
+from tests.fakes import FakeClock
+from tests.recordings.ended import Ended, end_one, state_of, stored, workshop
+
+T = TypeVar("T")
+OVERLAP_S = 0.2
+"""Long enough that who does not wait has read before the other commits."""
+
+
+@pytest.fixture
+def config(tmp_path: Path, database_url: str) -> Config:
+    return Config(data_dir=tmp_path / "data", database_url=database_url)
+
+
+@pytest.fixture
+async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
+    """What the server has."""
+    async with workshop(config, database, clock) as made:
+        yield made
+
+
+@pytest.fixture
+async def worker(config: Config, clock: FakeClock, database_url: str) -> AsyncIterator[Workshop]:
+    """What the worker's process has: connections of its own."""
+    other = Database(database_url)
+    async with workshop(config, other, clock) as made:
+        yield made
+    await other.close()
+
+
+async def withdraw_during(shop: Workshop, made: Ended, doing: Awaitable[T]) -> asyncio.Future[T]:
+    """Begin to do something while the client's withdrawal is written and not committed."""
+    async with shop.database.sessions.begin() as db:
+        client = made.users[Side.CLIENT]
+        await withdrawals.withdraw_one(db, shop.audit, recording=made.id, user=client, now=shop.clock.now())
+        task = asyncio.ensure_future(doing)
+        await asyncio.sleep(OVERLAP_S)
+    return task
+
+
+async def destroyed(worker: Workshop, made: Ended) -> None:
+    await work(worker)
+    assert await state_of(worker, made.id) is State.DESTROYED
+    assert not await worker.vault.has(made.id)
+    assert await stored(worker) == []
+
+
+async def test_a_withdrawal_while_finishing_begins_is_not_lost(shop: Workshop, worker: Workshop) -> None:
+    made = await end_one(shop)
+    task = await withdraw_during(shop, made, Finisher(worker).finish(made.id))
+    assert await task is State.DESTROYING
+    await destroyed(worker, made)
+
+
+async def test_a_withdrawal_while_finishing_ends_is_not_lost(
+    shop: Workshop, worker: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await end_one(shop)
+    conclude = Finisher._conclude
+
+    async def late(self: Finisher, recording: str) -> State:
+        return await (await withdraw_during(shop, made, conclude(self, recording)))
+
+    monkeypatch.setattr(Finisher, "_conclude", late)
+    assert await Finisher(worker).finish(made.id) is State.DESTROYING
+    await destroyed(worker, made)
+
+
+async def test_a_withdrawal_while_somebody_has_it_retried_is_not_lost(
+    shop: Workshop, worker: Workshop
+) -> None:
+    made = await end_one(shop)
+    async with shop.database.sessions.begin() as db:
+        (await db.get_one(RecordingRow, made.id)).state = State.STUCK.value
+
+    async def retry() -> None:
+        async with worker.database.sessions.begin() as db:
+            await finishing.retry(db, worker.audit, recording=made.id)
+
+    task = await withdraw_during(shop, made, retry())
+    with pytest.raises(InvalidState):
+        await task
+    await destroyed(worker, made)
+
+
+async def test_a_hold_while_its_time_is_over_is_not_lost(
+    shop: Workshop, worker: Workshop, clock: FakeClock
+) -> None:
+    made = await end_one(shop)
+    await work(worker)
+    async with shop.database.sessions.begin() as db:
+        counselor = made.users[Side.COUNSELOR]
+        await withdrawals.withdraw_one(db, shop.audit, recording=made.id, user=counselor, now=clock.now())
+    later = clock.now() + timedelta(days=15)
+
+    async def due() -> list[tuple[str, Why]]:
+        async with worker.database.sessions.begin() as db:
+            return await ending.begin_due(db, worker.audit, now=later)
+
+    async with shop.database.sessions.begin() as db:
+        client = made.users[Side.CLIENT]
+        await withdrawals.hold(db, shop.audit, recording=made.id, user=client, now=later)
+        task = asyncio.ensure_future(due())
+        await asyncio.sleep(OVERLAP_S)
+    assert await task == []
+    assert await state_of(shop, made.id) is State.STORED
+
+
+async def test_a_hold_while_the_counselor_is_erased_is_not_lost(
+    shop: Workshop, worker: Workshop, clock: FakeClock
+) -> None:
+    made = await end_one(shop)
+    await work(worker)
+    users = made.users
+    async with shop.database.sessions.begin() as db:
+        await withdrawals.withdraw_one(
+            db, shop.audit, recording=made.id, user=users[Side.COUNSELOR], now=clock.now()
+        )
+
+    async def erase() -> None:
+        async with worker.database.sessions.begin() as db:
+            await ending.erase(db, user=users[Side.COUNSELOR], now=clock.now())
+
+    async with shop.database.sessions.begin() as db:
+        await withdrawals.hold(db, shop.audit, recording=made.id, user=users[Side.CLIENT], now=clock.now())
+        task = asyncio.ensure_future(erase())
+        await asyncio.sleep(OVERLAP_S)
+    await task
+    assert await state_of(shop, made.id) is State.STORED
