@@ -57,11 +57,6 @@ class Recordings:
                 closing.create_task(one.rows.close(within_s=CLOSE_WITHIN_S))
         self._leaving.clear()
 
-    @property
-    def count(self) -> int:
-        """How many sessions are being recorded now."""
-        return sum(one.machine.phase is Phase.ON for one in self._all.values())
-
     def is_on(self, live: Live) -> bool:
         """Whether this session is being recorded now, and not off the record."""
         one = self._all.get(live.id)
