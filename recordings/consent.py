@@ -1,21 +1,25 @@
 """Whether a session may be recorded just now: a pure machine over the consents of its two sides.
 
-    phase    | Agrees          | Refuses | Pauses | Resumes    | Kept | Leaves    | Lapses | Chats Breaks Ends
-    ---------+-----------------+---------+--------+------------+------+-----------+--------+------------------
-    OFF      | ASKED, STARTING | OFF     | -      | -          | same | OFF       | same   | OFF
-    ASKED    | same, STARTING  | OFF     | -      | -          | same | same, OFF | OFF    | OFF
-    STARTING | same            | OFF     | -      | -          | ON   | OFF       | same   | OFF
-    ON       | same            | OFF     | PAUSED | same       | same | OFF       | same   | OFF
-    PAUSED   | same            | OFF     | same   | same, ON   | same | OFF       | same   | OFF
+    phase    | Agrees          | Refuses | Pauses | Resumes  | Kept       | Leaves    | Lapses | Chats, Breaks
+    ---------+-----------------+---------+--------+----------+------------+-----------+--------+--------------
+    OFF      | ASKED, STARTING | OFF     | -      | -        | same       | OFF       | same   | OFF
+    ASKED    | same, STARTING  | OFF     | -      | -        | same       | same, OFF | OFF    | OFF
+    STARTING | same            | OFF     | -      | -        | ON, PAUSED | OFF       | same   | OFF
+    ON       | same            | OFF     | PAUSED | same     | same       | OFF       | same   | OFF
+    PAUSED   | same            | OFF     | same   | same, ON | same       | OFF       | same   | OFF
 
-``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON is entered
-by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON has
+    ``Ends`` leads to OFF. ``Loses`` leads from ON to PAUSED, ``Sees`` from PAUSED to ON where nothing else
+    keeps it off the record; both leave any other phase as it is.
+
+``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON and PAUSED
+are reached by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON has
 ``Detach`` as its first effect; the doer carries it out before anything is awaited.
 
 Who agrees first asks the other by it, and the other is asked once in a session: a no, or no answer in
 ``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, and takes nothing else away.
 A consent falls by withdrawing it, by leaving, when the session goes on in writing, and by any failure; it
-is then given anew or not at all. ``Pauses`` is "off the record": whoever said so takes it back, nobody else.
+is then given anew or not at all. ``Pauses`` is "off the record": whoever said so takes it back, nobody
+else. Whose line is lost cannot see the sign nor use its buttons, and is as off the record until it is back.
 """
 
 from __future__ import annotations
@@ -109,6 +113,20 @@ class Resumes:
 
 
 @dataclass(frozen=True, slots=True)
+class Loses:
+    """A side's page does not hear us: it cannot see the sign."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Sees:
+    """A side's page hears us, again or for the first time."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The rows and the audit of an attempt are committed, and there is a key."""
 
@@ -144,7 +162,7 @@ class Ends:
     """The session has ended."""
 
 
-Event = Agrees | Refuses | Pauses | Resumes | Kept | Leaves | Lapses | Chats | Breaks | Ends
+Event = Agrees | Refuses | Pauses | Resumes | Loses | Sees | Kept | Leaves | Lapses | Chats | Breaks | Ends
 
 
 # --- effects, in the order in which they are to be done
@@ -224,6 +242,8 @@ class Consent:
     deadline: datetime | None = None
     """When no answer is a no; None where the question has all the time there is."""
     off_record: set[Side] = field(default_factory=set)
+    unseen: set[Side] = field(default_factory=set)
+    """Whose page does not show the sign. A fact about the line, which no end of a recording changes."""
     attempt: int = 0
 
     def may_agree(self, side: Side) -> bool:
@@ -245,6 +265,10 @@ class Consent:
                 return self._pauses(event.side)
             case Resumes():
                 return self._resumes(event.side)
+            case Loses():
+                return self._loses(event.side)
+            case Sees():
+                return self._sees(event.side)
             case Kept():
                 return self._kept(event.attempt)
             case Leaves():
@@ -290,6 +314,9 @@ class Consent:
     def _kept(self, attempt: int) -> list[Effect]:
         if self.phase is not Phase.STARTING or attempt != self.attempt:
             return []
+        if self.unseen:
+            self.phase = Phase.PAUSED
+            return [Tell()]
         self.phase = Phase.ON
         return [Attach(), Tell()]
 
@@ -311,10 +338,28 @@ class Consent:
         if side not in self.off_record:
             return []
         self.off_record.discard(side)
-        if self.off_record:
+        if self.off_record or self.unseen:
             return [Mark(side, off=False), Tell()]
         self.phase = Phase.ON
         return [Mark(side, off=False), Attach(), Tell()]
+
+    # --- the line
+
+    def _loses(self, side: Side) -> list[Effect]:
+        self.unseen.add(side)
+        if self.phase is not Phase.ON:
+            return []
+        self.phase = Phase.PAUSED
+        return [Detach(), Tell()]
+
+    def _sees(self, side: Side) -> list[Effect]:
+        if side not in self.unseen:
+            return []
+        self.unseen.discard(side)
+        if self.phase is not Phase.PAUSED or self.off_record or self.unseen:
+            return []
+        self.phase = Phase.ON
+        return [Attach(), Tell()]
 
     # --- the end of a consent
 

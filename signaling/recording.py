@@ -107,12 +107,14 @@ class Recordings:
                 self._hands.send(live, place.id, one.state_for(Side(place.role)))
 
     def _seat(self, one: Recorded, place: Place) -> None:
-        """Let a consent fall with whoever leaves, and when the place is somebody else's."""
+        """Let a consent fall with whoever leaves or is somebody else now; see whose line is up."""
         holder = place.seat_hash if place.is_kept else None
         before = self._holders.get(place.id)
         self._holders[place.id] = holder
         if before is not None and holder != before:
             one.apply(consent.Leaves(Side(place.role)))
+        side = Side(place.role)
+        one.apply(consent.Sees(side) if place.is_here else consent.Loses(side))
 
     def _prepared(self, one: Recorded) -> None:
         """Take what the client agreed to beforehand, when they are there."""

@@ -121,6 +121,21 @@ async def test_the_sign_is_there_again_after_a_reload(
         await stands(client, "off")
 
 
+async def test_a_withdrawal_does_not_wait_for_a_lost_line(
+    server: Server, red_browser: Browser, blue_browser: Browser
+) -> None:
+    async with talk(server, (red_browser, blue_browser), SHAPES[0]) as (client, counselor):
+        await counselor.act("rec-ask")
+        await counselor.act("rec-yes")
+        await client.sees("#rec-question")
+        await client.act("rec-yes")
+        await stands(counselor, "on")
+        await client.page.evaluate("WebSocket.prototype.send = () => undefined")
+        await client.act("rec-stop")
+        await client.page.click("#rec-dialog button[value=yes]")
+        await stands(counselor, "off")
+
+
 async def test_where_nothing_may_be_asked_there_is_no_sign(
     server: Server, red_browser: Browser, blue_browser: Browser
 ) -> None:

@@ -28,11 +28,13 @@ from recordings.consent import (
     Kept,
     Lapses,
     Leaves,
+    Loses,
     Mark,
     Pauses,
     Phase,
     Refuses,
     Resumes,
+    Sees,
     Tell,
     Terms,
     Why,
@@ -60,6 +62,8 @@ TABLE: list[tuple[Event, str]] = [
     (Pauses(CLIENT), "- - - PAUSED PAUSED"),
     (Resumes(CLIENT), "- - - ON ON"),
     (Resumes(COUNSELOR), "- - - ON PAUSED"),
+    (Loses(CLIENT), "OFF ASKED STARTING PAUSED PAUSED"),
+    (Sees(CLIENT), "OFF ASKED STARTING ON PAUSED"),
     (Kept(1), "OFF ASKED ON ON PAUSED"),
     (Kept(7), "OFF ASKED STARTING ON PAUSED"),
     (Leaves(CLIENT), "OFF OFF OFF OFF OFF"),
@@ -176,6 +180,21 @@ def test_both_off_the_record_both_have_to_come_back() -> None:
     assert kinds(machine.apply(Resumes(COUNSELOR), NOW)) == [Mark, Attach, Tell]
 
 
+def test_whose_line_is_lost_is_as_off_the_record() -> None:
+    machine = reach(Phase.ON)
+    assert machine.apply(Loses(CLIENT), NOW) == [Detach(), Tell()]
+    assert kinds(machine.apply(Pauses(COUNSELOR), NOW)) == [Mark, Tell]
+    assert kinds(machine.apply(Resumes(COUNSELOR), NOW)) == [Mark, Tell]
+    assert machine.apply(Sees(CLIENT), NOW) == [Attach(), Tell()]
+
+
+def test_what_is_kept_while_a_line_is_lost_waits_for_it() -> None:
+    machine = reach(Phase.STARTING)
+    machine.apply(Loses(CLIENT), NOW)
+    assert machine.apply(Kept(1), NOW) == [Tell()]
+    assert machine.apply(Sees(CLIENT), NOW) == [Attach(), Tell()]
+
+
 @pytest.mark.parametrize("event", [Chats(), Breaks(Ending.DISK), Breaks(Ending.DATABASE)])
 def test_a_failure_and_writing_end_both_consents(event: Event) -> None:
     machine = reach(Phase.ON)
@@ -206,6 +225,8 @@ EVENTS = st.one_of(
     st.builds(Pauses, SIDES),
     st.builds(Resumes, SIDES),
     st.builds(Leaves, SIDES),
+    st.builds(Loses, SIDES),
+    st.builds(Sees, SIDES),
     st.builds(Kept, st.integers(1, 6)),
     st.just(Lapses()),
     st.just(Chats()),
@@ -223,6 +244,7 @@ class Model:
         self.committed: set[int] = set()
         self.ledger: dict[Side, bool] = {}
         self.off: set[Side] = set()
+        self.unseen: set[Side] = set()
 
     def take(self, event: Event, effects: list[Effect]) -> None:
         assert Detach() not in effects[1:], "before anything else"
@@ -230,6 +252,10 @@ class Model:
             self._do(effect)
         if isinstance(event, Kept) and event.attempt == self.open:
             self.committed.add(event.attempt)
+        if isinstance(event, Loses):
+            self.unseen.add(event.side)
+        if isinstance(event, Sees):
+            self.unseen.discard(event.side)
         if isinstance(event, Ends):
             self.ledger.clear()
 
@@ -256,7 +282,13 @@ class Model:
 
     def should_be_attached(self) -> bool:
         both = all(self.ledger.get(side, False) for side in Side)
-        return both and not self.off and self.open is not None and self.open in self.committed
+        return (
+            both
+            and not self.off
+            and not self.unseen
+            and self.open is not None
+            and self.open in self.committed
+        )
 
 
 @settings(max_examples=1_000, deadline=None)

@@ -234,11 +234,13 @@ async def test_it_stops_when_somebody_leaves_and_does_not_go_on_by_itself(room: 
     assert tapped(room) == set()
 
 
-async def test_a_lost_line_does_not_stop_it_and_the_new_leg_is_recorded(room: Room) -> None:
-    house, _, session, client, _ = room
+async def test_a_lost_line_does_not_end_it_and_the_new_leg_is_recorded(room: Room) -> None:
+    house, _, session, client, counselor = room
     await record(room)
     key = next(m["resume_key"] for m in client.heard if m["type"] == "welcome")
     await client.vanish()
+    assert (await counselor.get("recording", state="paused"))["off_record"] == []
+    assert tapped(room) == set(), "they cannot see the sign"
     back = await house.join(session, 0, resume={"key": key, "seq": 10_000})
     assert (await back.get("recording"))["state"] == "on"
     offer = await back.answer()

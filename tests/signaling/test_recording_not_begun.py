@@ -9,6 +9,7 @@ import pytest
 
 from core.ids import UserId
 from recordings.consent import Terms
+from recordings.states import Side
 from recordings.tables import RecordingAgreementRow, RecordingRow
 from signaling.directory import Recording
 from tests.signaling.conftest import MakeHouse
@@ -137,3 +138,28 @@ async def test_a_client_found_at_risk_in_the_room_is_not_asked(make_house: MakeH
     await house.hub.recheck_recordings_of(user)
     await counselor.get("recording", state="off", may_agree=False)
     assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "recording_off"
+
+
+async def test_nothing_goes_on_while_one_page_cannot_see_that_it_does(room: Room) -> None:
+    *_, client, counselor = room
+    await record(room)
+    await counselor.ask("recording", off_record=True)
+    await client.get("recording", state="paused")
+    await client.vanish()
+    assert (await counselor.ask("recording", off_record=False))["type"] == "ok"
+    await counselor.get("recording", state="paused", off_record=[])
+    assert tapped(room) == set()
+
+
+async def test_nothing_begins_while_one_page_cannot_see_that_it_does(room: Room) -> None:
+    house, _, session, client, counselor = room
+    await agree(client)
+    await counselor.get("recording", state="asked", question="yours")
+    key = next(m["resume_key"] for m in client.heard if m["type"] == "welcome")
+    await client.vanish()
+    await agree(counselor)
+    await counselor.get("recording", state="paused")
+    assert tapped(room) == set()
+    await house.join(session, 0, resume={"key": key, "seq": 10_000})
+    await counselor.get("recording", state="on")
+    assert tapped(room) == set(Side)

@@ -37,7 +37,7 @@ from signaling.directory import NewParticipant, Recording, Role
 from signaling.hub import Hub
 from signaling.joining import SignalingSettings
 from signaling.live import Live
-from signaling.participant import ConnectionId, Place, Seat
+from signaling.participant import ConnectionId, Place
 from signaling.protocol import Reason
 from tests.signaling.conftest import MovableClock
 from tests.signaling.relay import FakeRelay, answer_to
@@ -236,7 +236,7 @@ class World:
             assert self.agreed == set(Side), "recorded without the consent of both"
             assert not self.off, "recorded off the record"
             assert self.live.call.mode.mode is not Mode.CHAT
-            assert all(place.seat not in (Seat.LEFT, Seat.ABSENT) for place in self.live.call.places)
+            assert all(place.is_here for place in self.live.call.places), "recorded unseen"
 
     async def settle(self) -> None:
         """Let everything that waits be written, unless the database is away."""

@@ -33,10 +33,16 @@ export function offers(now, me) {
 
 /** Which words stand on the sign. @param {Standing} now @param {string} me */
 export function words(now, me) {
-  if (now.state === 'paused') return now.off_record.includes(me) ? 'rec.paused' : 'rec.paused_other';
+  if (now.state === 'paused') {
+    if (!now.off_record.length) return 'rec.paused_line';
+    return now.off_record.includes(me) ? 'rec.paused' : 'rec.paused_other';
+  }
   if (now.state === 'asked') return now.question === 'theirs' ? 'rec.waiting' : now.question === 'yours' ? 'rec.asked' : 'rec.starting';
   return now.state === 'on' ? 'rec.on' : 'rec.off';
 }
+
+/** So long a withdrawal waits for the socket before it goes by HTTP. */
+const WITHDRAW_WITHIN_MS = 2_000;
 
 export class Recording {
   /**
@@ -130,7 +136,22 @@ export class Recording {
 
   /** @param {boolean} granted */
   async #consent(granted) {
-    await this.#send('consent', { subject: 'recording', granted, terms: this.now?.terms ?? '', locale: language });
+    const said = this.#send('consent', { subject: 'recording', granted, terms: this.now?.terms ?? '', locale: language });
+    if (granted) return said;
+    // It waits for a lost line; a withdrawal waits for nothing.
+    const slow = new Promise((done) => setTimeout(() => done('slow'), WITHDRAW_WITHIN_MS));
+    if ((await Promise.race([said, slow])) === 'slow') await this.#withdrawByHttp();
+    return undefined;
+  }
+
+  async #withdrawByHttp() {
+    const body = JSON.stringify({ participant: this.call().me, subject: 'recording', granted: false });
+    const headers = { 'Content-Type': 'application/json' };
+    const done = await fetch('/api/v1/place/consent', { method: 'POST', headers, body }).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    toast(t(!done ? 'rec.not_now' : this.now?.granted ? 'rec.ended_withdrawn' : 'rec.not'));
   }
 
   /** @param {string} type @param {Record<string, unknown>} fields */
