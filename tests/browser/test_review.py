@@ -17,6 +17,7 @@ from accounts import consents, people, texts
 from accounts.people import Person
 from accounts.roles import Role
 from accounts.texts import Kind
+from core.agefile import Identity
 from core.clock import SystemClock
 from core.config import Config
 from core.ids import new_id
@@ -28,15 +29,12 @@ from recordings.vault import Vault
 from signaling.directory import Role as Sits
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.counselors import audit_of, database_of, enter
-from tests.browser.houses import House, house
 from tests.browser.paper import look
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 from tests.recordings.staged import make_recording
 from tests.web.reviewed import seal_and_store
 from tests.web.sessions import bad_quarter, make_session, place_of
-
-__all__ = ["house"]
 
 pytestmark = MODULE_LOOP
 
@@ -81,6 +79,7 @@ class Staged:
     embun: Person
     ratna: Person
     sari: Person
+    dewi: Person
     id: str
 
     @property
@@ -112,9 +111,11 @@ def an_hour(folder: Path, side: Side) -> bytes:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def staged(house: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Staged]:
-    """A recording that was released, of a session with a bad quarter of an hour."""
-    server, now, folder = house.server, datetime.now(UTC), tmp_path_factory.mktemp("hour")
+async def staged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Staged]:
+    """A recording of a session with a bad quarter of an hour, where policy allows taking it out."""
+    server = Server(tmp_path_factory.mktemp("house"), extra={"TEDUH_RECORDING_EXPORT": "1"})
+    server.start()
+    now, folder = datetime.now(UTC), tmp_path_factory.mktemp("hour")
     config = Config(data_dir=server.data_dir)
     vault = Vault.of(config, master=master_key(server.data_dir), clock=SystemClock())
     recording = new_id("r")
@@ -165,7 +166,8 @@ async def staged(house: House, tmp_path_factory: pytest.TempPathFactory) -> Asyn
             until_day=None,
             now=now,
         )
-    yield Staged(server, embun, ratna, sari, recording)
+    yield Staged(server, embun, ratna, sari, dewi, recording)
+    server.stop()
 
 
 async def come(one: Room, staged: Staged, person: Person) -> None:
@@ -232,6 +234,20 @@ async def test_every_page_of_a_review_is_looked_at(
         await look(one, "review-one")
         await page.click(".controls [data-do=comment]")
         await look(one, "review-commenting")
+        await page.click("a[href$='/exports']")
+        await page.fill("#whom", "Dr. Wati")
+        await page.fill("#recipient", "age1nonsense")
+        await page.fill("#purpose", "pelatihan supervisor")
+        await page.click("main form button[type=submit]")
+        await look(one, "review-export-wrong")
+        await page.fill("#recipient", str(Identity.generate().recipient))
+        await page.click("main form button[type=submit]")
+        await look(one, "review-export")
+        await come(one, staged, staged.dewi)
+        await page.goto(f"{staged.server.url}/admin/exports")
+        await look(one, "review-export-list")
+        await page.click("button[name=refuse] >> nth=0")
+        await expect(page.locator("[role=status].done")).to_be_visible()
         await come(one, staged, staged.ratna)
         await page.goto(f"{staged.server.url}/counselor/reviews/{staged.id}")
         await page.click("details summary >> nth=0")

@@ -95,6 +95,9 @@ async def test_who_asks_does_not_decide_and_what_is_made_opens_with_the_key_alon
     for person in (staged.dewi, staged.stranger, staged.ratna, staged.embun):
         await staged.as_(person)
         assert (await get(staged.client, f"{page}/{path}")).status in {403, 404}, person.name
+    await staged.as_(staged.ratna)
+    own = (await get(staged.client, staged.own_page)).text
+    assert "Dr. Wati · training of supervisors" in own
     await staged.as_(staged.embun)
     history = (await get(staged.client, "/me/history?by=others")).text
     for words in ("asked for as a sealed file", "was approved", "was made", "was taken"):

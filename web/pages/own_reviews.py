@@ -17,7 +17,7 @@ from accounts import people
 from accounts.roles import Permission
 from core.errors import InvalidState, NotFound
 from core.ids import UserId, is_id
-from recordings import reviews, rubric
+from recordings import exports, reviews, rubric
 from recordings.comments import MAX_CHARS
 from recordings.opening import Closed
 from recordings.reviews import Opening, Recording
@@ -84,18 +84,21 @@ async def one(request: http.Request) -> http.Response:
     async with services.database.sessions() as db:
         recording, why = await find_own(request, db, person)
         opened = await reviews.openings(db, services.audit, recording=recording, participant=person.id)
+        taken = await exports.of_recording(db, services.audit, recording=recording)
         said = []
         if why in READABLE:
             said = await request.app[REVIEWS].comments.listed(
                 db, recording=recording, reader=person.id, opened=True
             )
-        named = await _names(db, [*(one.viewer for one in opened), *(one.author for one in said)])
+        users = [one.viewer for one in opened] + [one.asker for one in taken] + [one.author for one in said]
+        named = await _names(db, users)
     return site.show(
         request,
         "reviews/own_one.html",
         recording=recording,
         seen=[seen(one, named) for one in opened],
         said=said,
+        taken=taken,
         named=named,
         at=say_moment,
         answer=lambda text: blank(request, AnswerForm, text=text or ""),
