@@ -18,20 +18,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
 from core.clock import rfc3339
 from core.db import insert_into
-from core.errors import TeduhError
+from core.errors import InvalidState, NotFound, TeduhError
 from core.ids import UserId
 from recordings import states
 from recordings.retention import HELD_AT_MOST, Kept, Why, decide
 from recordings.retrying import INTERNAL, again_at
 from recordings.review_tables import ReviewCommentRow
 from recordings.states import Ending, Event, Side, SideState, State
-from recordings.store import object_name
+from recordings.store import NotStored, object_name
 from recordings.tables import NOT_DESTROYED, RecordingProofRow, RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
 
@@ -40,6 +40,12 @@ logger = logging.getLogger(__name__)
 LATE: Final = timedelta(hours=1)
 AT_ONCE: Final = 100
 DESTROY: Final = "recording:destroy"
+
+
+class NotFoundInStore(TeduhError):
+    """What was stored is not there when it is to be deleted: the store may be another, or a disk away."""
+
+    code = "not_found_in_store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,19 @@ async def under_way(db: AsyncSession, *, now: datetime) -> list[str]:
         .order_by(proof.asked_at, RecordingRow.id)
     )
     return [one for one, tries, tried_at in rows if again_at(tries or 0, tried_at) <= now]
+
+
+async def give_up_media(db: AsyncSession, audit: Audit, *, recording: str, now: datetime) -> None:
+    """Take an operator's word that what is not in the store is nowhere else. Raises ``NotFound``, ``InvalidState``."""
+    await audit.hold(db)
+    row = await db.get(RecordingRow, recording, populate_existing=True)
+    if row is None:
+        raise NotFound("There is no such recording.")
+    if State(row.state) is not State.DESTROYING:
+        raise InvalidState("It is not being destroyed.")
+    await _forget_objects(db, recording)
+    await _set_proof(db, recording, tries=0, tried_at=None)
+    await audit.append(db, tag="recording:lost", actor=None, subject=None, object_id=recording, now=now)
 
 
 async def proof_of(db: AsyncSession, *, recording: str) -> Proof | None:
@@ -241,8 +260,31 @@ class Destroyer:
     async def _delete_media(self, recording: str) -> int:
         files = 0
         for side in Side:
-            files += await self._shop.store.delete(object_name(recording, side))
+            files += await self._delete_side(recording, side)
         return files + await asyncio.to_thread(_delete_directory, self._shop.spool / recording)
+
+    async def _delete_side(self, recording: str, side: Side) -> int:
+        """Delete what the store has of a side. Raises ``NotFoundInStore``."""
+        name, store = object_name(recording, side), self._shop.store
+        async with self._shop.database.sessions() as db:
+            row = await db.get(RecordingSideRow, (recording, side.value))
+        if row is None or row.object_name is None:
+            return await store.delete(name)
+        try:
+            await store.size(name)
+        except NotStored:
+            # Only older versions may be left of it.
+            if not (files := await store.delete(name)):
+                raise NotFoundInStore(f"{name} was stored, and is not in the store.") from None
+            await self._seen(recording, side)
+            return files
+        # Before it is deleted: who goes on after a crash finds nothing, and that is right then.
+        await self._seen(recording, side)
+        return await store.delete(name)
+
+    async def _seen(self, recording: str, side: Side) -> None:
+        async with self._shop.database.sessions.begin() as db:
+            await _forget_objects(db, recording, RecordingSideRow.side == side.value)
 
     async def _confirm(self, db: AsyncSession, recording: str, files: int, now: datetime) -> None:
         row = await db.get_one(RecordingRow, recording, with_for_update=True)
@@ -287,6 +329,16 @@ async def _make_proof(db: AsyncSession, *, recording: str, why: Why, now: dateti
         insert_into(db, RecordingProofRow)
         .values(recording_id=recording, why=why.value, asked_at=now, files=0, tries=0)
         .on_conflict_do_nothing()
+    )
+
+
+async def _forget_objects(db: AsyncSession, recording: str, *which: ColumnElement[bool]) -> None:
+    """Note that what is not in the store from now on need not be found there."""
+    await db.execute(
+        update(RecordingSideRow)
+        .where(RecordingSideRow.recording_id == recording, *which)
+        .values(object_name=None)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -22,10 +22,15 @@ DRAFT: Final = ".draft-"
 
 
 class LocalStore:
-    """A directory that only the server's user can look into."""
+    """A directory that only the server's user can look into.
 
-    def __init__(self, root: Path) -> None:
+    ``mounted``: it is the operator's, on a disk that may be away, so it is never made here. While it is not
+    there nothing is known of what it holds, and every method raises ``StoreFailed``.
+    """
+
+    def __init__(self, root: Path, *, mounted: bool = False) -> None:
         self._root = root
+        self._mounted = mounted
 
     async def put(self, name: str, path: Path) -> None:
         """Store a file, whole or not at all."""
@@ -33,8 +38,7 @@ class LocalStore:
 
     async def size(self, name: str) -> int:
         """Give the size in bytes. Raises ``NotStored``."""
-        with _told(name):
-            return (await asyncio.to_thread(self._path(name).stat)).st_size
+        return await asyncio.to_thread(self._size, name)
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
         """Read a part. Raises ``NotStored``."""
@@ -61,11 +65,24 @@ class LocalStore:
             raise NotStored("This is no name of a recording.")
         return self._root / name
 
+    @contextlib.contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """Say in our words what went wrong with a file."""
+        if self._mounted and not self._root.is_dir():
+            raise StoreFailed(f"The directory of recordings is not there: {self._root}.")
+        try:
+            yield
+        except FileNotFoundError:
+            raise NotStored(f"There is nothing under {name}.") from None
+        except OSError as error:
+            raise StoreFailed(f"The directory of recordings: {error.strerror} ({name}).") from error
+
     def _put(self, target: Path, path: Path) -> None:
         draft = target.with_name(f"{DRAFT}{target.name}.{secrets.token_hex(8)}")
-        with _told(target.name):
-            # Parents that mkdir makes on the way are open to others.
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._told(target.name):
+            if not self._mounted:
+                # Parents that mkdir makes on the way are open to others.
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             try:
                 _place(path, draft)
@@ -75,13 +92,17 @@ class LocalStore:
             for folder in (target.parent, self._root, self._root.parent):
                 _sync(folder)
 
+    def _size(self, name: str) -> int:
+        with self._told(name):
+            return self._path(name).stat().st_size
+
     def _read(self, name: str, offset: int, length: int) -> bytes:
-        with _told(name), self._path(name).open("rb") as file:
+        with self._told(name), self._path(name).open("rb") as file:
             file.seek(offset)
             return file.read(length)
 
     def _delete(self, target: Path) -> int:
-        with _told(target.name):
+        with self._told(target.name):
             if not target.parent.is_dir():
                 return 0
             there = [one for one in target.parent.iterdir() if _is_of(one, target)]
@@ -95,7 +116,7 @@ class LocalStore:
 
     def _list(self) -> list[Stored]:
         found = []
-        with _told("the list"):
+        with self._told("the list"):
             if not self._root.exists():
                 return []
             for path in self._root.glob(f"*/*{SUFFIX}"):
@@ -106,7 +127,7 @@ class LocalStore:
         return found
 
     def _sweep(self, before: datetime) -> int:
-        with _told("the drafts"):
+        with self._told("the drafts"):
             old = [path for path in self._root.glob(f"*/{DRAFT}*") if _ended(path) < before]
             for path in old:
                 path.unlink(missing_ok=True)
@@ -142,14 +163,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Say in our words what went wrong with a file."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise NotStored(f"There is nothing under {name}.") from None
-    except OSError as error:
-        raise StoreFailed(f"The directory of recordings: {error.strerror} ({name}).") from error

@@ -47,7 +47,7 @@ def open_store(config: Config) -> Store:
     """Give the store that the settings ask for."""
     place = stored_in(config.recordings_url, config.data_dir)
     if not isinstance(place, Bucket):
-        return LocalStore(place)
+        return LocalStore(place, mounted=not place.is_relative_to(config.data_dir))
     from recordings.store_s3 import BucketStore  # noqa: PLC0415  # its library is for who has a bucket
 
     return BucketStore(place)

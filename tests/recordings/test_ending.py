@@ -261,6 +261,56 @@ async def test_the_key_goes_though_the_store_is_down(shop: Workshop, kept: Ended
         assert await ending.overdue(db, now=clock.now() + timedelta(days=1)) == 0
 
 
+async def test_media_that_is_not_in_the_store_gets_no_proof(
+    shop: Workshop, kept: Ended, clock: FakeClock, tmp_path: Path
+) -> None:
+    real = shop.store
+    object.__setattr__(shop, "store", LocalStore(tmp_path / "another"))
+    await begin(shop, kept.id)
+    await work(shop)
+    found = await proof(shop, kept.id)
+    assert (found.problem, found.media_at) == ("not_found_in_store", None)
+    assert not await shop.vault.has(kept.id)
+    object.__setattr__(shop, "store", real)
+    clock.advance(30)
+    await work(shop)
+    await gone(shop, kept.id)
+    assert (await proof(shop, kept.id)).files == 2
+
+
+async def test_a_directory_that_is_not_mounted_gets_no_proof(
+    shop: Workshop, kept: Ended, clock: FakeClock, tmp_path: Path
+) -> None:
+    place = shop.spool / "stored"
+    object.__setattr__(shop, "store", LocalStore(place, mounted=True))
+    await begin(shop, kept.id)
+    place.rename(tmp_path / "away")
+    await work(shop)
+    found = await proof(shop, kept.id)
+    assert (found.problem, found.media_at) == ("store_failed", None)
+    (tmp_path / "away").rename(place)
+    clock.advance(30)
+    await work(shop)
+    await gone(shop, kept.id)
+
+
+async def test_media_that_an_operator_gives_up_gets_its_proof(
+    shop: Workshop, kept: Ended, clock: FakeClock
+) -> None:
+    async with shop.database.sessions.begin() as db:
+        with pytest.raises(InvalidState):
+            await ending.give_up_media(db, shop.audit, recording=kept.id, now=clock.now())
+    await shop.store.delete(object_name(kept.id, Side.CLIENT))
+    await begin(shop, kept.id)
+    await work(shop)
+    assert (await proof(shop, kept.id)).problem == "not_found_in_store"
+    async with shop.database.sessions.begin() as db:
+        await ending.give_up_media(db, shop.audit, recording=kept.id, now=clock.now())
+    await work(shop)
+    await gone(shop, kept.id)
+    assert (await proof(shop, kept.id)).files == 1
+
+
 async def test_the_proof_outlives_the_recording(shop: Workshop, kept: Ended) -> None:
     await begin(shop, kept.id)
     await work(shop)

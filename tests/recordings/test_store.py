@@ -227,3 +227,21 @@ async def test_a_directory_that_cannot_be_written_fails_in_our_words(name: str, 
     (tmp_path / "stored").write_bytes(b"a file stands in the way")
     with pytest.raises(StoreFailed):
         await LocalStore(tmp_path / "stored").put(name, file(tmp_path, b"x"))
+
+
+async def test_a_disk_that_is_away_is_neither_made_nor_read_as_empty(name: str, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "disk", mounted=True)
+    for doing in (
+        store.put(name, file(tmp_path, b"x")),
+        store.size(name),
+        store.read(name, 0, 1),
+        store.delete(name),
+        names(store),
+        store.sweep(before=datetime.now(UTC)),
+    ):
+        with pytest.raises(StoreFailed):
+            await doing
+    assert not (tmp_path / "disk").exists()
+    (tmp_path / "disk").mkdir()
+    await store.put(name, file(tmp_path, b"x"))
+    assert await names(store) == [name]

@@ -60,6 +60,13 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     one.add_argument("id", metavar="ID")
     one.set_defaults(command=_retry)
 
+    one = actions.add_parser(
+        "lost",
+        help="say that stored media of one being destroyed is nowhere any more, so that it gets its proof",
+    )
+    one.add_argument("id", metavar="ID")
+    one.set_defaults(command=_lost)
+
     one = actions.add_parser("proofs", help="print the proofs of destruction, the newest first")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(command=_proofs)
@@ -160,6 +167,13 @@ async def _retry(config: Config, asked: argparse.Namespace) -> None:
     async with Stores(config) as stores, stores.database.sessions.begin() as db:
         await finishing.retry(db, Audit(stores.master), recording=asked.id)
     say("It is tried again: by the server within seconds, or by teduh recordings work.")
+
+
+async def _lost(config: Config, asked: argparse.Namespace) -> None:
+    now = SystemClock().now()
+    async with Stores(config) as stores, stores.database.sessions.begin() as db:
+        await ending.give_up_media(db, Audit(stores.master), recording=asked.id, now=now)
+    say("What is not in the store is not looked for any more; it gets its proof within seconds.")
 
 
 async def _proofs(config: Config, asked: argparse.Namespace) -> None:
