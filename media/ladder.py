@@ -52,7 +52,8 @@ class Side:
 
     ``mos`` is that of the voice it hears, ``available_kbps`` what its browser believes it can send.
     ``silent_ms`` since anything came from it, None without a leg; ``speaks``: it sends voice, so that
-    silence means something. ``held``: the picture that its person chose by hand.
+    silence means something. ``held``: the picture that its person chose by hand. ``doubles``: its voice goes
+    twice now.
     """
 
     loss_up_pct: float | None = None
@@ -64,6 +65,7 @@ class Side:
     speaks: bool = True
     sends_picture: bool = True
     held: Picture | None = None
+    doubles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,9 @@ class Ladder:
         # Where nothing is lost and nothing waits, a low score is the way's length: less does not mend it.
         mends = loss > SINGLE_LOSS_PCT or queue_ms > CLEAR_QUEUE_MS
         mos = receiver.mos if mends and receiver.mos is not None else BEST_MOS
-        if loss > USELESS_LOSS_PCT or mos < USELESS_MOS:
+        # What goes twice, a packet apart (RFC 2198), is missing where two in a row are lost.
+        missed = loss * loss / 100 if sender.doubles else loss
+        if missed > USELESS_LOSS_PCT or (mos < USELESS_MOS and not sender.doubles):
             return Ease.USELESS
         if loss > limits.poor.loss_pct or mos < limits.poor.mos or queue_ms > 2 * QUEUE_MS:
             return Ease.POOR

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.ids import ParticipantId
-from media.codecs import Mode
+from media.codecs import RED, Mode
 from media.ladder import Advice, Picture, Side
 from signaling.events import SendsTwice
 from signaling.live import Live
@@ -55,6 +55,7 @@ def _side(live: Live, place: Place, meter: Meter, now_s: float) -> Side:
         silent_ms=sample.silent_ms,
         speaks=live.call.mode.mode is not Mode.CHAT and (media is None or media.audio),
         sends_picture=video and _has_picture(place),
+        doubles=place.twice and all(RED.mime in other.codecs for other in live.call.places),
         held=media.picture if media is not None and media.by is PictureBy.USER and media.picture else None,
     )
 

@@ -19,8 +19,8 @@ from typing import Final
 from core.ids import ParticipantId, SessionId
 from signaling.records import EventRecord
 
-AT_ONCE: Final = 50.0
-ONE_EACH: Final = timedelta(seconds=45)
+AT_ONCE: Final = 80.0
+ONE_EACH: Final = timedelta(seconds=80)
 SIDES_KNOWN: Final = 10_000
 MAX_FIELDS: Final = 8
 MAX_WORD_CHARS: Final = 40
