@@ -12,8 +12,8 @@
     keeps it off the record; both leave any other phase as it is.
 
 ``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON and PAUSED
-are reached by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON has
-``Detach`` as its first effect; the doer carries it out before anything is awaited.
+are reached by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON
+has ``Detach`` as its first effect; the doer carries it out before anything is awaited.
 
 Who agrees first asks the other by it, and the other is asked once in a session: a no, or no answer in
 ``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, and takes nothing else away.

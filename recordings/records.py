@@ -6,7 +6,7 @@ Each function belongs into one transaction of the caller, audit and all. What co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from accounts import notices
 from accounts.audit import Audit
 from core.ids import ParticipantId, SessionId, UserId, new_id
 from recordings import states
-from recordings.consent import Terms, Why
+from recordings.consent import WITHDRAWN, Terms, Why
 from recordings.states import Ending, Event, Side, SideState, State
 from recordings.tables import (
     RecordingAgreementRow,
@@ -230,17 +230,31 @@ async def close(db: AsyncSession, row: RecordingRow, now: datetime) -> None:
         await notices.post(db, user=UserId(row.client_user), kind="recording_closed", places=days, now=now)
 
 
-async def end_crashed(db: AsyncSession, audit: Audit, *, times: Times, now: datetime) -> list[str]:
+async def end_crashed(
+    db: AsyncSession,
+    audit: Audit,
+    *,
+    going_on: Collection[SessionId],
+    withdrew: Callable[[str], Side | None],
+    times: Times,
+    now: datetime,
+) -> list[str]:
     """End what a server that is gone was recording, and let its consents fall; gives which.
 
-    To be called before the first session is entered: nobody is recorded by a consent of before.
+    To be called before the first session is entered: nobody is recorded by a consent of before. ``going_on``
+    are sessions that have not ended, and ``withdrew`` says who took a consent back that is not in the rows.
     """
     found = list(await db.scalars(select(RecordingRow).where(RecordingRow.state == State.RECORDING.value)))
+    sides = {row.id: withdrew(row.id) for row in found}
+    withdrawn = {row.session_id: sides[row.id] for row in found}
+    for session in {*going_on, *(SessionId(row.session_id) for row in found if row.session_id is not None)}:
+        for seat, terms in await _standing(db, session):
+            why = Why.WITHDREW if withdrawn.get(session) is seat.side else Why.CRASH
+            await agree(db, audit, seat=seat, granted=False, terms=terms, why=why, now=now)
     for row in found:
-        if row.session_id is not None:
-            for seat, terms in await _standing(db, SessionId(row.session_id)):
-                await agree(db, audit, seat=seat, granted=False, terms=terms, why=Why.CRASH, now=now)
-        await finish(db, audit, recording=row.id, reason=Ending.CRASH, times=times, now=now)
+        side = sides[row.id]
+        reason = Ending.CRASH if side is None else WITHDRAWN[side]
+        await finish(db, audit, recording=row.id, reason=reason, times=times, now=now)
     return [row.id for row in found]
 
 

@@ -6,6 +6,7 @@ returns. What is to be written down goes to ``Rows``; a recording is attached wh
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -39,6 +40,7 @@ from signaling.studio import Asking, RecorderLike, Studio
 logger = logging.getLogger(__name__)
 
 CLOSE_WITHIN_S = 15.0
+MARK_WITHIN_S = 1.0
 GROWTH_EVERY_S = 3.0
 """Both logs grow each second; a row for each would cost more than all that is recorded."""
 STATES: dict[Phase, RecordingState] = {
@@ -270,6 +272,7 @@ class Recorded:
         if made is None:
             raise InvalidState("there is no recording")
         studio = self._hands.studio
+        marked = None if made.recorder is None else self._mark_withdrawn(made, reason)
 
         async def close() -> None:
             if made.recorder is not None:
@@ -282,9 +285,20 @@ class Recorded:
                 await records.finish(
                     db, studio.audit, recording=made.id, reason=reason, times=studio.times, now=now
                 )
+            if marked is not None:
+                await asyncio.wait({marked}, timeout=MARK_WITHIN_S)
+                await asyncio.to_thread(studio.marks.drop, made.id)
 
         self.rows.put(close, again=False, within_s=CLOSE_WITHIN_S)
         self.rows.put(finish)
+
+    def _mark_withdrawn(self, made: Made, reason: Ending) -> asyncio.Task[None] | None:
+        """Put a withdrawal on the disk at once: its rows may wait longer than this server lives."""
+        side = next((side for side, ending in consent.WITHDRAWN.items() if ending is reason), None)
+        if side is None:
+            return None
+        mark = asyncio.to_thread(self._hands.studio.marks.put, made.id, side)
+        return asyncio.get_running_loop().create_task(mark, name="recording.mark")
 
     def _put(self, work: Callable[[AsyncSession], Awaitable[object]]) -> None:
         async def step() -> None:

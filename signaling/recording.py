@@ -9,15 +9,21 @@ import asyncio
 import logging
 from typing import Final
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from core.errors import InvalidState
 from core.ids import ParticipantId, SessionId, UserId
 from media.codecs import Mode
 from recordings import consent, records
 from recordings.consent import Phase
 from recordings.states import Ending, Side
+from recordings.tables import RecordingAgreementRow
+from signaling.directory import SessionState
 from signaling.live import Live
 from signaling.participant import ConnectionId, Place
 from signaling.recorded import Hands, Recorded
+from signaling.tables import SessionRow
 from signaling.terms import Refused
 
 logger = logging.getLogger(__name__)
@@ -42,9 +48,15 @@ class Recordings:
         studio = self._hands.studio
         async with self._hands.db.begin() as db:
             ended = await records.end_crashed(
-                db, studio.audit, times=studio.times, now=self._hands.clock.now()
+                db,
+                studio.audit,
+                going_on=await _going_on(db),
+                withdrew=studio.marks.found,
+                times=studio.times,
+                now=self._hands.clock.now(),
             )
         for recording in ended:
+            studio.marks.drop(recording)
             logger.warning("recording.crashed", extra={"recording": recording})
 
     async def close(self) -> None:
@@ -190,3 +202,14 @@ class Recordings:
         if place is None:
             raise InvalidState("not a participant of this session")
         return one, Side(place.role)
+
+
+async def _going_on(db: AsyncSession) -> list[SessionId]:
+    """List the sessions that have not ended in which somebody ever agreed."""
+    rows = await db.scalars(
+        select(RecordingAgreementRow.session_id)
+        .join(SessionRow, SessionRow.id == RecordingAgreementRow.session_id)
+        .where(SessionRow.state != SessionState.ENDED.value)
+        .distinct()
+    )
+    return [SessionId(one) for one in rows]

@@ -14,6 +14,7 @@ from core.ids import SessionId
 from media.sinks import Sink
 from recordings.consent import Terms
 from recordings.events import RecorderEvent
+from recordings.marks import Marks
 from recordings.records import Times
 from recordings.states import Side
 
@@ -70,6 +71,11 @@ class Studio(Protocol):
     @property
     def times(self) -> Times:
         """How long recordings wait and are kept."""
+        ...
+
+    @property
+    def marks(self) -> Marks:
+        """Where a withdrawal is kept until the database knows of it."""
         ...
 
     async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:

@@ -24,6 +24,7 @@ from counseling.talks import Talk
 from recordings.consent import Terms
 from recordings.desk import Desk
 from recordings.events import RecorderEvent
+from recordings.marks import Marks
 from recordings.recorder import Recorder
 from recordings.records import Times
 from recordings.vault import Vault
@@ -45,6 +46,7 @@ class LiveStudio:
             program_keep=timedelta(days=min(days, config.recording_program_days or days)),
         )
         self._spool = config.data_dir / "recordings"
+        self.marks = Marks(self._spool)
         self._vault = vault
         self._desk = Desk()
 

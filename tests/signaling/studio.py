@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +17,7 @@ from media.codecs import Kind
 from media.rtcp import SenderReport
 from recordings.consent import Terms
 from recordings.events import RecorderEvent
+from recordings.marks import Marks
 from recordings.records import Times
 from recordings.states import Side
 from signaling.studio import Asking
@@ -64,6 +67,7 @@ class FakeStudio:
     prepared: Terms | None = None
     may_ask: bool = True
     recorders: list[FakeRecorder] = field(default_factory=list)
+    marks: Marks = field(default_factory=lambda: Marks(Path(tempfile.mkdtemp(prefix="teduh-spool-"))))
 
     async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:  # noqa: ARG002  # the same
         return Asking(self.texts, self.prepared) if self.may_ask else None
