@@ -3,12 +3,13 @@
     phase    | Agrees          | Refuses | Pauses | Resumes  | Kept       | Leaves    | Lapses | Chats, Breaks
     ---------+-----------------+---------+--------+----------+------------+-----------+--------+--------------
     OFF      | ASKED, STARTING | OFF     | -      | -        | same       | OFF       | same   | OFF
-    ASKED    | same, STARTING  | OFF     | -      | -        | same       | same, OFF | OFF    | OFF
+    ASKED    | same, STARTING  | same    | -      | -        | same       | same, OFF | OFF    | OFF
     STARTING | same            | OFF     | -      | -        | ON, PAUSED | OFF       | same   | OFF
     ON       | same            | OFF     | PAUSED | same     | same       | OFF       | same   | OFF
     PAUSED   | same            | OFF     | same   | same, ON | same       | OFF       | same   | OFF
 
-    ``Ends`` leads to OFF. ``Loses`` leads from ON to PAUSED, ``Sees`` from PAUSED to ON where nothing else
+    ``Refuses`` of the one who asked leads from ASKED to OFF; a no is kept quiet. ``Ends`` leads to OFF.
+    ``Loses`` leads from ON to PAUSED, ``Sees`` from PAUSED to ON where nothing else
     keeps it off the record; both leave any other phase as it is.
 
 ``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON and PAUSED
@@ -16,7 +17,8 @@ are reached by ``Kept`` alone: rows and audit of both consents are committed fir
 has ``Detach`` as its first effect; the doer carries it out before anything is awaited.
 
 Who agrees first asks the other by it, and the other is asked once in a session: a no, or no answer in
-``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, and takes nothing else away.
+``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, at the same time too, and
+takes nothing else away.
 A consent falls by withdrawing it, by leaving, when the session goes on in writing, and by any failure; it
 is then given anew or not at all. ``Pauses`` is "off the record": whoever said so takes it back, nobody
 else. Whose line is lost cannot see the sign nor use its buttons, and is as off the record until it is back.
@@ -222,6 +224,8 @@ class Tell:
     """Tell both how it stands; ``reason`` is why it ended, None where it did not or nobody is to know."""
 
     reason: Ending | None = None
+    only: Side | None = None
+    """Whom alone it concerns: a no is told to whoever said it."""
 
 
 Effect = Detach | Attach | Write | Ask | Begin | Mark | Finish | Tell
@@ -241,6 +245,8 @@ class Consent:
     """Whose answer is awaited, while ``ASKED``."""
     deadline: datetime | None = None
     """When no answer is a no; None where the question has all the time there is."""
+    declined: bool = False
+    """Whoever was asked said no; whoever asked hears of it as of no answer."""
     off_record: set[Side] = field(default_factory=set)
     unseen: set[Side] = field(default_factory=set)
     """Whose page does not show the sign. A fact about the line, which no end of a recording changes."""
@@ -288,6 +294,8 @@ class Consent:
         side = event.side
         if side in self.granted:
             return []
+        if self.declined:
+            raise AskedAlready("The answer was no.")
         if side.other in self.granted:
             return self._starts(side, event.terms)
         if event.prepared:
@@ -365,7 +373,7 @@ class Consent:
 
     def _refuses(self, side: Side) -> list[Effect]:
         if self.phase is Phase.ASKED:
-            return self._unanswered(Why.WITHDREW if side in self.granted else Why.UNANSWERED)
+            return self._unanswered(Why.WITHDREW) if side in self.granted else self._declines(side)
         return self._stops(WITHDRAWN[side], Why.WITHDREW, side)
 
     def _leaves(self, side: Side) -> list[Effect]:
@@ -379,6 +387,14 @@ class Consent:
         if self.phase is not Phase.ASKED or self.deadline is None or now < self.deadline:
             return []
         return self._unanswered(Why.UNANSWERED)
+
+    def _declines(self, side: Side) -> list[Effect]:
+        """Keep a no to oneself until the time for an answer is over: nobody is to tell it from silence."""
+        if self.declined:
+            return []
+        counted = [] if self.asked_before else [Ask(open=True)]
+        self.declined = self.asked_before = True
+        return [*counted, Tell(only=side)]
 
     def _unanswered(self, why: Why) -> list[Effect]:
         """End the question for good: whoever asked is told the same, however it came."""
@@ -413,5 +429,5 @@ class Consent:
 
     def _quiet(self) -> None:
         self.phase = Phase.OFF
-        self.asked, self.deadline = None, None
+        self.asked, self.deadline, self.declined = None, None, False
         self.off_record.clear()

@@ -154,7 +154,7 @@ class Recorded:
             case consent.Finish():
                 self._finish(effect.reason, now)
             case consent.Tell():
-                self._tell(effect.reason)
+                self._tell(effect.reason, effect.only)
 
     def _detach(self) -> None:
         for leg in self._taps:
@@ -339,9 +339,9 @@ class Recorded:
 
     # --- telling
 
-    def _tell(self, reason: Ending | None) -> None:
+    def _tell(self, reason: Ending | None, only: Side | None = None) -> None:
         self._note()
-        self._to_all(lambda side: self.state_for(side, reason))
+        self._to_all(lambda side: self.state_for(side, reason), only)
 
     def _note(self) -> None:
         """Keep what a welcome says of it."""
@@ -351,9 +351,10 @@ class Recorded:
     def state_for(self, side: Side, reason: Ending | None = None) -> RecordingChanged:
         """Say how it stands, as one side sees it."""
         machine, made = self.machine, self._made
-        asked = machine.asked
+        is_over = machine.declined and machine.asked is side
+        asked = None if is_over else machine.asked
         return RecordingChanged(
-            state=STATES[machine.phase],
+            state="off" if is_over else STATES[machine.phase],
             since=UNSET if made is None else rfc3339(made.since) or UNSET,
             reason=UNSET if reason is None else SPOKEN.get(reason, reason.value),
             granted=side in machine.granted,
@@ -363,8 +364,10 @@ class Recorded:
             terms=self.asking.version,
         )
 
-    def _to_all(self, message: Callable[[Side], ServerMessage]) -> None:
+    def _to_all(self, message: Callable[[Side], ServerMessage], only: Side | None = None) -> None:
         for side, seat in self.seats.items():
+            if only not in (None, side):
+                continue
             place = self.live.call.place(seat.participant)
             if place is not None and place.is_kept:
                 self._hands.send(self.live, seat.participant, message(side))

@@ -97,7 +97,8 @@ async def test_after_a_no_nothing_is_asked_and_the_talk_goes_on(
         await counselor.act("rec-yes")
         await client.sees("#rec-question")
         await client.act("rec-no")
-        await stands(counselor, "off")
+        await stands(client, "off")
+        await stands(counselor, "asked")
         for one in (client, counselor):
             await one.page.wait_for_selector("[data-action=rec-ask]", state="hidden")
             assert await one.page.is_visible("#rec-words")

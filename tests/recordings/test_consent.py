@@ -58,7 +58,8 @@ WAYS: dict[Phase, list[Event]] = {
 # What the table in the module's docstring says, with the client as the one who acts.
 TABLE: list[tuple[Event, str]] = [
     (Agrees(CLIENT, TERMS), "ASKED STARTING STARTING ON PAUSED"),
-    (Refuses(CLIENT), "OFF OFF OFF OFF OFF"),
+    (Refuses(CLIENT), "OFF ASKED OFF OFF OFF"),
+    (Refuses(COUNSELOR), "OFF OFF OFF OFF OFF"),
     (Pauses(CLIENT), "- - - PAUSED PAUSED"),
     (Resumes(CLIENT), "- - - ON ON"),
     (Resumes(COUNSELOR), "- - - ON PAUSED"),
@@ -133,14 +134,22 @@ def test_a_no_and_no_answer_look_the_same(side: Side) -> None:
             effects += machine.apply(event, at)
         return effects, machine.may_agree(side)
 
-    no = told(Refuses(side.other))
-    assert no == told(Lapses(), at=LATER) == told(Leaves(side.other))
+    quiet = Tell(only=side.other)
+    assert told(Refuses(side.other)) == ([quiet], False), "whoever asked is told nothing"
+    after = told(Refuses(side.other), Lapses(), at=LATER)
+    assert after[0].pop(0) == quiet
+    no = told(Lapses(), at=LATER)
+    assert no == after == told(Leaves(side.other))
     assert no == ([Write(side, granted=False, terms=TERMS, why=Why.UNANSWERED), Tell()], False)
 
 
 def test_nobody_is_asked_twice_after_a_no() -> None:
     machine = reach(Phase.ASKED)
     machine.apply(Refuses(CLIENT), NOW)
+    assert machine.apply(Refuses(CLIENT), NOW) == []
+    with pytest.raises(AskedAlready):
+        machine.apply(Agrees(CLIENT, TERMS), NOW)
+    machine.apply(Lapses(), LATER)
     for side in Side:
         assert not machine.may_agree(side)
         with pytest.raises(AskedAlready):
@@ -215,7 +224,8 @@ def test_an_answer_awaited_from_the_preparation_has_all_the_time() -> None:
     machine.apply(Agrees(CLIENT, TERMS, prepared=True), NOW)
     assert machine.apply(Lapses(), NOW + timedelta(days=1)) == []
     assert machine.apply(Leaves(COUNSELOR), NOW) == []
-    assert kinds(machine.apply(Refuses(COUNSELOR), NOW)) == [Write, Ask, Tell]
+    assert machine.apply(Refuses(COUNSELOR), NOW) == [Ask(open=True), Tell(only=COUNSELOR)]
+    assert CLIENT in machine.granted, "nobody tells them"
 
 
 SIDES = st.sampled_from(list(Side))

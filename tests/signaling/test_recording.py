@@ -149,9 +149,18 @@ async def test_who_withdrew_may_agree_again_and_it_is_another_recording(room: Ro
 
 
 async def test_a_no_changes_nothing_and_nobody_is_asked_again(room: Room) -> None:
-    _, studio, _, client, counselor = room
+    house, studio, _, client, counselor = room
     await agree(counselor)
+    await counselor.get("recording", state="asked")
+    before = len(counselor.heard)
     await client.ask("consent", **consent(granted=False))
+    assert "question" not in await client.get("recording", state="off", may_agree=False)
+    assert (await client.ask("consent", **consent(granted=True)))["code"] == "asked_already"
+    assert (await counselor.ask("chat", text="Halo"))["type"] == "ok"
+    told = [m["type"] for m in counselor.heard[before:]]
+    assert "recording" not in told, "the time tells no no from silence"
+    house.clock.advance(181)
+    house.hub.tick()
     told = await counselor.get("recording", state="off", granted=False, may_agree=False)
     assert "reason" not in told
     assert not any(message["type"] == "consent" and not message["granted"] for message in counselor.heard)
