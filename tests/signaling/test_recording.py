@@ -157,8 +157,8 @@ async def test_a_no_changes_nothing_and_nobody_is_asked_again(room: Room) -> Non
     assert "question" not in await client.get("recording", state="off", may_agree=False)
     assert (await client.ask("consent", **consent(granted=True)))["code"] == "asked_already"
     assert (await counselor.ask("chat", text="Halo"))["type"] == "ok"
-    told = [m["type"] for m in counselor.heard[before:]]
-    assert "recording" not in told, "the time tells no no from silence"
+    kinds = [message["type"] for message in counselor.heard[before:]]
+    assert "recording" not in kinds, "the time tells no no from silence"
     house.clock.advance(181)
     house.hub.tick()
     told = await counselor.get("recording", state="off", granted=False, may_agree=False)
