@@ -145,7 +145,10 @@ async def under_way(db: AsyncSession, *, now: datetime) -> list[str]:
 
 
 async def give_up_media(db: AsyncSession, audit: Audit, *, recording: str, now: datetime) -> None:
-    """Take an operator's word that what is not in the store is nowhere else. Raises ``NotFound``, ``InvalidState``."""
+    """Take an operator's word that what is not in the store is nowhere else.
+
+    Raises ``NotFound``, ``InvalidState``.
+    """
     await audit.hold(db)
     row = await db.get(RecordingRow, recording, populate_existing=True)
     if row is None:

@@ -1,8 +1,8 @@
 """``keys.db``: the wrapped keys of recordings, in a SQLite file of its own.
 
 It is apart from the main database and from its backups: those may be kept for long, a key may not. What is
-deleted here is overwritten (``secure_delete``), and the write-ahead log is emptied behind it; what the disk
-itself keeps, and what a backup does, stands in docs/recordings.md.
+deleted here is overwritten (``secure_delete``, and the file written anew), and the write-ahead log is emptied
+behind it; what the disk itself keeps, and what a backup does, stands in docs/recordings.md.
 
 Every call opens the file and closes it again, in whichever thread or process it is made: they are few.
 """
@@ -103,7 +103,12 @@ class KeyStore:
             return {row[0] for row in db.execute("SELECT DISTINCT key_id FROM wrapped_keys")}
 
     def remove(self, recording_id: str, *, now: datetime) -> None:
-        """Delete a key, so that no file of this database holds it; again is fine. Raises ``KeyLingers``."""
+        """Delete a key, so that no file of this database holds it; again is fine. Raises ``KeyLingers``.
+
+        Where there is no file nothing is known to be gone: that raises too.
+        """
+        if not self.path.exists():
+            raise KeysUnusable(f"The keys of recordings are not there: {self.path}.")
         with self._open() as db:
             with _transaction(db):
                 row = db.execute(
@@ -148,9 +153,17 @@ class KeyStore:
 
     def copy_to(self, target: Path) -> None:
         """Write a copy as it is at one moment, without anything that was deleted; ``target`` must be new."""
-        _make_file(target)
-        with self._open() as db:
-            db.execute("VACUUM INTO ?", (str(target),))
+        draft = target.with_name(f".{target.name}.draft")
+        draft.unlink(missing_ok=True)
+        try:
+            _make_file(draft)
+            with self._open() as db:
+                db.execute("VACUUM INTO ?", (str(draft),))
+            _sync(draft)
+            draft.replace(target)
+            _sync(target.parent)
+        finally:
+            draft.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -178,6 +191,14 @@ class KeyStore:
 def _make_file(path: Path) -> None:
     """Make it for this user alone; SQLite gives its logs the same mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
@@ -224,7 +245,13 @@ def _note_emptied(db: sqlite3.Connection, key_id: str, now: datetime) -> None:
 
 
 def _empty_log(db: sqlite3.Connection) -> None:
-    """Move the write-ahead log into the database and cut it to nothing, as soon as nobody reads."""
+    """Move the write-ahead log into the database and cut it to nothing, as soon as nobody reads.
+
+    The database is written anew before: ``secure_delete`` leaves pieces of rows that SQLite moved from one
+    page to another.
+    """
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("VACUUM")
     until = time.monotonic() + EMPTYING_S
     db.execute("PRAGMA busy_timeout = 100")
     while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,7 +169,8 @@ def test_looking_makes_no_file(store: KeyStore, tmp_path: Path) -> None:
         set(),
         [],
     )
-    store.remove("r_1", now=NOW)
+    with pytest.raises(KeysUnusable):
+        store.remove("r_1", now=NOW)
     store.forget("2026-11.1.aa")
     assert not store.replace(kept(), key_id="2026-11.2.cc", sealed=b"x", now=NOW)
     store.empty_log()
@@ -194,3 +196,46 @@ def test_an_empty_file_is_a_new_one(store: KeyStore) -> None:
     store.path.touch()
     store.add(kept())
     assert store.find("r_1") == kept()
+
+
+def test_a_key_is_not_destroyed_where_the_file_is_not_there(store: KeyStore, tmp_path: Path) -> None:
+    store.add(kept())
+    store.path.rename(tmp_path / "away")
+    with pytest.raises(KeysUnusable):
+        store.remove("r_1", now=NOW)
+    (tmp_path / "away").rename(store.path)
+    store.remove("r_1", now=NOW)
+    assert store.find("r_1") is None
+
+
+def test_a_backup_that_failed_is_none(store: KeyStore, tmp_path: Path) -> None:
+    store.add(kept())
+    store.path.rename(tmp_path / "away")
+    store.path.write_bytes(b"no database at all" * 100)
+    target = tmp_path / "backups" / "keys.db"
+    target.parent.mkdir()
+    with pytest.raises(KeysUnusable):
+        store.copy_to(target)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", [5, 7])
+def test_rows_of_many_sizes_leave_nothing_when_they_are_moved(store: KeyStore, seed: int) -> None:
+    chance, there, gone = random.Random(seed), dict[str, KeptKey](), list[bytes]()
+    for number in range(300):
+        if there and chance.random() < 0.4:
+            one = there.pop(chance.choice(list(there)))
+            store.remove(one.recording_id, now=NOW)
+            gone += [one.sealed, one.escrow or b""]
+            continue
+        one = dataclasses.replace(
+            kept(f"r_{number:030}", f"2026-11.{number % 3}.aaaaaaaa"),
+            recipient="age1" + "q" * 58,
+            sealed=chance.randbytes(chance.choice([330, 360, 420])),
+            escrow=chance.choice([None, chance.randbytes(330)]),
+        )
+        store.add(one)
+        there[one.recording_id] = one
+        on_disk = everything(store.path)
+        pieces = [blob[at : at + 24] for blob in gone for at in range(0, len(blob) - 24, 24)]
+        assert [piece for piece in pieces if piece in on_disk] == []
