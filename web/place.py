@@ -113,7 +113,10 @@ async def ticket(request: http.Request) -> http.Response:
 
 
 async def consent(request: http.Request) -> http.Response:
-    """Answer ``POST /api/v1/place/consent``: a withdrawal, also when the room is gone or the session over."""
+    """Answer ``POST /api/v1/place/consent``: a withdrawal, also when the room is gone or the session over.
+
+    A program's token opens this for as long as there is a recording, though it has expired for anything else.
+    """
     services = request.app[SERVICES]
     wanted = await read_body(request, ConsentIn)
     if wanted.granted:
@@ -122,7 +125,7 @@ async def consent(request: http.Request) -> http.Response:
     if wanted.token is None:
         async with services.database.sessions() as db:
             await sits(request, db, participant)
-    elif services.tokens.read_place(wanted.token, now=services.now()).participant != participant:
+    elif services.tokens.read_place_late(wanted.token).participant != participant:
         raise Unauthenticated("This token is of another place.")
     await withdrawing.of_place(services, participant)
     return http.Response(status=204)

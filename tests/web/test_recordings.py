@@ -10,7 +10,7 @@ import pytest
 from accounts import notices
 from accounts.people import Person
 from accounts.roles import Role
-from core.errors import NotFound
+from core.errors import NotFound, Unauthenticated
 from core.ids import ParticipantId, SessionId, new_id
 from media.codecs import Mode
 from recordings import ending, receipts, records, withdrawals
@@ -200,7 +200,16 @@ async def test_a_program_withdraws_for_a_place_by_http(client: Client, program: 
     assert await say() == 401, "nobody's place"
     assert await say(token=places["counselor"]["token"]) == 401, "another place's token"
     assert await say(token=places["client"]["token"], granted=True) == 422
-    assert await say(token=places["client"]["token"]) == 204
+    late = services.tokens.issue_place(
+        participant=both[0],
+        session=SessionId(made["id"]),
+        role="client",
+        now=services.now() - timedelta(days=31),
+        expires=services.now() - timedelta(days=30),
+    )
+    with pytest.raises(Unauthenticated):
+        services.tokens.read_place(late, now=services.now())
+    assert await say(token=late) == 204, "for as long as there is a recording"
     assert await say(token=places["client"]["token"]) == 204
     async with services.database.sessions() as db:
         newest = await withdrawals.latest(db, session=made["id"])
