@@ -3,14 +3,14 @@
     phase    | Agrees          | Refuses | Pauses | Resumes  | Kept       | Leaves    | Lapses | Chats, Breaks
     ---------+-----------------+---------+--------+----------+------------+-----------+--------+--------------
     OFF      | ASKED, STARTING | OFF     | -      | -        | same       | OFF       | same   | OFF
-    ASKED    | same, STARTING  | same    | -      | -        | same       | same, OFF | OFF    | OFF
+    ASKED    | same, STARTING  | s., OFF | -      | -        | same       | same, OFF | OFF    | OFF
     STARTING | same            | OFF     | -      | -        | ON, PAUSED | OFF       | same   | OFF
     ON       | same            | OFF     | PAUSED | same     | same       | OFF       | same   | OFF
     PAUSED   | same            | OFF     | same   | same, ON | same       | OFF       | same   | OFF
 
-    ``Refuses`` of the one who asked leads from ASKED to OFF; a no is kept quiet. ``Ends`` leads to OFF.
-    ``Loses`` leads from ON to PAUSED, ``Sees`` from PAUSED to ON where nothing else
-    keeps it off the record; both leave any other phase as it is.
+    In ASKED, ``Refuses`` of whoever asked leads to OFF; whoever was asked has said no, and it shows when the
+    time is over. ``Ends`` leads to OFF. ``Loses`` leads from ON to PAUSED, ``Sees`` from PAUSED to ON where
+    nothing else keeps it off the record; both leave any other phase as it is.
 
 ``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON and PAUSED
 are reached by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON
