@@ -1,6 +1,7 @@
 """What has lost its other half: media without a row, rows without media, keys and rows alike.
 
-Nothing is mended here: a backup that was restored, or an operator's hand, is behind it, and people decide.
+A backup that was restored, or an operator's hand, is behind it, and people decide; only keys that were
+destroyed before are destroyed again.
 What is under way is left out: only stored recordings must have media, only destroyed ones must have none.
 """
 
@@ -18,7 +19,7 @@ from core.ids import is_id
 from recordings.keystore import KeyStore
 from recordings.states import Side, SideState, State
 from recordings.store import object_name, whose
-from recordings.tables import RecordingRow, RecordingSideRow
+from recordings.tables import RecordingProofRow, RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
 
 
@@ -89,6 +90,21 @@ async def look(shop: Workshop) -> list[Orphan]:
         set(compare(before, objects=objects, spool=spool, keys=keys))
         & set(compare(after, objects=objects, spool=spool, keys=keys))
     )
+
+
+async def destroy_again(shop: Workshop) -> list[str]:
+    """Destroy keys that were destroyed and are there again, as after a backup was restored; gives whose."""
+    keys = await asyncio.to_thread(_keys, shop.vault.path)
+    if not keys:
+        return []
+    async with shop.database.sessions() as db:
+        proved = await db.scalars(
+            select(RecordingProofRow.recording_id).where(RecordingProofRow.key_at.is_not(None))
+        )
+        back = sorted(set(keys) & set(proved))
+    for recording in back:
+        await shop.vault.destroy(recording, now=shop.clock.now())
+    return back
 
 
 async def _known(shop: Workshop) -> Known:

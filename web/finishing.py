@@ -71,6 +71,11 @@ class Finishing:
                 admins = [one.id for one in await people.with_role(db, role=Role.ADMIN)]
                 await notices.post_all(db, users=admins, kind=STUCK, once=True, now=services.now())
 
+    async def destroy_again(self, _services: Services) -> None:
+        """Destroy keys that a restored backup brought back."""
+        if back := await orphans.destroy_again(self._shop):
+            logger.warning("recording.keys_destroyed_again", extra={"recordings": back})
+
     async def find_orphans(self, _services: Services) -> None:
         """Look for what has lost its other half, and say each by its name in the log."""
         self.orphans = await orphans.look(self._shop)
@@ -116,6 +121,7 @@ def setup(app: http.Application) -> None:
     every(app, LOOK_S, jobs.destroy_keys)
     every(app, LOOK_S, jobs.finish_recordings)
     every(app, MEASURE_S, jobs.measure_recordings)
+    every(app, MEASURE_S, jobs.destroy_again)
     every(app, HOUR_S, jobs.find_orphans)
     every(app, HOUR_S, jobs.sweep_uploads)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from accounts.audit import Filter
 from core.config import Config
 from core.db import Database
 from core.errors import InvalidState, NotFound
-from recordings import ending
+from recordings import ending, keybackup, orphans
 from recordings.ending import Destroyer, Proof
+from recordings.keystore import KeyStore
 from recordings.retention import HELD_AT_MOST, Why
 from recordings.states import Ending, Side, SideState, State
 from recordings.store import Store, StoreFailed, object_name
@@ -309,6 +311,21 @@ async def test_media_that_an_operator_gives_up_gets_its_proof(
     await work(shop)
     await gone(shop, kept.id)
     assert (await proof(shop, kept.id)).files == 1
+
+
+async def test_a_destroyed_key_that_a_backup_brings_back_is_destroyed_again(
+    shop: Workshop, kept: Ended, clock: FakeClock, tmp_path: Path
+) -> None:
+    other = await end_one(shop)
+    backup = keybackup.back_up(KeyStore(shop.vault.path), tmp_path / "backups", now=clock.now())
+    await begin(shop, kept.id)
+    await work(shop)
+    shutil.copy(backup.path, shop.vault.path)
+    assert await shop.vault.has(kept.id)
+    assert await orphans.destroy_again(shop) == [kept.id]
+    assert not await shop.vault.has(kept.id)
+    assert await shop.vault.has(other.id)
+    assert await orphans.destroy_again(shop) == []
 
 
 async def test_the_proof_outlives_the_recording(shop: Workshop, kept: Ended) -> None:
