@@ -24,6 +24,7 @@ from core.keyfile import write_once
 from core.keyring import KeyBroken, KeyMissing
 
 OTHERS: Final = 0o077
+DROPPED: Final = ".dropped-"
 _NAME: Final = re.compile(r"(\d{4}-\d{2})\.(\d{1,4})\.txt")
 _FINGERPRINT_CHARS: Final = 8
 
@@ -117,8 +118,16 @@ class FileKeys:
                 continue
             if key == max(files):
                 raise InvalidState(f"The key {key_id} is in use.")
-            _overwrite(key.path)
-            key.path.unlink()
+            # Away from its name first: a crash after this leaves no broken key, only what is cleared below.
+            key.path.rename(key.path.with_name(f"{DROPPED}{key.path.name}"))
+            _sync(self._directory)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Destroy what is no key any more."""
+        for path in list(self._directory.glob(f"{DROPPED}*")):
+            _overwrite(path)
+            path.unlink()
             _sync(self._directory)
 
     def _read_all(self) -> dict[str, Identity]:

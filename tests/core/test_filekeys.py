@@ -184,3 +184,24 @@ def age(key_file: Path, sealed: bytes) -> bytes:
     """Open with the command ``age``."""
     done = subprocess.run(["age", "-d", "-i", key_file], input=sealed, capture_output=True, check=True)
     return done.stdout
+
+
+async def test_a_drop_that_a_crash_stopped_stops_nothing_and_goes_on(
+    shelf: FileKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, _ = await shelf.seal(b"secret")
+    newest = await shelf.renew()
+    overwrite = filekeys._overwrite
+
+    def crash(path: Path) -> None:
+        overwrite(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(filekeys, "_overwrite", crash)
+    with pytest.raises(KeyboardInterrupt):
+        shelf._drop(old)
+    monkeypatch.undo()
+    assert await shelf.held() == {newest}
+    await shelf.seal(b"other")
+    await shelf.drop(old)
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["2026-11.2.txt"]
