@@ -14,7 +14,9 @@ WEB = Path(__file__).parents[2] / "web"
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 MODULES = sorted((WEB / "static" / "js").rglob("*.js"))
 PROGRAMS = sorted(
-    path for floor in ("web", "accounts", "counseling", "recordings") for path in (WEB.parent / floor).rglob("*.py")
+    path
+    for floor in ("web", "accounts", "counseling", "recordings")
+    for path in (WEB.parent / floor).rglob("*.py")
 )
 
 ASKED = re.compile(r"""_\(\s*['"]([a-z_0-9.-]+)['"]\s*[),]""")

@@ -10,7 +10,9 @@ from tests.docs.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text()
 FLOORS = dict(
-    re.findall(r"^\| `(core|accounts|counseling|media|recordings|signaling|web)/` \| (.*) \|$", TEXT, re.MULTILINE)
+    re.findall(
+        r"^\| `(core|accounts|counseling|media|recordings|signaling|web)/` \| (.*) \|$", TEXT, re.MULTILINE
+    )
 )
 OWNED = {
     "aiortc": ["media/dtls.py"],
@@ -40,7 +42,9 @@ OWNED = {
 }
 
 
-@pytest.mark.parametrize("floor", ["core", "accounts", "counseling", "media", "recordings", "signaling", "web"])
+@pytest.mark.parametrize(
+    "floor", ["core", "accounts", "counseling", "media", "recordings", "signaling", "web"]
+)
 def test_every_room_is_named(floor: str) -> None:
     rooms = {path.stem for path in (ROOT / floor).glob("*.py")} - {"__init__"}
     assert rooms == set(re.findall(r"`([a-z0-9_]+)`", FLOORS[floor]))

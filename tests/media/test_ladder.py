@@ -196,15 +196,15 @@ def test_a_picture_that_a_person_holds_stays_and_then_goes_on_from_where_it_was(
 
 
 def test_a_voice_that_goes_twice_stays_where_it_would_be_useless_once() -> None:
-    talk = Talk(mode=Mode.VOICE, by_line=True)
-    lossy = replace(GOOD, loss_up_pct=25.0)
-    talk.go(60, (replace(lossy, doubles=True), replace(GOOD, mos=1.7)))
-    assert talk.mode is Mode.VOICE
-    talk.go(60, (lossy, replace(GOOD, mos=1.7)))
-    assert talk.mode is Mode.CHAT
-    talk = Talk(mode=Mode.VOICE, by_line=True)
-    talk.go(60, (replace(GOOD, loss_up_pct=60.0, doubles=True), GOOD))
-    assert talk.mode is Mode.CHAT
+    lossy, hears = replace(GOOD, loss_up_pct=25.0), replace(GOOD, mos=1.7)
+    for sender, mode in (
+        (replace(lossy, doubles=True), Mode.VOICE),
+        (lossy, Mode.CHAT),
+        (replace(lossy, loss_up_pct=60.0, doubles=True), Mode.CHAT),
+    ):
+        talk = Talk(mode=Mode.VOICE, by_line=True)
+        talk.go(60, (sender, hears))
+        assert talk.mode is mode
 
 
 def test_useless_voice_becomes_chat_and_the_way_back_is_only_offered() -> None:

@@ -58,7 +58,9 @@ def test_every_close_code_is_in_the_table_and_nothing_else() -> None:
 
 def test_every_error_code_in_the_source_is_in_the_page() -> None:
     listed = set(re.findall(r"`([a-z_]+)`", PAGE))
-    source = "".join(Path(module.__file__ or "").read_text() for module in (call, dispatch, hub, legs, recording))
+    source = "".join(
+        Path(module.__file__ or "").read_text() for module in (call, dispatch, hub, legs, recording)
+    )
     used = set(re.findall(r'Refused\(\s*"(\w+)"', source)) | set(re.findall(r'code="(\w+)"', source))
     assert used <= listed
 
