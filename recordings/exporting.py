@@ -154,13 +154,12 @@ class Exporter:
 
 
 async def _keep(sealed_out: asyncio.StreamReader, part: Path) -> None:
-    file = await asyncio.to_thread(os.open, part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
+    opened = await asyncio.to_thread(os.open, part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(opened, "wb") as file:
         while sealed := await sealed_out.read(READ_BYTES):
-            await asyncio.to_thread(os.write, file, sealed)
-        await asyncio.to_thread(os.fsync, file)
-    finally:
-        os.close(file)
+            await asyncio.to_thread(file.write, sealed)
+        await asyncio.to_thread(file.flush)
+        await asyncio.to_thread(os.fsync, opened)
 
 
 async def _listen(said: asyncio.StreamReader, told: Callable[[int], None]) -> None:

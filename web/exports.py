@@ -44,8 +44,9 @@ async def make_next(services: Services, doers: Reviews) -> None:
         told = partial(doers.progress.__setitem__, number)
         try:
             size = await doers.exporter.make(export, recording, now=services.now(), told=told)
-        except TeduhError as error:
-            logger.error("export.failed", extra={"export": number, "error": error.code})  # noqa: TRY400  # where it was says nothing
+        except (TeduhError, OSError, ValueError) as error:  # a full disk too: it is not begun for ever
+            said = error.code if isinstance(error, TeduhError) else type(error).__name__
+            logger.error("export.failed", extra={"export": number, "error": said})  # noqa: TRY400  # where it was says nothing
             size = None
         finally:
             doers.progress.pop(number, None)

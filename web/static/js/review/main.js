@@ -44,7 +44,7 @@ setTimeout(() => watched.ask(), Number(box.dataset.left) + 500);
 
 /** @param {number} ms */
 function go(ms) {
-  watched.flush();
+  watched.leave();
   player.seek(ms);
   draw();
   if (player.state() === "playing") watched.begin();

@@ -26,7 +26,7 @@ export function watch(recording, where, ended) {
       });
       if ([401, 403, 404].includes(answer.status)) ended();
     } catch {
-      // No network: the next report says the same again, and without a network nothing more is sent either.
+      // No network: nothing more is sent either, and what was played of the rest stays untold.
     }
   };
 
@@ -45,6 +45,11 @@ export function watch(recording, where, ended) {
 
   return {
     flush,
+    /** A jump: what lies between is not watched, however it comes to an end. */
+    leave() {
+      flush();
+      from = null;
+    },
     /** Playing began, or jumped: what comes now is another stretch. */
     begin() {
       from = where().ms;
