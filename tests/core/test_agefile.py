@@ -129,7 +129,9 @@ def test_a_key_of_the_command_age_is_read_and_written_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "age1", "AGE-SECRET-KEY-1QQ", "geheim", str(ANNA.recipient)[:-1] + "b", "age1" + "q" * 58]
+    "text",
+    ["", "age1", "AGE-SECRET-KEY-1QQ", "geheim", str(ANNA.recipient)[:-1] + "b", "age1" + "q" * 58],
+    ids=["nothing", "start", "short", "word", "foreign letter", "checksum"],
 )
 def test_what_is_no_key_is_refused_and_not_quoted(text: str) -> None:
     for parse in (Identity.parse, Recipient.parse):
