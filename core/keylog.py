@@ -6,6 +6,7 @@ limit is counted from, so that another process, or a start anew, is no way aroun
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -106,8 +107,11 @@ class _File:
         os.close(self._descriptor)
 
     def add(self, line: _Line) -> None:
-        """Append one line, on disk when this returns."""
-        os.write(self._descriptor, msgspec.json.encode(line) + b"\n")
+        """Append one line, on disk when this returns. Raises ``OSError``, and then leaves nothing of it."""
+        text, size = msgspec.json.encode(line) + b"\n", os.fstat(self._descriptor).st_size
+        if os.write(self._descriptor, text) < len(text):
+            os.ftruncate(self._descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(self._descriptor)
 
     def tail(self) -> tuple[list[_Line], bool]:

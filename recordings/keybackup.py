@@ -58,10 +58,18 @@ def prune(directory: Path, *, now: datetime) -> int:
     return len(old)
 
 
-def is_due(directory: Path, *, now: datetime) -> bool:
-    """Whether it is time for another."""
+def is_due(store: KeyStore, directory: Path, *, now: datetime) -> bool:
+    """Whether it is time for another: each night, and before a wrapping key goes that the newest one needs."""
     there = backups(directory)
-    return not there or now - there[-1].at >= EVERY
+    if not there or now - there[-1].at >= EVERY:
+        return True
+    return store.emptied(before=now) != store.emptied(before=there[-1].at)
+
+
+def saved_at(directory: Path) -> datetime:
+    """Say when the newest was made; before all time where there is none."""
+    there = backups(directory)
+    return there[-1].at if there else datetime.min.replace(tzinfo=UTC)
 
 
 def _made_at(path: Path) -> datetime | None:

@@ -154,15 +154,17 @@ class Vault:
             await asyncio.to_thread(self._store.empty_log)
         return moved
 
-    async def tidy(self) -> list[str]:
+    async def tidy(self, *, saved_at: datetime | None = None) -> list[str]:
         """Destroy wrapping keys that nothing has hung on for an hour; gives their ids.
 
-        Only keys that ``keys.db`` has seen emptied: an empty or lost one destroys nothing.
+        Only keys that ``keys.db`` has seen emptied: an empty or lost one destroys nothing. ``saved_at`` is
+        when ``keys.db`` was last backed up, None where it is not: what was emptied later opens that backup.
         """
         if not self.is_there:
             return []
         now, gone = self._clock.now(), list[str]()
-        for key_id in await asyncio.to_thread(self._store.emptied, before=now - LINGERS):
+        before = now - LINGERS if saved_at is None else min(now - LINGERS, saved_at)
+        for key_id in await asyncio.to_thread(self._store.emptied, before=before):
             try:
                 await self._keys.drop(key_id)
             except InvalidState:  # no newer one yet

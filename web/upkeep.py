@@ -116,13 +116,17 @@ async def keep_keys(services: Services) -> None:
         made = await asyncio.to_thread(_back_up_keys, services.config.keys_file, directory, now)
         if made is not None:
             logger.info("keys.backed_up", extra={"file": made.path.name})
-    if gone := await services.vault.tidy():
+    saved_at = None if directory is None else await asyncio.to_thread(keybackup.saved_at, directory)
+    if gone := await services.vault.tidy(saved_at=saved_at):
         logger.info("keys.destroyed", extra={"key_ids": gone})
 
 
 def _back_up_keys(keys_file: Path, directory: Path, now: datetime) -> Backup | None:
     """Prune first, whatever becomes of the rest: no backup may get older than it is promised."""
     keybackup.prune(directory, now=now)
-    if not keys_file.exists() or not keybackup.is_due(directory, now=now):
+    if not keys_file.exists():
         return None
-    return keybackup.back_up(KeyStore(keys_file), directory, now=now)
+    store = KeyStore(keys_file)
+    return (
+        keybackup.back_up(store, directory, now=now) if keybackup.is_due(store, directory, now=now) else None
+    )

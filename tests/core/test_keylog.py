@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,3 +130,17 @@ def test_nothing_is_opened_that_cannot_be_written_down(tmp_path: Path) -> None:
         log.opened(warrant(), now=NOW)
     with pytest.raises(LogUnwritable):
         log.refused(warrant(), why="forged", now=NOW)
+
+
+def test_a_disk_that_takes_half_a_line_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key was given out, the torn line was lost, and the one after it with it."""
+    path = tmp_path / "log"
+    log = KeyLog(path)
+    log.opened(warrant(), now=NOW)
+    with monkeypatch.context() as full:
+        write = os.write
+        full.setattr("core.keylog.os.write", lambda file, text: write(file, text[:40]))
+        with pytest.raises(LogUnwritable):
+            log.opened(warrant("r_2"), now=NOW)
+    log.opened(warrant("r_3"), now=NOW)
+    assert [line["recording"] for line in lines(path)] == ["r_1", "r_3"]

@@ -75,7 +75,7 @@ async def test_no_backup_gets_to_be_seven_days_old(
     (directory / "keys-of-the-car.txt").write_text("let be")
     made = 0
     for _ in range(24 * 20):
-        if keybackup.is_due(directory, now=clock.now()):
+        if keybackup.is_due(KeyStore(config.keys_file), directory, now=clock.now()):
             back_up(config, clock, directory)
             made += 1
         keybackup.prune(directory, now=clock.now())
@@ -105,6 +105,32 @@ async def test_a_drill_says_what_would_open(
     assert (found.opened, found.destroyed, found.missing, found.lost) == (["r_2"], ["r_1"], ["r_3"], {})
     log = (config.data_dir / "keys" / "openings.jsonl").read_text()
     assert log.count('"drill"') == 2
+
+
+async def test_rotating_makes_no_backup_worthless(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The old key goes only when a backup hangs on the new one; before, a lost keys.db was the end of all."""
+    store = KeyStore(config.keys_file)
+    backup = back_up(config, clock, tmp_path)
+    clock.advance(60)
+    await vault.rotate()
+    clock.advance(2 * 3_600)
+    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path)) == []
+    assert (await drilled(config, clock, backup)).opened == ["r_1", "r_2"]
+    assert keybackup.is_due(store, tmp_path, now=clock.now()), "though one was made two hours ago"
+    newer = back_up(config, clock, tmp_path)
+    assert not keybackup.is_due(store, tmp_path, now=clock.now())
+    assert len(await vault.tidy(saved_at=keybackup.saved_at(tmp_path))) == 1
+    assert (await drilled(config, clock, newer)).opened == ["r_1", "r_2"]
+
+
+async def test_without_any_backup_so_far_no_wrapping_key_goes(
+    vault: Vault, clock: FakeClock, tmp_path: Path
+) -> None:
+    await vault.rotate()
+    clock.advance(2 * 3_600)
+    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path)) == []
 
 
 async def test_a_drill_finds_what_would_be_lost(
