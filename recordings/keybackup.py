@@ -59,7 +59,7 @@ def prune(directory: Path, *, now: datetime) -> int:
 
 
 def is_due(store: KeyStore, directory: Path, *, now: datetime) -> bool:
-    """Whether it is time for another: each night, and before a wrapping key goes that the newest one needs."""
+    """Whether it is time for another: each night, and before a wrapping key goes that the newest needs."""
     there = backups(directory)
     if not there or now - there[-1].at >= EVERY:
         return True
