@@ -22,7 +22,7 @@ from core.warrants import Purpose, Warrant
 NAME: Final = "openings.jsonl"
 HOURLY: Final = 60
 HOURLY_WORK: Final = 3_600
-"""What finishing and verifying may open in an hour: nobody sees anything of it."""
+"""What finishing may open in an hour, and verifying, each: nobody sees anything of it."""
 WITHIN: Final = timedelta(hours=1)
 TAIL_BYTES: Final = 2_000_000
 OPENED: Final = "opened"
@@ -59,7 +59,7 @@ class KeyLog:
         """
         try:
             with _File(self._path) as file:
-                free_at = self._free_at(file, work=warrant.purpose.is_work, now=now)
+                free_at = self._free_at(file, purpose=warrant.purpose, now=now)
                 file.add(_line(warrant, OPENED if free_at is None else TOO_MANY, now))
         except OSError as error:
             raise LogUnwritable(
@@ -79,12 +79,14 @@ class KeyLog:
         except OSError as error:
             raise LogUnwritable(f"{self._path} cannot be used ({error.strerror}).") from None
 
-    def _free_at(self, file: _File, *, work: bool, now: datetime) -> datetime | None:
+    def _free_at(self, file: _File, *, purpose: Purpose, now: datetime) -> datetime | None:
         """Say when another may be opened; None is now."""
-        most = HOURLY_WORK if work else self._hourly
+        # People share one limit; each kind of work has its own, so that verifying all holds up no finishing.
+        most = HOURLY_WORK if purpose.is_work else self._hourly
+        counted = {purpose} if purpose.is_work else {one for one in Purpose if not one.is_work}
         lines, whole = file.tail()
         recent = [line for line in lines if line.at > now - WITHIN]
-        times = sorted(line.at for line in recent if line.outcome == OPENED and line.purpose.is_work is work)
+        times = sorted(line.at for line in recent if line.outcome == OPENED and line.purpose in counted)
         if len(times) >= most:
             return times[-most] + WITHIN
         # More lines than the tail holds, all of them of this hour: somebody floods the log to hide openings.

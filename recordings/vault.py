@@ -134,15 +134,20 @@ class Vault:
         """Make a new wrapping key and move all recordings' keys to it; gives how many were moved.
 
         For when the old ones may be known to somebody: ``tidy`` destroys them an hour later. Stopped in
-        between, it is done again. What somebody has copied they keep.
+        between, it is done again. What somebody has copied they keep. Raises ``KeyBroken`` with the
+        recordings whose keys do not open, after all others were moved.
         """
         await self.check()
         newest = await self._keys.renew()
-        moved = 0
+        moved, broken = 0, list[str]()
         for kept in await asyncio.to_thread(self._store.every):
             if kept.key_id == newest:
                 continue
-            wrapped = await self._keys.rewrap(Wrapped(kept.key_id, kept.recording_id, kept.sealed))
+            try:
+                wrapped = await self._keys.rewrap(Wrapped(kept.key_id, kept.recording_id, kept.sealed))
+            except KeyBroken:
+                broken.append(kept.recording_id)
+                continue
             moved += await asyncio.to_thread(
                 self._store.replace,
                 kept,
@@ -152,6 +157,9 @@ class Vault:
             )
         if moved:
             await asyncio.to_thread(self._store.empty_log)
+        if broken:
+            names = ", ".join(broken)
+            raise KeyBroken(f"{moved} recordings were moved. The keys of these do not open: {names}.")
         return moved
 
     async def tidy(self, *, saved_at: datetime | None = None) -> list[str]:

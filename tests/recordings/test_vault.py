@@ -248,6 +248,20 @@ async def test_rotating_moves_every_recording_to_a_new_key(
         assert identity.recipient == recipient
 
 
+async def test_a_key_that_does_not_open_keeps_no_other_from_being_rotated(
+    vault: Vault, config: Config, clock: FakeClock
+) -> None:
+    for number in range(3):
+        await vault.create(f"r_{number}")
+    with sqlite3.connect(config.keys_file) as db:
+        db.execute("UPDATE wrapped_keys SET sealed = zeroblob(length(sealed)) WHERE recording_id = 'r_0'")
+    with pytest.raises(KeyBroken, match=r"2 recordings were moved.* r_0"):
+        await vault.rotate()
+    hung = {kept.recording_id: kept.key_id for kept in KeyStore(config.keys_file).every()}
+    assert hung["r_1"] == hung["r_2"] != hung["r_0"]
+    await vault.open(warrant(clock, "r_2"))
+
+
 async def test_rotating_without_recordings_moves_nothing(vault: Vault) -> None:
     assert await vault.rotate() == 0
 
