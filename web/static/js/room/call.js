@@ -70,6 +70,8 @@ export class Call {
     this.openedAt = 0;
     /** The two go on by telephone. */
     this.phone = false;
+    /** Since when nothing has come over our line, over all legs, ms, monotonic. */
+    this.lostAt = /** @type {number | null} */ (null);
     this.restartedAt = -Infinity;
     this.reportedAt = 0;
     this.reports = new Reports();
@@ -278,12 +280,15 @@ export class Call {
       this.own = verdict.own;
       this.their = verdict.other;
       // After a cut the socket is back first: the voice is lost only when it stays away although the server hears us.
-      if (this.own === 'silent') silentMs = Math.min(verdict.silentMs, now - this.openedAt);
+      if (this.own === 'silent') this.lostAt ??= now - verdict.silentMs;
+      else if (this.peer.pc?.connectionState === 'connected') this.lostAt = null; // A fresh leg alone is no voice yet.
+      if (this.lostAt !== null) silentMs = Math.min(now - this.lostAt, now - this.openedAt);
       if (verdict.fresh) this.#restart(true);
       else if (verdict.restart) this.#restart(false);
       this.ownBytes = Math.max(this.ownBytes, costOf(counted.pair));
       this.#report(now, mode, report, counted.pair);
     } else {
+      this.lostAt = null;
       this.own = mode === 'chat' && !this.socket ? 'silent' : 'ok';
       this.their = 'ok';
     }
