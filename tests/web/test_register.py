@@ -152,10 +152,10 @@ async def test_the_whole_way_from_an_empty_entry_to_a_card_and_its_end(
     services = client.app[SERVICES]
     async with services.database.sessions.begin() as db:
         today = client.app[REGISTER].today(services.now())
-        assert await expiry.warn(db, today=today, now=services.now()) == 1
+        await expiry.warn(db, today=today, now=services.now())  # unless the hourly job was first
     async with services.database.sessions() as db:
-        (last, *_) = await notices.inbox(db, user=ratna.id)
-        assert last.kind == "register_ended"
+        ended = [one for one in await notices.inbox(db, user=ratna.id) if one.kind == "register_ended"]
+        assert len(ended) == 1
         tags = {row.tag for row in await services.audit.own(db, person=ratna.id)}
     assert {"register:submit", "register:verify", "proof:open", "proof:add", "ethics:sign"} <= tags
 
