@@ -32,6 +32,32 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from core.errors import InvalidState
+from recordings.consent_steps import (
+    Agrees,
+    Ask,
+    Attach,
+    Begin,
+    Breaks,
+    Chats,
+    Detach,
+    Effect,
+    Ends,
+    Event,
+    Finish,
+    Kept,
+    Lapses,
+    Leaves,
+    Loses,
+    Mark,
+    Pauses,
+    Refuses,
+    Resumes,
+    Sees,
+    Tell,
+    Terms,
+    Why,
+    Write,
+)
 from recordings.states import Ending, Side
 
 ANSWER_WITHIN: Final = timedelta(minutes=3)
@@ -52,183 +78,6 @@ class Phase(enum.Enum):
     ON = "on"
     PAUSED = "paused"
 
-
-class Why(enum.StrEnum):
-    """How a row of the ledger came to be."""
-
-    PREPARED = "prepared"
-    """Agreed on the preparation page, alone, before the session."""
-    ASKS = "asks"
-    """Agreed first, in the room."""
-    ANSWERS = "answers"
-    """Agreed when asked."""
-    WITHDREW = "withdrew"
-    LEFT = "left"
-    CHAT = "chat"
-    UNANSWERED = "unanswered"
-    """Agreed first, and it did not come to a recording."""
-    FAILED = "failed"
-    CRASH = "crash"
-    """The server stopped; found at the next start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The text that was shown: its version, the language, and the SHA-256 of its bytes."""
-
-    version: int
-    locale: str
-    sha256: str
-
-
-# --- events
-
-
-@dataclass(frozen=True, slots=True)
-class Agrees:
-    """A side agrees; ``prepared`` before the session, by which nobody is asked in the room twice."""
-
-    side: Side
-    terms: Terms
-    prepared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refuses:
-    """A side says no, or takes its consent back."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """A side wants to say something off the record."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Resumes:
-    """A side has said it."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Loses:
-    """A side's page does not hear us: it cannot see the sign."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Sees:
-    """A side's page hears us, again or for the first time."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The rows and the audit of an attempt are committed, and there is a key."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Leaves:
-    """A side left, or its place became somebody else's."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Lapses:
-    """Time has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chats:
-    """The session goes on in writing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breaks:
-    """Disk, database or program failed."""
-
-    reason: Ending
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """The session has ended."""
-
-
-Event = Agrees | Refuses | Pauses | Resumes | Loses | Sees | Kept | Leaves | Lapses | Chats | Breaks | Ends
-
-
-# --- effects, in the order in which they are to be done
-
-
-@dataclass(frozen=True, slots=True)
-class Detach:
-    """Take the sinks off both sides now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """Put the sinks on both sides."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Add a line to the ledger of agreements."""
-
-    side: Side
-    granted: bool
-    terms: Terms
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Keep that the other was asked; ``open`` false: they agreed, and it does not count."""
-
-    open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Make a recording and its key, commit all that is written so far, then say ``Kept``."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Keep the beginning or the end of a time off the record."""
-
-    side: Side
-    off: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Close the recording that was begun, attached or not."""
-
-    reason: Ending
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Tell both how it stands; ``reason`` is why it ended, None where it did not or nobody is to know."""
-
-    reason: Ending | None = None
-    only: Side | None = None
-    """Whom alone it concerns: a no is told to whoever said it."""
-
-
-Effect = Detach | Attach | Write | Ask | Begin | Mark | Finish | Tell
 
 BEGUN: Final = (Phase.STARTING, Phase.ON, Phase.PAUSED)
 WITHDRAWN: Final = {Side.CLIENT: Ending.WITHDRAWN_CLIENT, Side.COUNSELOR: Ending.WITHDRAWN_COUNSELOR}

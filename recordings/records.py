@@ -18,7 +18,8 @@ from accounts import notices
 from accounts.audit import Audit
 from core.ids import ParticipantId, SessionId, UserId, new_id
 from recordings import states
-from recordings.consent import WITHDRAWN, Terms, Why
+from recordings.consent import WITHDRAWN
+from recordings.consent_steps import Terms, Why
 from recordings.states import Ending, Event, Side, SideState, State
 from recordings.tables import (
     RecordingAgreementRow,

@@ -100,7 +100,7 @@ class RecordingAgreementRow(Base):
     """One line of the ledger: one side agreed, or took it back, with this text. Only ever added to.
 
     ``id`` names the row's receipt. ``user`` is whose login it was; null where only a code opened the place.
-    ``why`` says how it came (``consent.Why``). It has no foreign key: it outlives session and account.
+    ``why`` says how it came (``consent_steps.Why``). It has no foreign key: it outlives session and account.
     """
 
     __tablename__ = "recording_agreements"

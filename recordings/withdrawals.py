@@ -17,7 +17,7 @@ from accounts.audit import Audit
 from core.errors import InvalidState, NotFound
 from core.ids import ParticipantId, SessionId, UserId
 from recordings import ending, records
-from recordings.consent import Why
+from recordings.consent_steps import Why
 from recordings.retention import Why as Reason
 from recordings.states import Side, State
 from recordings.tables import RecordingAgreementRow, RecordingRow, RecordingSideRow

@@ -21,8 +21,10 @@ from core.errors import InvalidState, NotFound
 from core.ids import ParticipantId, new_id
 from media.events import LegId
 from media.sinks import Sink
-from recordings import consent, records
-from recordings.consent import Consent, Phase, Why
+from recordings import consent_steps as steps
+from recordings import records
+from recordings.consent import WITHDRAWN, Consent, Phase
+from recordings.consent_steps import Why
 from recordings.events import Failed, Failure, Grew, KeyFrameWanted, RecorderEvent
 from recordings.records import Growth, Seat
 from recordings.states import Ending, Side
@@ -99,7 +101,7 @@ class Recorded:
         self.may_prepare = may_prepare
         """Whether what the client agreed to beforehand still counts: once, and only as the first word."""
         self.machine = Consent(asked_before=asked_before)
-        self.rows = Rows(lambda: self.apply(consent.Breaks(Ending.DATABASE)))
+        self.rows = Rows(lambda: self.apply(steps.Breaks(Ending.DATABASE)))
         self._hands = hands
         self._made: Made | None = None
         self._taps: dict[LegId, Side] = {}
@@ -117,19 +119,19 @@ class Recorded:
             return
         self._forget_prepared()
         if self.machine.granted:
-            self.apply(consent.Breaks(Ending.OVERTAKEN))
+            self.apply(steps.Breaks(Ending.OVERTAKEN))
         else:
             self._tell(None)
 
     def doubt(self) -> None:
         """Take that nobody can say what may be asked now: nothing that was agreed to before counts."""
         self._forget_prepared()
-        self.apply(consent.Breaks(Ending.DATABASE))
+        self.apply(steps.Breaks(Ending.DATABASE))
 
     def _forget_prepared(self) -> None:
         self.asking = replace(self.asking, prepared=None)
 
-    def apply(self, event: consent.Event) -> None:
+    def apply(self, event: steps.Event) -> None:
         """Let an event happen. Raises ``InvalidState`` as the machine does, and then changed nothing."""
         now = self._hands.clock.now()
         for effect in self.machine.apply(event, now):
@@ -137,23 +139,23 @@ class Recorded:
 
     # --- effects
 
-    def _do(self, effect: consent.Effect, now: datetime) -> None:
+    def _do(self, effect: steps.Effect, now: datetime) -> None:
         match effect:
-            case consent.Detach():
+            case steps.Detach():
                 self._detach()
-            case consent.Attach():
+            case steps.Attach():
                 self._attach()
-            case consent.Write():
+            case steps.Write():
                 self._write(effect, now)
-            case consent.Ask():
+            case steps.Ask():
                 self._put(lambda db: records.ask(db, session=self.live.id, open_=effect.open, now=now))
-            case consent.Begin():
+            case steps.Begin():
                 self._begin(effect.attempt)
-            case consent.Mark():
+            case steps.Mark():
                 self._mark(effect, now)
-            case consent.Finish():
+            case steps.Finish():
                 self._finish(effect.reason, now)
-            case consent.Tell():
+            case steps.Tell():
                 self._tell(effect.reason, effect.only)
 
     def _detach(self) -> None:
@@ -199,7 +201,7 @@ class Recorded:
         except NotFound:
             logger.info("recording.leg_gone", extra={"leg": leg})
 
-    def _write(self, effect: consent.Write, now: datetime) -> None:
+    def _write(self, effect: steps.Write, now: datetime) -> None:
         seat, audit = self.seats[effect.side], self._hands.studio.audit
 
         async def write(db: AsyncSession) -> None:
@@ -244,18 +246,18 @@ class Recorded:
             return
         if not holds:
             self.renew(asking)
-            self.apply(consent.Breaks(Ending.OVERTAKEN))
+            self.apply(steps.Breaks(Ending.OVERTAKEN))
             return
         made.began_s, made.since = hands.clock.monotonic(), now
         made.recorder = hands.studio.recorder(
             made.id, recipient, on_event=lambda event: self._heard(made, event), now_s=made.began_s
         )
-        self.apply(consent.Kept(attempt))
+        self.apply(steps.Kept(attempt))
 
     def _all_agreed_to(self, asking: Asking) -> bool:
         return all(str(terms.version) == asking.version for terms in self.machine.granted.values())
 
-    def _mark(self, effect: consent.Mark, now: datetime) -> None:
+    def _mark(self, effect: steps.Mark, now: datetime) -> None:
         made, audit = self._made, self._hands.studio.audit
         if made is None:
             raise InvalidState("there is no recording")
@@ -294,7 +296,7 @@ class Recorded:
 
     def _mark_withdrawn(self, made: Made, reason: Ending) -> asyncio.Task[None] | None:
         """Put a withdrawal on the disk at once: its rows may wait longer than this server lives."""
-        side = next((side for side, ending in consent.WITHDRAWN.items() if ending is reason), None)
+        side = next((side for side, ending in WITHDRAWN.items() if ending is reason), None)
         if side is None:
             return None
         mark = asyncio.to_thread(self._hands.studio.marks.put, made.id, side)
@@ -319,7 +321,7 @@ class Recorded:
                         self._key_frame(leg)
             case Failed():
                 if self._made is made:
-                    self.apply(consent.Breaks(FAILURES[event.reason]))
+                    self.apply(steps.Breaks(FAILURES[event.reason]))
 
     def _grew(self, made: Made, event: Grew) -> None:
         made.growth[event.side] = Growth(

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.errors import InvalidState
 from core.ids import ParticipantId, SessionId, UserId
 from media.codecs import Mode
-from recordings import consent, records
+from recordings import consent_steps as steps
+from recordings import records
 from recordings.consent import Phase
 from recordings.states import Ending, Side
 from recordings.tables import RecordingAgreementRow
@@ -62,7 +63,7 @@ class Recordings:
     async def close(self) -> None:
         """Stop all recordings, and write down what is left."""
         for one in [*self._all.values()]:
-            one.apply(consent.Breaks(Ending.STOPPED))
+            one.apply(steps.Breaks(Ending.STOPPED))
             self._let_go(one)
         async with asyncio.TaskGroup() as closing:
             for one in self._leaving:
@@ -108,10 +109,10 @@ class Recordings:
         for place in live.call.places:
             self._seat(one, place)
         if live.call.mode.mode is Mode.CHAT:
-            one.apply(consent.Chats())
+            one.apply(steps.Chats())
         else:
             self._prepared(one)
-        one.apply(consent.Lapses())
+        one.apply(steps.Lapses())
         one.tap_legs()
         for place in live.call.places:
             if place.is_here and self._told.get(place.id) != place.connection:
@@ -124,9 +125,9 @@ class Recordings:
         before = self._holders.get(place.id)
         self._holders[place.id] = holder
         if before is not None and holder != before:
-            one.apply(consent.Leaves(Side(place.role)))
+            one.apply(steps.Leaves(Side(place.role)))
         side = Side(place.role)
-        one.apply(consent.Sees(side) if place.is_here else consent.Loses(side))
+        one.apply(steps.Sees(side) if place.is_here else steps.Loses(side))
 
     def _prepared(self, one: Recorded) -> None:
         """Take what the client agreed to beforehand, when they are there."""
@@ -134,14 +135,14 @@ class Recordings:
         place = one.live.call.place(one.seats[Side.CLIENT].participant)
         if terms is not None and one.may_prepare and place is not None and place.is_here:
             one.may_prepare = False
-            one.apply(consent.Agrees(Side.CLIENT, terms, prepared=True))
+            one.apply(steps.Agrees(Side.CLIENT, terms, prepared=True))
 
     def forget(self, live: Live) -> None:
         """Take the end of a session, or that nobody is in it."""
         one = self._all.get(live.id)
         if one is None or one.live is not live:
             return
-        one.apply(consent.Ends())
+        one.apply(steps.Ends())
         self._let_go(one)
 
     def _let_go(self, one: Recorded) -> None:
@@ -162,17 +163,17 @@ class Recordings:
             raise Refused("not_now", "nothing is recorded in writing")
         if side.other not in one.machine.granted and not live.call.other(participant).is_here:
             raise Refused("not_there", "nobody is there to be asked")
-        one.apply(consent.Agrees(side, one.asking.text(locale)))
+        one.apply(steps.Agrees(side, one.asking.text(locale)))
 
     def refuse(self, live: Live, participant: ParticipantId) -> None:
         """Say no, or take a consent back. Raises ``Refused`` where nothing is ever asked."""
         one, side = self._of(live, participant)
-        one.apply(consent.Refuses(side))
+        one.apply(steps.Refuses(side))
 
     def off_record(self, live: Live, participant: ParticipantId, *, off: bool) -> None:
         """Go off the record, or on again. Raises ``Refused``, ``InvalidState``."""
         one, side = self._of(live, participant)
-        one.apply(consent.Pauses(side) if off else consent.Resumes(side))
+        one.apply(steps.Pauses(side) if off else steps.Resumes(side))
 
     async def withdraw(self, live: Live, participant: ParticipantId) -> None:
         """Take a consent back for somebody who says so elsewhere, and wait until it is written down."""
@@ -180,7 +181,7 @@ class Recordings:
         place = live.call.place(participant)
         if one is None or one.live is not live or place is None:
             return
-        one.apply(consent.Refuses(Side(place.role)))
+        one.apply(steps.Refuses(Side(place.role)))
         await one.rows.settle()
 
     def of_client(self, user: UserId) -> list[tuple[Live, ParticipantId]]:

@@ -12,7 +12,7 @@ from accounts.audit import Audit
 from core.agefile import Recipient
 from core.ids import SessionId
 from media.sinks import Sink
-from recordings.consent import Terms
+from recordings.consent_steps import Terms
 from recordings.events import RecorderEvent
 from recordings.marks import Marks
 from recordings.records import Times

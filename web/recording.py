@@ -21,7 +21,7 @@ from core.config import Config
 from core.ids import SessionId
 from counseling import preparation, risk_flags, talks
 from counseling.talks import Talk
-from recordings.consent import Terms
+from recordings.consent_steps import Terms
 from recordings.desk import Desk
 from recordings.events import RecorderEvent
 from recordings.marks import Marks

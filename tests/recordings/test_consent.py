@@ -10,16 +10,14 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidState
 from recordings import consent
-from recordings.consent import (
-    ANSWER_WITHIN,
+from recordings.consent import ANSWER_WITHIN, AskedAlready, Consent, Phase
+from recordings.consent_steps import (
     Agrees,
     Ask,
-    AskedAlready,
     Attach,
     Begin,
     Breaks,
     Chats,
-    Consent,
     Detach,
     Effect,
     Ends,
@@ -31,7 +29,6 @@ from recordings.consent import (
     Loses,
     Mark,
     Pauses,
-    Phase,
     Refuses,
     Resumes,
     Sees,

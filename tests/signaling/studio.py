@@ -15,7 +15,7 @@ from core.agefile import Identity, Recipient
 from core.ids import SessionId
 from media.codecs import Kind
 from media.rtcp import SenderReport
-from recordings.consent import Terms
+from recordings.consent_steps import Terms
 from recordings.events import RecorderEvent
 from recordings.marks import Marks
 from recordings.records import Times

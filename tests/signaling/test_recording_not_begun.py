@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from core.ids import UserId
-from recordings.consent import Terms
+from recordings.consent_steps import Terms
 from recordings.states import Side
 from recordings.tables import RecordingAgreementRow, RecordingRow
 from signaling.directory import Recording

@@ -14,7 +14,7 @@ from core.errors import NotFound, Unauthenticated
 from core.ids import ParticipantId, SessionId, new_id
 from media.codecs import Mode
 from recordings import ending, receipts, records, withdrawals
-from recordings.consent import Terms, Why
+from recordings.consent_steps import Terms, Why
 from recordings.records import OBJECTION, Seat
 from recordings.states import Side, State
 from recordings.withdrawals import Own
