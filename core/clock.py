@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+AHEAD: Final = timedelta(minutes=5)
+"""What is dated further ahead than this was written while the clock was wrong."""
 
 
 class Clock(Protocol):

@@ -1,11 +1,13 @@
 """The log of a keyring: who opened which recording's key, for what. Only ever added to.
 
-One line of JSON for each opening and each refusal, on disk before the key is given out. It is also what the
-limit is counted from, so that another process, or a start anew, is no way around it.
+One line of JSON for each opening, on disk before the key is given out. It is also what the limit is counted
+from, so that another process, or a start anew, is no way around it. Refusals are lines of a file beside it:
+whoever is refused ever so often keeps nobody from opening what they may.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -16,15 +18,20 @@ from typing import Final, Self
 
 import msgspec
 
+from core.clock import AHEAD
 from core.errors import TooMany, Unavailable
 from core.warrants import Purpose, Warrant
 
 NAME: Final = "openings.jsonl"
+REFUSED: Final = "refusals.jsonl"
 HOURLY: Final = 60
 HOURLY_WORK: Final = 3_600
 """What finishing may open in an hour, and verifying, each: nobody sees anything of it."""
 WITHIN: Final = timedelta(hours=1)
-TAIL_BYTES: Final = 2_000_000
+TAIL_BYTES: Final = 4_000_000
+"""More than an hour's lines: 60 openings and three kinds of work have 3 MB at the most."""
+WORD_CHARS: Final = 64
+"""How much is written of what a warrant names: a forged one names whatever it likes."""
 OPENED: Final = "opened"
 TOO_MANY: Final = "too_many"
 
@@ -57,15 +64,12 @@ class KeyLog:
 
         Raises ``LogUnwritable`` when it cannot be written.
         """
-        try:
-            with _File(self._path) as file:
-                free_at = self._free_at(file, purpose=warrant.purpose, now=now)
-                file.add(_line(warrant, OPENED if free_at is None else TOO_MANY, now))
-        except OSError as error:
-            raise LogUnwritable(
-                f"Nothing is opened: {self._path} cannot be used ({error.strerror})."
-            ) from None
+        with _told(self._path), _File(self._path) as file:
+            free_at = self._free_at(file, purpose=warrant.purpose, now=now)
+            if free_at is None:
+                file.add(_line(warrant, OPENED, now))
         if free_at is not None:
+            self.refused(warrant, why=TOO_MANY, now=now)
             raise TooMany(
                 "Too many recordings were opened within an hour.",
                 retry_after_s=max((free_at - now).total_seconds(), 1.0),
@@ -73,11 +77,9 @@ class KeyLog:
 
     def refused(self, warrant: Warrant, *, why: str, now: datetime) -> None:
         """Write down that a warrant was refused. Raises ``LogUnwritable``."""
-        try:
-            with _File(self._path) as file:
-                file.add(_line(warrant, why, now))
-        except OSError as error:
-            raise LogUnwritable(f"{self._path} cannot be used ({error.strerror}).") from None
+        path = self._path.with_name(REFUSED)
+        with _told(path), _File(path) as file:
+            file.add(_line(warrant, why, now))
 
     def _free_at(self, file: _File, *, purpose: Purpose, now: datetime) -> datetime | None:
         """Say when another may be opened; None is now."""
@@ -85,12 +87,23 @@ class KeyLog:
         most = HOURLY_WORK if purpose.is_work else self._hourly
         counted = {purpose} if purpose.is_work else {one for one in Purpose if not one.is_work}
         lines, whole = file.tail()
+        # A line of a time to come was written by a clock that was wrong: it says nothing of this hour.
+        lines = [line for line in lines if line.at <= now + AHEAD]
         recent = [line for line in lines if line.at > now - WITHIN]
         times = sorted(line.at for line in recent if line.outcome == OPENED and line.purpose in counted)
         if len(times) >= most:
             return times[-most] + WITHIN
-        # More lines than the tail holds, all of them of this hour: somebody floods the log to hide openings.
+        # More lines than the tail holds, all of them of this hour: nobody can tell how many were opened.
         return None if whole or len(recent) < len(lines) else now + WITHIN
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in our words that a log cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise LogUnwritable(f"Nothing is opened: {path} cannot be used ({error.strerror}).") from None
 
 
 class _File:
@@ -133,4 +146,5 @@ def _lines(text: bytes, *, whole: bool) -> Iterator[_Line]:
 
 
 def _line(warrant: Warrant, outcome: str, now: datetime) -> _Line:
-    return _Line(now, outcome, warrant.recording_id, warrant.viewer, warrant.purpose, warrant.expires_at)
+    recording, viewer = warrant.recording_id[:WORD_CHARS], warrant.viewer[:WORD_CHARS]
+    return _Line(now, outcome, recording, viewer, warrant.purpose, warrant.expires_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,10 @@ def lines(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def refusals(path: Path) -> list[dict[str, str]]:
+    return lines(path.with_name(keylog.REFUSED))
+
+
 def test_each_opening_and_each_refusal_is_a_line(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = KeyLog(path)
@@ -41,7 +46,9 @@ def test_each_opening_and_each_refusal_is_a_line(tmp_path: Path) -> None:
             "viewer": "u_1",
             "purpose": "review",
             "expires_at": "2026-11-03T09:15:00Z",
-        },
+        }
+    ]
+    assert refusals(path) == [
         {
             "at": "2026-11-03T09:00:00Z",
             "outcome": "expired",
@@ -49,7 +56,7 @@ def test_each_opening_and_each_refusal_is_a_line(tmp_path: Path) -> None:
             "viewer": "u_1",
             "purpose": "review",
             "expires_at": "2026-11-03T09:15:00Z",
-        },
+        }
     ]
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -64,7 +71,7 @@ def test_no_more_than_so_many_are_opened_within_an_hour(tmp_path: Path) -> None:
     log.opened(warrant(), now=NOW + timedelta(minutes=60))
     with pytest.raises(TooMany):
         log.opened(warrant(), now=NOW + timedelta(minutes=60))
-    assert [line["outcome"] for line in lines(tmp_path / "log")].count("too_many") == 2
+    assert [line["outcome"] for line in refusals(tmp_path / "log")] == ["too_many", "too_many"]
 
 
 def test_another_process_is_no_way_around_the_limit(tmp_path: Path) -> None:
@@ -83,7 +90,7 @@ def test_who_asks_at_the_same_moment_gets_no_more(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(ask, range(12))) == 3
-    assert len(lines(tmp_path / "log")) == 12
+    assert (len(lines(tmp_path / "log")), len(refusals(tmp_path / "log"))) == (3, 9)
 
 
 def test_what_the_server_does_by_itself_does_not_count_against_people(tmp_path: Path) -> None:
@@ -104,16 +111,44 @@ def test_each_kind_of_work_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: p
     log.opened(warrant(purpose=Purpose.FINALIZE), now=NOW)  # verifying all holds up no finishing
 
 
-def test_refusals_do_not_hide_openings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever floods the log with refused warrants does not get the openings out of the counter's sight."""
+def test_refusals_neither_hide_openings_nor_keep_anybody_from_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can reach the keyring floods it with warrants of their own making."""
     monkeypatch.setattr(keylog, "TAIL_BYTES", 2_000)
     log = KeyLog(tmp_path / "log", hourly=2)
+    forged = dataclasses.replace(warrant(), viewer="u" * 60_000, signature=bytes(64))
     log.opened(warrant(), now=NOW)
     for _ in range(20):
-        log.refused(warrant(), why="forged", now=NOW)
+        log.refused(forged, why="forged", now=NOW)
+    log.opened(warrant(), now=NOW)
+    with pytest.raises(TooMany):
+        log.opened(warrant(), now=NOW)
+    assert {line["viewer"] for line in refusals(tmp_path / "log")} == {"u" * keylog.WORD_CHARS, "u_1"}
+
+
+def test_more_openings_than_can_be_counted_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keylog, "TAIL_BYTES", 400)
+    log = KeyLog(tmp_path / "log")
+    for _ in range(3):
+        log.opened(warrant(), now=NOW)
     with pytest.raises(TooMany):
         log.opened(warrant(), now=NOW)
     log.opened(warrant(), now=NOW + timedelta(hours=1))
+
+
+def test_openings_of_a_time_to_come_lock_nobody_out(tmp_path: Path) -> None:
+    """The clock was ten years ahead for a while, and is right again."""
+    log = KeyLog(tmp_path / "log", hourly=2)
+    for _ in range(2):
+        log.opened(warrant(), now=NOW + timedelta(days=3_650))
+    for _ in range(2):
+        log.opened(warrant(), now=NOW)
+    with pytest.raises(TooMany) as refused:
+        log.opened(warrant(), now=NOW)
+    assert refused.value.retry_after_s == 3_600
 
 
 def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:

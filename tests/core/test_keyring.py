@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import TooMany
 from core.filekeys import FileKeys
-from core.keylog import KeyLog, LogUnwritable
+from core.keylog import REFUSED, KeyLog, LogUnwritable
 from core.keyring import KeyBroken, KeyringHere
 from core.warrants import Checker, Purpose, Warrant, WarrantRefused, Warrants
 from tests.fakes import FakeClock
@@ -41,8 +41,8 @@ def warrant(clock: FakeClock, recording_id: str = "r_1") -> Warrant:
     return WARRANTS.issue(recording_id=recording_id, viewer="u_1", purpose=Purpose.REVIEW, now=clock.now())
 
 
-def outcomes(tmp_path: Path) -> list[str]:
-    return [json.loads(line)["outcome"] for line in (tmp_path / "log").read_text().splitlines()]
+def outcomes(tmp_path: Path, name: str = "log") -> list[str]:
+    return [json.loads(line)["outcome"] for line in (tmp_path / name).read_text().splitlines()]
 
 
 async def test_a_secret_comes_back_for_a_warrant(
@@ -65,7 +65,8 @@ async def test_a_refused_warrant_opens_nothing_and_is_written_down(
     clock.advance(15 * 60)
     with pytest.raises(WarrantRefused):
         await keyring.unwrap(wrapped, good)
-    assert outcomes(tmp_path) == ["other_recording", "forged", "expired"]
+    assert outcomes(tmp_path, REFUSED) == ["other_recording", "forged", "expired"]
+    assert not (tmp_path / "log").exists()
 
 
 async def test_a_wrapping_put_in_the_place_of_another_does_not_open(
