@@ -53,7 +53,7 @@ TAG_BYTES: Final = 16
 SEALED_CHUNK_BYTES: Final = CHUNK_BYTES + TAG_BYTES
 NONCE_BYTES: Final = 16
 START_BYTES: Final = 8_192
-"""How much of a file is read for its header: room for some eighty recipients."""
+"""How much of a file may be its header: room for some eighty recipients, and for no work without end."""
 
 
 def encrypt(plain: Octets, recipients: Sequence[Recipient]) -> bytes:
@@ -67,7 +67,7 @@ def encrypt(plain: Octets, recipients: Sequence[Recipient]) -> bytes:
 
 def decrypt(sealed: bytes, identities: Sequence[Identity]) -> bytes:
     """Open a whole file. Raises ``AgeError``; nothing of a file that is broken somewhere is given out."""
-    payload = Payload(sealed, len(sealed), identities)
+    payload = Payload(sealed[:START_BYTES], len(sealed), identities)
     return payload.open(0, sealed[payload.begins :])
 
 

@@ -91,6 +91,9 @@ class Checker:
 
     def check(self, warrant: Warrant, *, recording_id: str, now: datetime) -> None:
         """Raise ``WarrantRefused`` unless it is signed, for this recording, and in its time."""
+        if warrant.expires_at.tzinfo is None:
+            # Who signs writes UTC; without a zone it would be read in that of this host.
+            raise WarrantRefused("no_zone", "This warrant does not say in which zone it ends.")
         signed = _signed(warrant.recording_id, warrant.viewer, warrant.purpose, warrant.expires_at)
         try:
             self._public.verify(warrant.signature, signed)

@@ -14,6 +14,7 @@ import pytest
 from core.agefile import (
     CHUNK_BYTES,
     SEALED_CHUNK_BYTES,
+    START_BYTES,
     AgeError,
     HeaderBroken,
     HeaderForged,
@@ -264,3 +265,13 @@ def test_a_header_of_another_file_opens_nothing() -> None:
     spliced = mine[: read_header(mine).length] + other[read_header(other).length :]
     with pytest.raises(PayloadBroken):
         decrypt(spliced, [ANNA])
+
+
+def test_a_header_without_end_costs_nothing() -> None:
+    """Each stanza costs an X25519: two megabytes of them held a finisher up for eight seconds."""
+    identity, other = Identity.generate(), Identity.generate().recipient
+    assert decrypt(encrypt(b"x", [other] * 70 + [identity.recipient]), [identity]) == b"x"
+    sealed = encrypt(b"x", [other] * 90 + [identity.recipient])
+    assert len(sealed) > START_BYTES
+    with pytest.raises(HeaderBroken):
+        decrypt(sealed, [identity])

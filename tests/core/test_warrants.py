@@ -77,3 +77,8 @@ def test_no_warrant_lasts_longer_than_a_day() -> None:
 
 def test_only_people_look() -> None:
     assert {one for one in Purpose if not one.is_work} == {Purpose.REVIEW, Purpose.EXPORT}
+
+
+def test_an_end_without_a_zone_is_refused_and_not_guessed() -> None:
+    """On a host in UTC it was signed all the same, and fell over the comparison behind that."""
+    assert why(issue(expires_at=(NOW + timedelta(minutes=15)).replace(tzinfo=None))) == "no_zone"
