@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import os
 import re
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC
@@ -113,8 +114,8 @@ class FileKeys:
     def _drop(self, key_id: str) -> None:
         self._check_directory(make=False)
         files = self._files()
-        for key in files:
-            if key.id(_read(key.path)) != key_id:
+        for key, identity in _present(files):
+            if key.id(identity) != key_id:
                 continue
             if key == max(files):
                 raise InvalidState(f"The key {key_id} is in use.")
@@ -132,8 +133,7 @@ class FileKeys:
 
     def _read_all(self) -> dict[str, Identity]:
         self._check_directory(make=False)
-        found = ((key, _read(key.path)) for key in self._files())
-        return {key.id(identity): identity for key, identity in found}
+        return {key.id(identity): identity for key, identity in _present(self._files())}
 
     def _files(self) -> list[_Key]:
         if not self._directory.is_dir():
@@ -152,6 +152,18 @@ class FileKeys:
             return
         except OSError as error:
             raise ConfigError(f"The keys in {self._directory} cannot be used: {error.strerror}.") from None
+
+
+def _present(keys: Iterable[_Key]) -> Iterator[tuple[_Key, Identity]]:
+    """Read those that are still there: another process may drop one at any moment."""
+    for key in keys:
+        try:
+            identity = _read(key.path)
+        except ConfigError:
+            if key.path.exists():
+                raise
+            continue
+        yield key, identity
 
 
 def _read(path: Path) -> Identity:

@@ -205,3 +205,18 @@ async def test_a_drop_that_a_crash_stopped_stops_nothing_and_goes_on(
     await shelf.seal(b"other")
     await shelf.drop(old)
     assert [path.name for path in (tmp_path / "keys").iterdir()] == ["2026-11.2.txt"]
+
+
+async def test_a_key_that_another_process_drops_meanwhile_stops_nothing(
+    shelf: FileKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was listed, and is gone when it is to be read."""
+    old, _ = await shelf.seal(b"secret")
+    newest = await shelf.renew()
+    _, sealed = await shelf.seal(b"other")
+    listed = shelf._files()
+    monkeypatch.setattr(shelf, "_files", lambda: listed)
+    (tmp_path / "keys" / "2026-11.1.txt").unlink()
+    assert await shelf.held() == {newest}
+    assert await shelf.open(newest, sealed) == b"other"
+    await shelf.drop(old)
