@@ -28,7 +28,7 @@ from core.errors import InvalidState, NotFound, TeduhError
 from core.ids import UserId
 from recordings import states
 from recordings.retention import HELD_AT_MOST, Kept, Why, decide
-from recordings.retrying import INTERNAL, again_at
+from recordings.retrying import INTERNAL, may_try
 from recordings.review_tables import ReviewCommentRow
 from recordings.states import Ending, Event, Side, SideState, State
 from recordings.store import NotStored, object_name
@@ -141,7 +141,7 @@ async def under_way(db: AsyncSession, *, now: datetime) -> list[str]:
         .where(NOT_DESTROYED, RecordingRow.state == State.DESTROYING.value)
         .order_by(proof.asked_at, RecordingRow.id)
     )
-    return [one for one, tries, tried_at in rows if again_at(tries or 0, tried_at) <= now]
+    return [one for one, tries, tried_at in rows if may_try(tries or 0, tried_at, now=now)]
 
 
 async def give_up_media(db: AsyncSession, audit: Audit, *, recording: str, now: datetime) -> None:

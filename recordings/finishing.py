@@ -27,7 +27,7 @@ from recordings import ending, states
 from recordings.log import Chain, LogBroken
 from recordings.moving import DONE, Half, MediaLost, move
 from recordings.retention import Why
-from recordings.retrying import INTERNAL, STUCK_AFTER, again_at
+from recordings.retrying import INTERNAL, STUCK_AFTER, may_try
 from recordings.states import Event, Side, SideState, State
 from recordings.tables import NOT_DESTROYED, RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
@@ -56,7 +56,7 @@ async def waiting(db: AsyncSession, *, now: datetime) -> list[str]:
             .order_by(RecordingRow.ended_at, RecordingRow.id)
         )
     ).all()
-    later = {one for one, tries, tried_at in rows if again_at(tries or 0, tried_at) > now}
+    later = {one for one, tries, tried_at in rows if not may_try(tries or 0, tried_at, now=now)}
     return [one for one in dict.fromkeys(row[0] for row in rows) if one not in later]
 
 

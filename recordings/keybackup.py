@@ -1,7 +1,8 @@
 """Backups of ``keys.db``: kept for seven days at most, or no proof of destruction is true.
 
 A backup is a copy as of one moment, named after it: ``keys-20261122T193000Z.db``. Nothing that was deleted
-before is in it. What is older is deleted with each new one and in between (``prune``).
+before is in it. What is older is deleted with each new one and in between (``prune``). A backup of a time to
+come was made while the clock was wrong: nobody knows how old it is, so it counts as none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from core.clock import AHEAD
 from core.errors import ConfigError
 from recordings.keystore import KeyStore
 from recordings.vault import BACKUPS_KEPT
@@ -51,8 +53,14 @@ def backups(directory: Path) -> list[Backup]:
 
 
 def prune(directory: Path, *, now: datetime) -> int:
-    """Delete backups whose time is over; gives how many."""
-    old = [backup for backup in backups(directory) if now - backup.at > BACKUPS_KEPT - EARLIER]
+    """Delete backups whose time is over; gives how many.
+
+    Those of a time to come go as soon as there is one of today: it may be today's clock that is wrong.
+    """
+    there, dated = backups(directory), _dated(directory, now)
+    old = [backup for backup in dated if now - backup.at > BACKUPS_KEPT - EARLIER]
+    if len(old) < len(dated):
+        old += there[len(dated) :]
     for backup in old:
         backup.path.unlink(missing_ok=True)
     return len(old)
@@ -60,16 +68,21 @@ def prune(directory: Path, *, now: datetime) -> int:
 
 def is_due(store: KeyStore, directory: Path, *, now: datetime) -> bool:
     """Whether it is time for another: each night, and before a wrapping key goes that the newest needs."""
-    there = backups(directory)
+    there = _dated(directory, now)
     if not there or now - there[-1].at >= EVERY:
         return True
     return store.emptied(before=now) != store.emptied(before=there[-1].at)
 
 
-def saved_at(directory: Path) -> datetime:
+def saved_at(directory: Path, *, now: datetime) -> datetime:
     """Say when the newest was made; before all time where there is none."""
-    there = backups(directory)
+    there = _dated(directory, now)
     return there[-1].at if there else datetime.min.replace(tzinfo=UTC)
+
+
+def _dated(directory: Path, now: datetime) -> list[Backup]:
+    """List those that are not of a time to come, the oldest first."""
+    return [backup for backup in backups(directory) if backup.at <= now + AHEAD]
 
 
 def _made_at(path: Path) -> datetime | None:

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from core.clock import rfc3339
+from core.clock import AHEAD, rfc3339
 from core.errors import ConfigError, InvalidState, TeduhError
 
 VERSION: Final = 1
@@ -145,6 +145,12 @@ class KeyStore:
         """Take note that an emptied wrapping key is gone."""
         with self._writing() as db:
             db.execute("DELETE FROM emptied WHERE key_id = ?", (key_id,))
+
+    def pull_back(self, *, now: datetime) -> None:
+        """Let no emptied wrapping key wait for a time to come, which a clock that was wrong wrote down."""
+        with self._writing() as db:
+            late = rfc3339(now + AHEAD)
+            db.execute("UPDATE emptied SET at = ? WHERE at > ?", (rfc3339(now), late))
 
     def wait_again(self, key_id: str, *, now: datetime) -> None:
         """Take note that an emptied wrapping key was still the newest one now."""

@@ -171,6 +171,7 @@ class Vault:
         if not self.is_there:
             return []
         now, gone = self._clock.now(), list[str]()
+        await asyncio.to_thread(self._store.pull_back, now=now)
         before = now - LINGERS if saved_at is None else min(now - LINGERS, saved_at)
         for key_id in await asyncio.to_thread(self._store.emptied, before=before):
             try:

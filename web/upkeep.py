@@ -116,7 +116,7 @@ async def keep_keys(services: Services) -> None:
         made = await asyncio.to_thread(_back_up_keys, services.config.keys_file, directory, now)
         if made is not None:
             logger.info("keys.backed_up", extra={"file": made.path.name})
-    saved_at = None if directory is None else await asyncio.to_thread(keybackup.saved_at, directory)
+    saved_at = None if directory is None else await asyncio.to_thread(keybackup.saved_at, directory, now=now)
     if gone := await services.vault.tidy(saved_at=saved_at):
         logger.info("keys.destroyed", extra={"key_ids": gone})
 

@@ -116,12 +116,12 @@ async def test_rotating_makes_no_backup_worthless(
     clock.advance(60)
     await vault.rotate()
     clock.advance(2 * 3_600)
-    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path)) == []
+    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path, now=clock.now())) == []
     assert (await drilled(config, clock, backup)).opened == ["r_1", "r_2"]
     assert keybackup.is_due(store, tmp_path, now=clock.now()), "though one was made two hours ago"
     newer = back_up(config, clock, tmp_path)
     assert not keybackup.is_due(store, tmp_path, now=clock.now())
-    assert len(await vault.tidy(saved_at=keybackup.saved_at(tmp_path))) == 1
+    assert len(await vault.tidy(saved_at=keybackup.saved_at(tmp_path, now=clock.now()))) == 1
     assert (await drilled(config, clock, newer)).opened == ["r_1", "r_2"]
 
 
@@ -130,7 +130,34 @@ async def test_without_any_backup_so_far_no_wrapping_key_goes(
 ) -> None:
     await vault.rotate()
     clock.advance(2 * 3_600)
-    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path)) == []
+    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path, now=clock.now())) == []
+
+
+async def test_a_clock_that_was_ahead_ends_no_backups(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    """One dated in ten years was the newest for ten years: no other was made, and it was kept so long."""
+    store, right = KeyStore(config.keys_file), clock.now()
+    back_up(config, FakeClock(right + timedelta(days=3_650)), tmp_path)
+    assert keybackup.is_due(store, tmp_path, now=right)
+    assert await vault.tidy(saved_at=keybackup.saved_at(tmp_path, now=right)) == []
+    assert keybackup.prune(tmp_path, now=right) == 0, "perhaps it is now that the clock is wrong"
+    back_up(config, clock, tmp_path)
+    assert [one.at for one in keybackup.backups(tmp_path)] == [right]
+
+
+async def test_a_wrapping_key_emptied_in_a_time_to_come_goes_too(
+    vault: Vault, config: Config, clock: FakeClock
+) -> None:
+    right = clock.now()
+    clock.advance(3_650 * DAY_S)
+    await vault.rotate()
+    clock.put_back(3_650 * DAY_S)
+    assert clock.now() == right
+    await vault.rotate()
+    assert await vault.tidy() == []
+    clock.advance(3_601)
+    assert len(await vault.tidy()) == 1
 
 
 async def test_a_drill_finds_what_would_be_lost(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recordings.retention import HELD_AT_MOST, Kept, Why, decide
-from recordings.retrying import LONGEST, again_at
+from recordings.retrying import may_try
 from recordings.states import State
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -56,10 +56,16 @@ def test_what_is_destroyed_and_why(one: Kept, why: Why | None) -> None:
     ("tries", "seconds"), [(1, 30), (2, 60), (3, 120), (7, 1_920), (8, 3_600), (500, 3_600)]
 )
 def test_what_failed_is_tried_again_soon_and_then_each_hour(tries: int, seconds: int) -> None:
-    assert again_at(tries, NOW) == NOW + timedelta(seconds=seconds)
-    assert again_at(tries, NOW) <= NOW + LONGEST
+    wait = timedelta(seconds=seconds)
+    assert not may_try(tries, NOW, now=NOW + wait - timedelta(milliseconds=1))
+    assert may_try(tries, NOW, now=NOW + wait)
 
 
 def test_what_was_never_tried_is_tried_now() -> None:
-    assert again_at(0, None) < NOW
-    assert again_at(3, None) < NOW
+    assert may_try(0, None, now=NOW)
+    assert may_try(3, None, now=NOW)
+
+
+def test_what_was_tried_in_a_time_to_come_does_not_wait_for_it() -> None:
+    assert may_try(1, NOW + timedelta(days=3_650), now=NOW)
+    assert not may_try(1, NOW + timedelta(seconds=1), now=NOW)
