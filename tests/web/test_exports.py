@@ -106,9 +106,14 @@ async def test_who_asks_does_not_decide_and_what_is_made_opens_with_the_key_alon
 
 async def test_a_wrong_key_and_missing_words_are_said_at_their_fields(staged: Reviewed) -> None:
     page = f"{staged.page}/exports"
-    wrong = await send(staged.client, page, **(ASKED | {"recipient": "age1nonsense"}))
-    assert wrong.status == 422
-    assert "This is no age key." in wrong.text
+    for field, words, said in (
+        ("recipient", "age1nonsense", "This is no age key."),
+        ("recipient", "age1" + "q" * 200, "This is no age key."),
+        ("purpose", "ab", "Write 3 to 200 characters."),
+    ):
+        wrong = await send(staged.client, page, **(ASKED | {field: words}))
+        assert wrong.status == 422
+        assert said in wrong.text
     for field in ("whom", "purpose", "recipient"):
         assert (await send(staged.client, page, **(ASKED | {field: ""}))).status == 422
 

@@ -14,7 +14,7 @@ from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
 from tests.web.reviewed import Reviewed, consent_to_supervision, reviewed
 from tests.web.test_review_media import End, take_back, withdraw_consent
-from web.pages.reviews import read_moment, say_moment
+from web.pages.review_forms import read_moment, say_moment
 from web.reviews import keep_comments, write_down_watched
 
 LIST = "/supervisor/recordings"
@@ -91,6 +91,8 @@ async def test_it_opens_for_a_purpose_and_a_while_and_closes(staged: Reviewed, c
     assert "What do you open it for?" in asks.text
     wrong = await send(staged.client, f"{staged.page}/open", _page=staged.page, purpose="", hours="4")
     assert wrong.status == 422
+    wrong = await send(staged.client, f"{staged.page}/open", _page=staged.page, purpose="ab", hours="4")
+    assert "Write 3 to 200 characters." in wrong.text
     for hours in ("25", "-1", "x"):
         wrong = await send(
             staged.client, f"{staged.page}/open", _page=staged.page, purpose=PURPOSE, hours=hours
@@ -161,6 +163,30 @@ async def test_a_comment_is_added_edited_answered_and_deleted(staged: Reviewed) 
     gone = await post(staged.client, path, page.form(path) | {"remove": "1"})
     assert gone.status == 303
     assert "Thank you." not in (await get(staged.client, staged.page)).text
+
+
+async def test_words_that_are_none_are_told_where_they_were_typed(staged: Reviewed) -> None:
+    await opened(staged)
+    numbers = [await comment(staged, text=words) for words in ("A good silence.", "Here it turns.")]
+    await wrong_words(staged, staged.page, numbers)
+    await staged.as_(staged.ratna)
+    await wrong_words(staged, staged.own_page, numbers)
+
+
+async def wrong_words(staged: Reviewed, page: str, numbers: list[str]) -> None:
+    path = f"{page}/comments/{numbers[1]}"
+    for words, said in (
+        ("", "This is still empty."),
+        (" ", "This is still empty."),
+        ("x" * 2_001, "This is too long."),
+    ):
+        wrong = await send(staged.client, path, _page=page, text=words)
+        assert wrong.status == 422
+        assert f'href="#words-{numbers[1]}"' in wrong.text
+        assert f'id="words-{numbers[1]}-wrong">{said}' in wrong.text
+        assert f'id="words-{numbers[0]}-wrong"' not in wrong.text
+        assert wrong.text.count("<details open>") == 1
+        assert "A good silence." in wrong.text
 
 
 async def test_nobody_comments_without_a_grant_or_changes_what_others_said(staged: Reviewed) -> None:

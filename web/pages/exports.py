@@ -34,7 +34,9 @@ ASKING: Final = "/supervisor/recordings/{recording}/exports"
 class AskForm(PageForm):
     """Whose key it is sealed to, who that is, and what for."""
 
-    recipient = StringField("export.recipient", [DataRequired("form.missing"), Length(max=100)])
+    recipient = StringField(
+        "export.recipient", [DataRequired("form.missing"), Length(max=100, message="export.recipient_wrong")]
+    )
     whom = StringField(
         "export.whom", [DataRequired("form.missing"), Length(max=MAX_NAME_CHARS, message="form.long")]
     )
@@ -42,7 +44,7 @@ class AskForm(PageForm):
         "export.purpose",
         [
             DataRequired("form.missing"),
-            Length(min=MIN_PURPOSE_CHARS, max=MAX_PURPOSE_CHARS, message="form.long"),
+            Length(MIN_PURPOSE_CHARS, MAX_PURPOSE_CHARS, "admin_audit.purpose_length"),
         ],
     )
 

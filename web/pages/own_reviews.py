@@ -10,22 +10,19 @@ from typing import Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
-from wtforms import TextAreaField
-from wtforms.validators import DataRequired, Length
 
 from accounts import people
 from accounts.roles import Permission
 from core.errors import InvalidState, NotFound
 from core.ids import UserId, is_id
 from recordings import exports, reviews, rubric
-from recordings.comments import MAX_CHARS
 from recordings.opening import Closed
 from recordings.reviews import Opening, Recording
 from recordings.rubric import QUESTIONS
 from recordings.states import State
-from web.forms import PageForm, blank, do_once, sent
+from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
-from web.pages.reviews import say_moment
+from web.pages.review_forms import AnswerForm, below_comments, say_moment
 from web.pages.site import SITE, language_of
 from web.quality_words import Words
 from web.reviews import REVIEWS, find_own
@@ -36,14 +33,6 @@ OWN: Final = Permission.OWN_REVIEWS
 GONE: Final = frozenset({State.DESTROYING, State.DESTROYED})
 READABLE: Final = frozenset({None, Closed.TOO_EARLY, Closed.NOT_THERE})
 """With these a counselor still reads what was said: both consents stand."""
-
-
-class AnswerForm(PageForm):
-    """An answer to a comment."""
-
-    text = TextAreaField(
-        "review.answer", [DataRequired("form.missing"), Length(max=MAX_CHARS, message="form.long")]
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +69,12 @@ async def listed(request: http.Request) -> http.Response:
 
 async def one(request: http.Request) -> http.Response:
     """Answer `GET /counselor/reviews/{recording}`."""
+    return await _one(request)
+
+
+async def _one(
+    request: http.Request, *, answered: tuple[str, AnswerForm] | None = None, status: int = 200
+) -> http.Response:
     services, person, site = request.app[SERVICES], person_of(request), request.app[SITE]
     async with services.database.sessions() as db:
         recording, why = await find_own(request, db, person)
@@ -95,13 +90,14 @@ async def one(request: http.Request) -> http.Response:
     return site.show(
         request,
         "reviews/own_one.html",
+        status=status,
         recording=recording,
         seen=[seen(one, named) for one in opened],
         said=said,
         taken=taken,
         named=named,
         at=say_moment,
-        answer=lambda text: blank(request, AnswerForm, text=text or ""),
+        answer=below_comments(request, AnswerForm, answered),
         long=Words(site.renderer, language_of(request)).long,
         released=recording.released,
         closed=recording.closed,
@@ -139,8 +135,10 @@ async def answer(request: http.Request) -> http.Response:
     """Answer `POST /counselor/reviews/{recording}/comments/{comment}`."""
     services, person, form = request.app[SERVICES], person_of(request), await sent(request, AnswerForm)
     asked = request.match_info["comment"]
-    if not form.validate() or not is_id(asked):
-        raise http.HTTPSeeOther(request.path.partition("/comments")[0])
+    if not is_id(asked):
+        raise NotFound("There is no such comment.")
+    if not form.validate():
+        return await _one(request, answered=(asked, form), status=422)
 
     async def act(db: AsyncSession) -> str:
         recording, why = await find_own(request, db, person)

@@ -6,29 +6,33 @@ form with the rubric, saved as a draft until it is submitted.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
-from wtforms import RadioField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length
 
 from accounts import grants, people
-from accounts.grants import MAX_PURPOSE_CHARS, MIN_PURPOSE_CHARS, Grant
+from accounts.grants import Grant
 from accounts.people import Person
 from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
 from core.ids import is_id
 from recordings import reviews, rubric
-from recordings.comments import MAX_CHARS, Comment
-from recordings.reviews import HOURS, Recording
-from recordings.rubric import MAX_WORDS_CHARS, QUESTIONS, SCORES, Review
+from recordings.comments import Comment
+from recordings.reviews import Recording
+from recordings.rubric import QUESTIONS, Review
 from signaling import directory, quality_record
-from web.fields import pick
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of
+from web.pages.review_forms import (
+    CommentForm,
+    EditForm,
+    OpenForm,
+    ReviewForm,
+    below_comments,
+    read_moment,
+    say_moment,
+)
 from web.pages.site import SITE, language_of
 from web.quality_words import Words
 from web.review_timeline import Picture, draw, place
@@ -36,60 +40,6 @@ from web.reviews import REVIEW, REVIEWS, find_open, grant_of, to_review
 from web.services import SERVICES
 
 PAGE: Final = "/supervisor/recordings"
-_MOMENT: Final = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?:[.,](\d))?", re.ASCII)
-
-
-class OpenForm(PageForm):
-    """What it is opened for, and how long."""
-
-    purpose = StringField(
-        "review.purpose",
-        [
-            DataRequired("form.missing"),
-            Length(min=MIN_PURPOSE_CHARS, max=MAX_PURPOSE_CHARS, message="form.long"),
-        ],
-    )
-    hours = RadioField(
-        "review.hours",
-        [DataRequired("form.choice")],
-        choices=pick(*[(str(hours), f"review.hours_{hours}") for hours in HOURS]),
-        default=str(HOURS[0]),
-    )
-
-
-class CommentForm(PageForm):
-    """A comment at a moment, as minutes and seconds."""
-
-    at = StringField("review.at", [DataRequired("form.missing")], default="0:00")
-    text = TextAreaField(
-        "review.comment", [DataRequired("form.missing"), Length(max=MAX_CHARS, message="form.long")]
-    )
-
-
-class EditForm(PageForm):
-    """Other words for a comment."""
-
-    text = TextAreaField(
-        "review.comment", [DataRequired("form.missing"), Length(max=MAX_CHARS, message="form.long")]
-    )
-
-
-class ReviewForm(PageForm):
-    """The rubric. What is missing is looked at when it is submitted."""
-
-    words = TextAreaField("review.words", [Length(max=MAX_WORDS_CHARS, message="form.long")])
-
-
-for _question in QUESTIONS:
-    setattr(
-        ReviewForm,
-        _question,
-        RadioField(
-            f"rubric.{_question}",
-            choices=pick(*[(score, f"rubric.score_{score}") for score in SCORES]),
-            validate_choice=False,
-        ),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +83,7 @@ async def _one(
     *,
     opening: OpenForm | None = None,
     comment: CommentForm | None = None,
+    edited: tuple[str, EditForm] | None = None,
     review: ReviewForm | None = None,
     status: int = 200,
 ) -> http.Response:
@@ -179,7 +130,7 @@ async def _one(
             )
             for one in said
         ],
-        edit=lambda text: blank(request, EditForm, text=text),
+        edit=below_comments(request, EditForm, edited),
         comment=comment or blank(request, CommentForm),
         review=review or _review_form(request, own),
         own=own,
@@ -204,23 +155,6 @@ async def _picture(db: AsyncSession, recording: Recording) -> Picture | None:
 def _review_form(request: http.Request, own: Review | None) -> ReviewForm:
     start = {} if own is None else {**own.scores, "words": own.words}
     return blank(request, ReviewForm, **start)
-
-
-def say_moment(at_ms: int) -> str:
-    """Write a moment as minutes and seconds: `12:05`."""
-    return f"{at_ms // 60_000}:{at_ms // 1000 % 60:02}"
-
-
-def read_moment(text: str) -> int | None:
-    """Read `12:05`, `1:02:03` or `12:05.4` as milliseconds; None for what is none."""
-    found = _MOMENT.fullmatch(text.strip())
-    if found is None:
-        return None
-    hours, minutes, seconds, tenths = (int(one or 0) for one in found.groups())
-    return round(
-        timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=100 * tenths)
-        / timedelta(milliseconds=1)
-    )
 
 
 async def open_one(request: http.Request) -> http.Response:
@@ -294,7 +228,7 @@ async def edit(request: http.Request) -> http.Response:
     asked = _comment(request)
     removes = "remove" in await request.post()
     if not removes and not form.validate():
-        return await _one(request, status=422)
+        return await _one(request, edited=(asked, form), status=422)
 
     async def act(db: AsyncSession) -> str:
         recording, _ = await _needed(request, db, person)
