@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
@@ -95,18 +95,22 @@ async def begin(
     )
 
 
-async def begin_due(db: AsyncSession, audit: Audit, *, now: datetime) -> list[tuple[str, Why]]:
-    """Begin to destroy all whose time is over, and those whose session is gone; the caller commits."""
+async def begin_due(
+    db: AsyncSession, audit: Audit, *, now: datetime, believed: bool = True
+) -> list[tuple[str, Why]]:
+    """Begin to destroy all whose time is over, and those whose session is gone; the caller commits.
+
+    Not ``believed``: the clock may be wrong (``recordings/leap.py``), and no time is over.
+    """
+    over = (RecordingRow.expires_at <= now) & or_(
+        RecordingRow.held_at.is_(None), RecordingRow.held_at <= now - HELD_AT_MOST
+    )
     due = (
         select(RecordingRow)
         .where(
             NOT_DESTROYED,
             RecordingRow.state.not_in([State.RECORDING.value, State.DESTROYING.value]),
-            or_(
-                RecordingRow.session_id.is_(None),
-                (RecordingRow.expires_at <= now)
-                & or_(RecordingRow.held_at.is_(None), RecordingRow.held_at <= now - HELD_AT_MOST),
-            ),
+            or_(RecordingRow.session_id.is_(None), over if believed else false()),
         )
         .order_by(RecordingRow.expires_at)
         .limit(AT_ONCE)

@@ -6,6 +6,7 @@ destroys: whoever works holds a lock, which the system takes back when the proce
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import logging
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import InvalidState
-from recordings import ending, finishing
+from recordings import ending, finishing, leap
 from recordings.ending import Destroyer
 from recordings.finishing import Finisher
 from recordings.states import State
@@ -53,8 +54,9 @@ def alone(spool: Path) -> Iterator[None]:
 
 async def is_due(shop: Workshop, *, now: datetime) -> bool:
     """Whether there is anything to do now; begins to destroy what is due for that."""
+    believed = await asyncio.to_thread(leap.is_believed, shop.spool, now=now)
     async with shop.database.sessions.begin() as db:
-        for recording, why in await ending.begin_due(db, shop.audit, now=now):
+        for recording, why in await ending.begin_due(db, shop.audit, now=now, believed=believed):
             logger.info("recording.due", extra={"recording": recording, "why": why.value})
     async with shop.database.sessions() as db:
         return bool(await ending.under_way(db, now=now) or await finishing.waiting(db, now=now))

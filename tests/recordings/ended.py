@@ -20,7 +20,7 @@ from core.db import Database
 from core.ids import SessionId, UserId, new_id
 from core.warrants import SYSTEM, Purpose
 from media.codecs import Mode
-from recordings import records
+from recordings import leap, records
 from recordings.container import OPUS_TRACK, Codec, Frame, cluster, live_head
 from recordings.log import Chain, LogWriter
 from recordings.records import Growth, Seat, Times
@@ -31,12 +31,14 @@ from recordings.tables import RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
 from signaling import directory
 from signaling.directory import NewParticipant, Recording, Role
+from tests.fakes import FakeClock
 from tests.recordings.coded import voice
 
 MASTER = bytes(range(32))
 TIMES = Times(hold=timedelta(hours=72), keep=timedelta(days=90), program_keep=timedelta(days=30))
 BOTH = (Side.CLIENT, Side.COUNSELOR)
 SECONDS = 3
+DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,14 @@ def write_log(
         log.append(b"", final=True)
     log.close()
     return log.chain, log.bytes
+
+
+def pass_time(shop: Workshop, clock: FakeClock, seconds: float) -> None:
+    """Let time go by while the server runs, which looks at the clock all the while."""
+    while seconds > 0:
+        clock.advance(min(seconds, DAY_S))
+        leap.is_believed(shop.spool, now=clock.now())
+        seconds -= DAY_S
 
 
 async def state_of(shop: Workshop, recording: str) -> State:

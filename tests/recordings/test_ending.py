@@ -27,7 +27,7 @@ from recordings.working import work
 from recordings.workshop import Workshop
 from signaling.tables import SessionRow
 from tests.fakes import FakeClock
-from tests.recordings.ended import Ended, end_one, opened, side_states, state_of, stored, workshop
+from tests.recordings.ended import Ended, end_one, opened, pass_time, side_states, state_of, stored, workshop
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_a_client_who_withdraws_in_the_room_needs_no_more_than_that(shop: 
 async def test_a_counselors_withdrawal_waits_fourteen_days(shop: Workshop, clock: FakeClock) -> None:
     made = await end_one(shop, reason=Ending.WITHDRAWN_COUNSELOR)
     await work(shop)
-    clock.advance(14 * 86_400 - 60)
+    pass_time(shop, clock, 14 * 86_400 - 60)
     await work(shop)
     assert await state_of(shop, made.id) is State.STORED
     clock.advance(60)
@@ -148,7 +148,7 @@ async def test_a_hold_keeps_it_and_has_an_end_too(shop: Workshop, clock: FakeClo
     made = await end_one(shop, reason=Ending.WITHDRAWN_COUNSELOR)
     await work(shop)
     await change(shop, made.id, held_at=clock.now())
-    clock.advance(HELD_AT_MOST.total_seconds() - 60)
+    pass_time(shop, clock, HELD_AT_MOST.total_seconds() - 60)
     await work(shop)
     assert await state_of(shop, made.id) is State.STORED
     clock.advance(60)
@@ -162,7 +162,7 @@ async def test_those_that_are_held_keep_no_others(
     monkeypatch.setattr("recordings.ending.AT_ONCE", 1)
     held, other = await end_one(shop), await end_one(shop)
     await change(shop, held.id, held_at=clock.now())
-    clock.advance(91 * 86_400)
+    pass_time(shop, clock, 91 * 86_400)
     await work(shop)
     await gone(shop, other.id)
 
@@ -170,7 +170,7 @@ async def test_those_that_are_held_keep_no_others(
 async def test_one_of_a_program_is_kept_for_less_long(shop: Workshop, clock: FakeClock) -> None:
     program, other = await end_one(shop, program=True), await end_one(shop)
     await work(shop)
-    clock.advance(30 * 86_400)
+    pass_time(shop, clock, 30 * 86_400)
     await work(shop)
     await gone(shop, program.id)
     assert await state_of(shop, other.id) is State.STORED
@@ -181,7 +181,7 @@ async def test_its_time_is_over_whatever_state_it_is_in(shop: Workshop, clock: F
     (shop.spool / made.id / "client.log").write_bytes(b"\0\0\0\1x")
     await work(shop)
     assert await state_of(shop, made.id) is State.BROKEN
-    clock.advance(90 * 86_400)
+    pass_time(shop, clock, 90 * 86_400)
     await work(shop)
     await gone(shop, made.id)
     assert (await proof(shop, made.id)).why is Why.EXPIRED

@@ -1,0 +1,105 @@
+"""A clock that leaps ahead ends no recording; one that goes on as clocks do ends them in their time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from core.config import Config
+from core.db import Database
+from recordings.leap import NAME, Seen, after
+from recordings.states import State
+from recordings.working import work
+from recordings.workshop import Workshop
+from signaling.tables import SessionRow
+from tests.fakes import FakeClock
+from tests.recordings.ended import end_one, pass_time, state_of, workshop
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DAY_S = 86_400
+
+
+@pytest.fixture
+def config(tmp_path: Path, database_url: str) -> Config:
+    return Config(data_dir=tmp_path / "data", database_url=database_url)
+
+
+@pytest.fixture
+async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
+    async with workshop(config, database, clock) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("seen", "then"),
+    [
+        (None, Seen(NOW)),
+        (Seen(NOW - HOUR), Seen(NOW)),
+        (Seen(NOW - 2 * DAY), Seen(NOW)),
+        (Seen(NOW - 2 * DAY - HOUR), Seen(NOW, NOW)),
+        (Seen(NOW - 3_650 * DAY), Seen(NOW, NOW)),
+        (Seen(NOW - HOUR, NOW - 2 * HOUR), Seen(NOW, NOW - 2 * HOUR)),
+        (Seen(NOW - HOUR, NOW - DAY), Seen(NOW)),
+        (Seen(NOW + timedelta(seconds=1), NOW - HOUR), Seen(NOW, NOW - HOUR)),
+        (Seen(NOW + 3_650 * DAY, NOW + 3_650 * DAY), Seen(NOW)),
+    ],
+)
+def test_what_is_seen_of_a_clock(seen: Seen | None, then: Seen) -> None:
+    assert after(seen, now=NOW) == then
+
+
+async def test_a_start_ten_years_ahead_destroys_nothing(
+    shop: Workshop, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await end_one(shop)
+    await work(shop)
+    clock.advance(3_650 * DAY_S)
+    with caplog.at_level(logging.ERROR, "recordings.leap"):
+        for _ in range(3):
+            await work(shop)
+    assert await state_of(shop, made.id) is State.STORED
+    assert [record.message for record in caplog.records] == ["recording.clock_leapt"]
+    clock.put_back(3_650 * DAY_S)
+    pass_time(shop, clock, 89 * DAY_S)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.STORED
+    pass_time(shop, clock, DAY_S)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.DESTROYED
+
+
+async def test_a_server_that_was_off_ends_what_is_over_a_day_later(shop: Workshop, clock: FakeClock) -> None:
+    made = await end_one(shop)
+    await work(shop)
+    clock.advance(100 * DAY_S)
+    await work(shop)
+    clock.advance(DAY_S - 1)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.STORED
+    clock.advance(1)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.DESTROYED
+
+
+async def test_what_goes_with_its_session_waits_for_no_clock(shop: Workshop, clock: FakeClock) -> None:
+    made = await end_one(shop)
+    await work(shop)
+    clock.advance(3_650 * DAY_S)
+    async with shop.database.sessions.begin() as db:
+        await db.execute(delete(SessionRow).where(SessionRow.id == made.session))
+    await work(shop)
+    assert await state_of(shop, made.id) is State.DESTROYED
+
+
+@pytest.mark.parametrize("torn", [b"", b"{", b"[1]"])
+async def test_a_torn_file_stops_nothing(shop: Workshop, torn: bytes) -> None:
+    made = await end_one(shop)
+    (shop.spool / NAME).write_bytes(torn)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.STORED
