@@ -10,7 +10,8 @@
 
     In ASKED, ``Refuses`` of whoever asked leads to OFF; whoever was asked has said no, and it shows when the
     time is over. ``Ends`` leads to OFF. ``Loses`` leads from ON to PAUSED, ``Sees`` from PAUSED to ON where
-    nothing else keeps it off the record; both leave any other phase as it is.
+    nothing else keeps it off the record; both leave any other phase as it is. ``Closes`` of a side that has
+    agreed is its ``Refuses``, and changes no phase otherwise; nor does ``Opens``.
 
 ``-`` raises ``InvalidState`` and changes nothing. Packets reach the recorder in ON alone, and ON and PAUSED
 are reached by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON
@@ -19,6 +20,8 @@ has ``Detach`` as its first effect; the doer carries it out before anything is a
 Who agrees first asks the other by it, and the other is asked once in a session: a no, or no answer in
 ``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, at the same time too, and
 takes nothing else away.
+Who has said no beforehand is not asked at all, and who asks is not to know: the question is asked of nobody,
+and ends as one that was not answered (``Closes``).
 A consent falls by withdrawing it, by leaving, when the session goes on in writing, and by any failure; it
 is then given anew or not at all. ``Pauses`` is "off the record": whoever said so takes it back, nobody
 else. Whose line is lost cannot see the sign nor use its buttons, and is as off the record until it is back.
@@ -39,6 +42,7 @@ from recordings.consent_steps import (
     Begin,
     Breaks,
     Chats,
+    Closes,
     Detach,
     Effect,
     Ends,
@@ -49,6 +53,7 @@ from recordings.consent_steps import (
     Leaves,
     Loses,
     Mark,
+    Opens,
     Pauses,
     Refuses,
     Resumes,
@@ -99,14 +104,16 @@ class Consent:
     off_record: set[Side] = field(default_factory=set)
     unseen: set[Side] = field(default_factory=set)
     """Whose page does not show the sign. A fact about the line, which no end of a recording changes."""
+    closed: set[Side] = field(default_factory=set)
+    """Whom no question reaches. A fact about the person, which no end of a recording changes."""
     attempt: int = 0
 
     def may_agree(self, side: Side) -> bool:
         """Whether this side's agreeing would do something of its own accord: ask the other, or begin."""
         possible = side.other in self.granted or not self.asked_before
-        return self.phase is Phase.OFF and side not in self.granted and possible
+        return self.phase is Phase.OFF and side not in self.granted and side not in self.closed and possible
 
-    def apply(self, event: Event, now: datetime) -> list[Effect]:  # noqa: C901, PLR0911  # one line for each event
+    def apply(self, event: Event, now: datetime) -> list[Effect]:  # noqa: C901, PLR0911, PLR0912  # one line for each event
         """Take an event and return what is to be done, in order.
 
         Raises ``InvalidState`` for what the table does not have, and ``AskedAlready``; both change nothing.
@@ -124,6 +131,10 @@ class Consent:
                 return self._loses(event.side)
             case Sees():
                 return self._sees(event.side)
+            case Closes():
+                return self._closes(event.side)
+            case Opens():
+                return self._opens(event.side)
             case Kept():
                 return self._kept(event.attempt)
             case Leaves():
@@ -143,7 +154,7 @@ class Consent:
         side = event.side
         if side in self.granted:
             return []
-        if self.declined:
+        if self.declined or side in self.closed:
             raise AskedAlready("The answer was no.")
         if side.other in self.granted:
             return self._starts(side, event.terms)
@@ -155,8 +166,10 @@ class Consent:
             why, self.asked_before, self.deadline = Why.ASKS, True, now + ANSWER_WITHIN
         self.granted[side] = event.terms
         self.phase, self.asked = Phase.ASKED, side.other
+        self.declined = side.other in self.closed
+        only = self._only(side)
         asked: list[Effect] = [] if event.prepared else [Ask(open=True)]
-        return [Write(side, granted=True, terms=event.terms, why=why), *asked, Tell()]
+        return [Write(side, granted=True, terms=event.terms, why=why, only=only), *asked, Tell(only=only)]
 
     def _starts(self, side: Side, terms: Terms) -> list[Effect]:
         effects: list[Effect] = [Write(side, granted=True, terms=terms, why=Why.ANSWERS)]
@@ -218,6 +231,28 @@ class Consent:
         self.phase = Phase.ON
         return [Attach(), Tell()]
 
+    # --- who is not asked
+
+    def _closes(self, side: Side) -> list[Effect]:
+        if side in self.closed:
+            return []
+        self.closed.add(side)
+        if side in self.granted:
+            return self._refuses(side)
+        if self.phase is Phase.ASKED:
+            return self._declines(side)
+        return [Tell(only=side)]
+
+    def _opens(self, side: Side) -> list[Effect]:
+        if side not in self.closed:
+            return []
+        self.closed.discard(side)
+        return [Tell(only=side)]
+
+    def _only(self, side: Side) -> Side | None:
+        """Say who alone hears what this side asks or takes back, None where both do."""
+        return side if side.other in self.closed else None
+
     # --- the end of a consent
 
     def _refuses(self, side: Side) -> list[Effect]:
@@ -247,22 +282,24 @@ class Consent:
 
     def _unanswered(self, why: Why) -> list[Effect]:
         """End the question for good: whoever asked is told the same, however it came."""
+        only = self._only(next(iter(self.granted)))
         rows = self._fall(why)
         counted = [] if self.asked_before else [Ask(open=True)]
         self.asked_before = True
         self._quiet()
-        return [*rows, *counted, Tell()]
+        return [*rows, *counted, Tell(only=only)]
 
     def _stops(self, reason: Ending, why: Why, *sides: Side) -> list[Effect]:
         """Let consents fall, of both where no side is named. Without any there is nothing to stop."""
+        begun = self.phase in BEGUN
+        only = None if begun else self._only(next(iter(self.granted), Side.CLIENT))
         rows = self._fall(why, *sides)
         if not rows:
             return []
-        begun = self.phase in BEGUN
         detach: list[Effect] = [Detach()] if self.phase is Phase.ON else []
         self._quiet()
         finish: list[Effect] = [Finish(reason)] if begun else []
-        return [*detach, *rows, *finish, Tell(reason if begun else None)]
+        return [*detach, *rows, *finish, Tell(reason if begun else None, only)]
 
     def _ends(self) -> list[Effect]:
         """End with the session: what was agreed was agreed for it, and stands in the ledger as it is."""
@@ -274,7 +311,10 @@ class Consent:
 
     def _fall(self, why: Why, *sides: Side) -> list[Write]:
         falling = [side for side in self.granted if not sides or side in sides]
-        return [Write(side, granted=False, terms=self.granted.pop(side), why=why) for side in falling]
+        return [
+            Write(side, granted=False, terms=self.granted.pop(side), why=why, only=self._only(side))
+            for side in falling
+        ]
 
     def _quiet(self) -> None:
         self.phase = Phase.OFF

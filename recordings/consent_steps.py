@@ -84,6 +84,20 @@ class Sees:
 
 
 @dataclass(frozen=True, slots=True)
+class Closes:
+    """A side has said no where nobody in the room hears it: no question reaches them."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """A side may be asked: nothing is known against it, or not any more."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The rows and the audit of an attempt are committed, and there is a key."""
 
@@ -119,7 +133,22 @@ class Ends:
     """The session has ended."""
 
 
-Event = Agrees | Refuses | Pauses | Resumes | Loses | Sees | Kept | Leaves | Lapses | Chats | Breaks | Ends
+Event = (
+    Agrees
+    | Refuses
+    | Pauses
+    | Resumes
+    | Loses
+    | Sees
+    | Closes
+    | Opens
+    | Kept
+    | Leaves
+    | Lapses
+    | Chats
+    | Breaks
+    | Ends
+)
 
 
 # --- effects, in the order in which they are to be done
@@ -137,12 +166,14 @@ class Attach:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Add a line to the ledger of agreements."""
+    """Add a line to the ledger of agreements, and tell both of a consent given or taken back."""
 
     side: Side
     granted: bool
     terms: Terms
     why: Why
+    only: Side | None = None
+    """Who alone hears of it: themselves, where the other is not to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +211,7 @@ class Tell:
 
     reason: Ending | None = None
     only: Side | None = None
-    """Whom alone it concerns: a no is told to whoever said it."""
+    """Whom alone it concerns: a no, whoever said it; a question that reaches nobody, whoever asked."""
 
 
 Effect = Detach | Attach | Write | Ask | Begin | Mark | Finish | Tell

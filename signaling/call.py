@@ -83,8 +83,8 @@ class Call:
     ends_at: datetime | None = None
     ended: Ended | None = None
     by_phone: bool = False
-    recorded: RecordingInfo | None = None
-    """What a welcome says of the recording, where one may be asked for."""
+    recorded: Mapping[ParticipantId, RecordingInfo] = field(default_factory=dict)
+    """What a welcome says of the recording to whom, where one may be asked for."""
     _door: Door = field(init=False)
     _pairing: Pairing = field(init=False)
     _legs: Legs = field(init=False)
@@ -187,7 +187,7 @@ class Call:
             case ev.Join():
                 return self._seating.join(self._place(event.participant), event, now)
             case ev.SocketLost():
-                return self._seating.lost(event.connection, now)
+                return self._seating.lost(event, now)
             case ev.Leaves():
                 return self._seating.leave(self._place(event.participant), quickly=event.quickly)
             case ev.AsksRestart():
@@ -222,21 +222,19 @@ class Call:
             case ev.Tick():
                 return self._tick(now)
 
-    def _welcomed(self) -> tuple[SessionInfo, float]:
-        return self._info(), self.heartbeat_s
-
-    def _info(self) -> SessionInfo:
+    def _welcomed(self, participant: ParticipantId) -> tuple[SessionInfo, float]:
         policy: Literal["ask", "off"] = "ask" if self.terms.recording == "ask" else "off"
-        return SessionInfo(
+        session = SessionInfo(
             id=self.terms.session,
             mode=self.mode.mode,
             state=self.state,
-            recording=self.recorded or RecordingInfo(policy=policy, state="off", terms=None),
+            recording=self.recorded.get(participant) or RecordingInfo(policy=policy, state="off", terms=None),
             started_at=rfc3339(self.started_at),
             ends_at=rfc3339(self.ends_at),
             phone=True if self.by_phone else UNSET,
             mode_reason=self.mode.reason or UNSET,
         )
+        return session, self.heartbeat_s
 
     def _says_media(self, place: Place, media: MediaState, why: Mapping[str, str]) -> list[Effect]:
         """Take what a side sends now; another step of its picture is kept."""

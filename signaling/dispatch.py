@@ -1,13 +1,13 @@
 """One handler for each message type, found through a table. ``hello`` and ``ping`` are the hub's.
 
-Handlers are synchronous and raise ``TeduhError`` for what cannot be granted; ``handle`` answers
-each request once and remembers the answer.
+Handlers raise ``TeduhError`` for what cannot be granted; ``handle`` answers each request once and remembers
+the answer. All but ``consent``, before which the database is asked, are done when they return.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -129,13 +129,13 @@ def typing(asked: Asked, _message: client.Typing) -> None:
         asked.send(other.id, server.PeerTyping(sender=asked.participant))
 
 
-def consent(asked: Asked, message: client.Consent) -> None:
+def consent(asked: Asked, message: client.Consent) -> Awaitable[None] | None:
     """Take a consent to the recording, a no, or a withdrawal."""
     recordings = _recordings(asked)
     if message.granted:
-        recordings.agree(asked.live, asked.participant, terms=message.terms, locale=message.locale)
-    else:
-        recordings.refuse(asked.live, asked.participant)
+        return recordings.agree(asked.live, asked.participant, terms=message.terms, locale=message.locale)
+    recordings.refuse(asked.live, asked.participant)
+    return None
 
 
 def off_record(asked: Asked, message: client.OffRecord) -> None:
@@ -183,7 +183,7 @@ def end(asked: Asked, message: client.End) -> None:
     asked.apply(ev.Ends(message.reason or "ended", asked.participant))
 
 
-Handler = Callable[[Asked, Any], None]
+Handler = Callable[[Asked, Any], Awaitable[None] | None]
 
 HANDLERS: dict[type[client.ClientMessage], Handler] = {
     client.Answer: answer,
@@ -205,10 +205,10 @@ HANDLERS: dict[type[client.ClientMessage], Handler] = {
 _ANSWERED_FIRST = (client.Leave, client.End, client.TakeoverAnswer)
 
 
-def handle(asked: Asked, message: client.ClientMessage) -> None:
+async def handle(asked: Asked, message: client.ClientMessage) -> None:
     """Handle a message of a seated participant and answer it. Raises nothing."""
     if not isinstance(message, client.Request):
-        failure = _try(asked, message)
+        failure = await _try(asked, message)
         if failure is not None:
             asked.send(asked.participant, failure)
         return
@@ -221,9 +221,9 @@ def handle(asked: Asked, message: client.ClientMessage) -> None:
         refusal = _may_not(asked, message)
         _answer(asked, message.ref, refusal or reply)
         if refusal is None:
-            _try(asked, message)
+            await _try(asked, message)
         return
-    _answer(asked, message.ref, _try(asked, message) or reply)
+    _answer(asked, message.ref, await _try(asked, message) or reply)
 
 
 def _answer(asked: Asked, ref: str, reply: server.Ok | server.Error) -> None:
@@ -245,10 +245,12 @@ def _may_not(asked: Asked, message: client.Request) -> server.Error | None:
     return None
 
 
-def _try(asked: Asked, message: client.ClientMessage) -> server.Error | None:
+async def _try(asked: Asked, message: client.ClientMessage) -> server.Error | None:
     ref = message.ref if isinstance(message, client.Request) else UNSET
     try:
-        HANDLERS[type(message)](asked, message)
+        still = HANDLERS[type(message)](asked, message)
+        if still is not None:
+            await still
     except TeduhError as error:
         return server.Error(code=error.code, message=str(error), ref=ref)
     except Exception:

@@ -78,10 +78,8 @@ class Hearing:
             case _:
                 live = self.lives.get(wire.session)
                 if live is not None and wire.participant is not None:
-                    handle(
-                        Asked(self.doer, live, wire.participant, self.clock.now(), self.clock.monotonic()),
-                        message,
-                    )
+                    now, now_s = self.clock.now(), self.clock.monotonic()
+                    await handle(Asked(self.doer, live, wire.participant, now, now_s), message)
 
     def _pong(self, wire: Wire, message: Ping) -> None:
         if len(bytes(message.t)) > MAX_ECHO_BYTES:

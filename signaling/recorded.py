@@ -109,13 +109,18 @@ class Recorded:
             Side(place.role): Seat(live.id, place.id, Side(place.role), place.user)
             for place in live.call.places
         }
+        self._hear()
         self._note()
 
     def renew(self, asking: Asking | None) -> None:
         """Take what may be asked as it was just read. Where nothing may be, what was agreed to falls."""
+        told = self.asking.version if self.is_askable else None
         self.is_askable = asking is not None
         if asking is not None:
             self.asking = asking
+            self._hear()
+            if asking.version != told:
+                self._tell(None)
             return
         self._forget_prepared()
         if self.machine.granted:
@@ -127,6 +132,10 @@ class Recorded:
         """Take that nobody can say what may be asked now: nothing that was agreed to before counts."""
         self._forget_prepared()
         self.apply(steps.Breaks(Ending.DATABASE))
+
+    def _hear(self) -> None:
+        """Let questions reach the client, or none: a no of theirs is not to be seen by a missing button."""
+        self.apply(steps.Opens(Side.CLIENT) if self.asking.heard else steps.Closes(Side.CLIENT))
 
     def _forget_prepared(self) -> None:
         self.asking = replace(self.asking, prepared=None)
@@ -214,7 +223,7 @@ class Recorded:
             message = ConsentChanged(
                 subject="recording", sender=seat.participant, granted=effect.granted, at=rfc3339(now) or ""
             )
-            self._to_all(lambda _side: message)
+            self._to_all(lambda _side: message, effect.only)
 
     def _begin(self, attempt: int) -> None:
         made = self._made = Made(new_id("r"))
@@ -232,7 +241,7 @@ class Recorded:
         now = hands.clock.now()
         async with hands.db.begin() as db:
             asking = await hands.studio.asking(db, self.live.id)
-            holds = asking is not None and self._all_agreed_to(asking)
+            holds = asking is not None and asking.heard and self._all_agreed_to(asking)
             if holds:
                 await records.begin(
                     db,
@@ -246,7 +255,8 @@ class Recorded:
             return
         if not holds:
             self.renew(asking)
-            self.apply(steps.Breaks(Ending.OVERTAKEN))
+            if self._made is made:
+                self.apply(steps.Breaks(Ending.OVERTAKEN))
             return
         made.began_s, made.since = hands.clock.monotonic(), now
         made.recorder = hands.studio.recorder(
@@ -346,9 +356,11 @@ class Recorded:
         self._to_all(lambda side: self.state_for(side, reason), only)
 
     def _note(self) -> None:
-        """Keep what a welcome says of it."""
-        state = STATES[self.machine.phase]
-        self.live.call.recorded = RecordingInfo(policy="ask", state=state, terms=self.asking.version)
+        """Keep what a welcome says of it to each."""
+        self.live.call.recorded = {
+            seat.participant: RecordingInfo("ask", self.state_for(side).state, self.asking.version)
+            for side, seat in self.seats.items()
+        }
 
     def state_for(self, side: Side, reason: Ending | None = None) -> RecordingChanged:
         """Say how it stands, as one side sees it."""

@@ -1,6 +1,7 @@
 """Recording live sessions: who agreed, who left, on which legs the sinks are. Decides nothing by itself.
 
-``prepare`` comes with a ``hello``, before the call hears of it; ``look`` after whatever happened to a call.
+``prepare`` comes with a ``hello``, before the call hears of it, and before anybody is asked; ``look`` after
+whatever happened to a call.
 """
 
 from __future__ import annotations
@@ -77,10 +78,10 @@ class Recordings:
 
     # --- what happens to the call
 
-    async def prepare(self, live: Live) -> None:
-        """Find out what may be asked in a session that somebody enters. Fails quietly: the call goes on."""
+    async def prepare(self, live: Live) -> bool:
+        """Find out what may be asked in a session, and say whether that was possible. The call goes on."""
         if live.call.terms.recording != "ask":
-            return
+            return True
         try:
             async with self._hands.db() as db:
                 asking = await self._hands.studio.asking(db, live.id)
@@ -90,13 +91,14 @@ class Recordings:
             logger.warning("recording.unprepared", exc_info=True)
             if (known := self._all.get(live.id)) is not None and known.live is live:
                 known.doubt()
-            return
+            return False
         known = self._all.get(live.id)
         if known is not None and known.live is live:
             known.renew(asking)
         elif known is None and asking is not None:
             made = Recorded(live, asking, self._hands, asked_before=asked, may_prepare=not before)
             self._all[live.id] = made
+        return True
 
     def look(self, live: Live) -> None:
         """Take what became of a call: who is there, on which legs, in which mode, whether it has ended."""
@@ -154,8 +156,13 @@ class Recordings:
 
     # --- what people say
 
-    def agree(self, live: Live, participant: ParticipantId, *, terms: str, locale: str) -> None:
-        """Give a consent to the text of this version. Raises ``Refused``, ``InvalidState``."""
+    async def agree(self, live: Live, participant: ParticipantId, *, terms: str, locale: str) -> None:
+        """Give a consent to the text of this version. Raises ``Refused``, ``InvalidState``.
+
+        What may be asked is read anew: nobody is asked who was found at risk, or not alone, since they came.
+        """
+        if not await self.prepare(live):
+            raise Refused("not_now", "nobody can say now whether this may be asked")
         one, side = self._of(live, participant)
         if terms != one.asking.version:
             raise Refused("terms_outdated", "the text has changed; show the new one and ask again")

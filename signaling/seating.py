@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.ids import ParticipantId
 from signaling import events as ev
 from signaling.door import Door
 from signaling.effects import CloseSocket, Effect, RecordEvent, RecordPlace, SeatIn
 from signaling.legs import Legs
 from signaling.pairing import Pairing
-from signaling.participant import ConnectionId, Place, Seat, SeatEvent
+from signaling.participant import Place, Seat, SeatEvent
 from signaling.protocol import CloseCode
 from signaling.server_messages import SessionInfo
 from signaling.takeover import Takeover
@@ -28,8 +29,8 @@ class Seating:
     pairing: Pairing
     legs: Legs
     telling: Telling
-    session: Callable[[], tuple[SessionInfo, float]]
-    """What a welcome says of the session, and the heartbeat in seconds."""
+    session: Callable[[ParticipantId], tuple[SessionInfo, float]]
+    """What a welcome says of the session to whom, and the heartbeat in seconds."""
 
     def join(self, place: Place, event: ev.Join, now: datetime) -> list[Effect]:
         """Seat whoever comes, or hold them at the door while another page has the place."""
@@ -56,15 +57,17 @@ class Seating:
         """Seat those who are held at a place that nobody keeps any more."""
         return [effect for place in self.door.free() for effect in self._admit(place, now)]
 
-    def lost(self, connection: ConnectionId, now: datetime) -> list[Effect]:
+    def lost(self, event: ev.SocketLost, now: datetime) -> list[Effect]:
         """Take the end of a connection: of who was held, or of who sat here and has their place kept."""
-        if self.door.gone(connection):
+        if self.door.gone(event.connection):
             return []
-        place = next((p for p in self.places if p.is_here and p.connection == connection), None)
+        place = next((p for p in self.places if p.is_here and p.connection == event.connection), None)
         if place is None:
             return []
         place.step(SeatEvent.LOSE)
         place.connection, place.lost_at = None, now
+        for leg in place.legs:
+            leg.abandoned = event.page_left
         return [RecordEvent("socket_lost", place.id)]
 
     def leave(self, place: Place, *, quickly: bool) -> list[Effect]:
@@ -116,7 +119,8 @@ class Seating:
             self.door.forget_asked(place.id)
         elif place.leg is not None:
             place.leg.negotiation.prolong(now)
-        session, heartbeat_s = self.session()
+            place.leg.abandoned = False
+        session, heartbeat_s = self.session(place.id)
         effects.append(RecordPlace(place.id, self.pairing.view(place, session.mode), place.seat_hash))
         welcome = self.telling.welcome(
             place, session, resumed=resume_seq is not None, heartbeat_s=heartbeat_s

@@ -24,11 +24,12 @@ class Asking:
     """What is asked in a session: the text that holds now, by language; the first is the service's own.
 
     ``prepared`` is the text that the client agreed to beforehand, alone; None where that was not asked, or
-    answered otherwise.
+    answered otherwise. Where they are not ``heard`` they said no: the counselor may ask, and nobody hears it.
     """
 
     texts: Mapping[str, Terms]
     prepared: Terms | None = None
+    heard: bool = True
 
     @property
     def version(self) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from recordings.consent_steps import (
     Begin,
     Breaks,
     Chats,
+    Closes,
     Detach,
     Effect,
     Ends,
@@ -28,6 +30,7 @@ from recordings.consent_steps import (
     Leaves,
     Loses,
     Mark,
+    Opens,
     Pauses,
     Refuses,
     Resumes,
@@ -62,6 +65,9 @@ TABLE: list[tuple[Event, str]] = [
     (Resumes(COUNSELOR), "- - - ON PAUSED"),
     (Loses(CLIENT), "OFF ASKED STARTING PAUSED PAUSED"),
     (Sees(CLIENT), "OFF ASKED STARTING ON PAUSED"),
+    (Closes(CLIENT), "OFF ASKED OFF OFF OFF"),
+    (Closes(COUNSELOR), "OFF OFF OFF OFF OFF"),
+    (Opens(CLIENT), "OFF ASKED STARTING ON PAUSED"),
     (Kept(1), "OFF ASKED ON ON PAUSED"),
     (Kept(7), "OFF ASKED STARTING ON PAUSED"),
     (Leaves(CLIENT), "OFF OFF OFF OFF OFF"),
@@ -216,6 +222,26 @@ def test_the_end_of_the_session_takes_nothing_back() -> None:
     assert reach(Phase.ASKED).apply(Ends(), NOW) == []
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_side_that_closes_takes_its_consent_back(side: Side) -> None:
+    closed = reach(Phase.ON)
+    assert closed.apply(Closes(side), NOW) == reach(Phase.ON).apply(Refuses(side), NOW)
+    with pytest.raises(AskedAlready):
+        closed.apply(Agrees(side, TERMS), NOW)
+    closed.apply(Opens(side), NOW)
+    assert Begin(2) in closed.apply(Agrees(side, TERMS), NOW)
+
+
+def test_a_side_that_closes_while_it_is_asked_says_no_and_nobody_sees_it() -> None:
+    machine = reach(Phase.ASKED)
+    assert machine.apply(Closes(CLIENT), NOW) == [Tell(only=CLIENT)]
+    assert machine.apply(Closes(CLIENT), NOW) == []
+    assert machine.apply(Lapses(), LATER) == [
+        Write(COUNSELOR, granted=False, terms=TERMS, why=Why.UNANSWERED, only=COUNSELOR),
+        Tell(only=COUNSELOR),
+    ]
+
+
 def test_an_answer_awaited_from_the_preparation_has_all_the_time() -> None:
     machine = Consent()
     machine.apply(Agrees(CLIENT, TERMS, prepared=True), NOW)
@@ -234,6 +260,8 @@ EVENTS = st.one_of(
     st.builds(Leaves, SIDES),
     st.builds(Loses, SIDES),
     st.builds(Sees, SIDES),
+    st.builds(Closes, SIDES),
+    st.builds(Opens, SIDES),
     st.builds(Kept, st.integers(1, 6)),
     st.just(Lapses()),
     st.just(Chats()),
@@ -252,6 +280,7 @@ class Model:
         self.ledger: dict[Side, bool] = {}
         self.off: set[Side] = set()
         self.unseen: set[Side] = set()
+        self.closed: set[Side] = set()
 
     def take(self, event: Event, effects: list[Effect]) -> None:
         assert Detach() not in effects[1:], "before anything else"
@@ -263,8 +292,13 @@ class Model:
             self.unseen.add(event.side)
         if isinstance(event, Sees):
             self.unseen.discard(event.side)
+        if isinstance(event, Closes):
+            self.closed.add(event.side)
+        if isinstance(event, Opens):
+            self.closed.discard(event.side)
         if isinstance(event, Ends):
             self.ledger.clear()
+        assert not [side for side in self.closed if self.ledger.get(side)], "whoever is closed has said no"
 
     def _do(self, effect: Effect) -> None:
         match effect:
@@ -307,3 +341,53 @@ def test_no_order_of_events_attaches_without_both_consents(story: list[tuple[Eve
         with contextlib.suppress(InvalidState):
             model.take(event, machine.apply(event, now))
         assert model.attached == model.should_be_attached()
+
+
+# What may happen to two people of whom the client never agrees; the counselor does what they like.
+UNANSWERED = st.one_of(
+    st.just(Agrees(COUNSELOR, TERMS)),
+    st.builds(Refuses, SIDES),
+    st.builds(Pauses, SIDES),
+    st.builds(Resumes, SIDES),
+    st.builds(Leaves, SIDES),
+    st.builds(Loses, SIDES),
+    st.builds(Sees, SIDES),
+    st.just(Lapses()),
+    st.just(Chats()),
+    st.builds(Breaks, st.sampled_from([Ending.DISK, Ending.DATABASE])),
+)
+
+
+def as_told(machine: Consent, event: Event, now: datetime, side: Side) -> tuple[list[Effect], bool]:
+    """Give what is done and told of an event as one side may see it, and what that side may do then."""
+    try:
+        effects = machine.apply(event, now)
+    except InvalidState:
+        return [], machine.may_agree(side)
+    seen = [one for one in effects if not isinstance(one, Write | Tell) or one.only in (None, side)]
+    return [replace(one, only=None) if isinstance(one, Write | Tell) else one for one in seen], (
+        machine.may_agree(side)
+    )
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(UNANSWERED, st.integers(0, 200)), max_size=30))
+def test_who_asks_cannot_tell_a_no_beforehand_from_any_other(story: list[tuple[Event, int]]) -> None:
+    heard, refused, now = Consent(), Consent(), NOW
+    refused.apply(Closes(CLIENT), NOW)
+    for event, seconds in story:
+        now += timedelta(seconds=seconds)
+        assert as_told(refused, event, now, COUNSELOR) == as_told(heard, event, now, COUNSELOR)
+        assert refused.phase is heard.phase
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(UNANSWERED, st.integers(0, 200)), max_size=30))
+def test_nothing_reaches_whoever_said_no_beforehand(story: list[tuple[Event, int]]) -> None:
+    machine, now = Consent(), NOW
+    machine.apply(Closes(CLIENT), NOW)
+    for event, seconds in story:
+        now += timedelta(seconds=seconds)
+        effects, may_agree = as_told(machine, event, now, CLIENT)
+        assert not may_agree
+        assert not [one for one in effects if isinstance(one, Write | Tell)]

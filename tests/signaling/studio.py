@@ -66,13 +66,17 @@ class FakeStudio:
     texts: dict[str, Terms] = field(default_factory=lambda: dict(TEXTS))
     prepared: Terms | None = None
     may_ask: bool = True
+    heard: bool = True
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while a key is made."""
     recorders: list[FakeRecorder] = field(default_factory=list)
     marks: Marks = field(default_factory=lambda: Marks(Path(tempfile.mkdtemp(prefix="teduh-spool-"))))
 
     async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:  # noqa: ARG002  # the same
-        return Asking(self.texts, self.prepared) if self.may_ask else None
+        return Asking(self.texts, self.prepared, heard=self.heard) if self.may_ask else None
 
     async def key(self, recording: str) -> Recipient:  # noqa: ARG002  # each has another
+        self.meanwhile()
         return Identity.generate().recipient
 
     def recorder(

@@ -14,7 +14,16 @@ from recordings.tables import RecordingAgreementRow, RecordingRow
 from signaling.directory import Recording
 from tests.signaling.conftest import MakeHouse
 from tests.signaling.studio import TEXTS, FakeStudio
-from tests.signaling.test_recording import Room, agree, consent, open_house, record, rows, tapped
+from tests.signaling.test_recording import (
+    Room,
+    agree,
+    consent,
+    open_house,
+    record,
+    rows,
+    tapped,
+    written,
+)
 
 
 @pytest.fixture
@@ -104,28 +113,69 @@ async def test_two_versions_of_the_text_make_no_recording(room: Room) -> None:
     assert (tapped(room), studio.recorders, await rows(house, RecordingRow)) == (set(), [], [])
 
 
-async def test_a_text_that_was_overtaken_in_the_room_makes_no_recording(room: Room) -> None:
-    house, studio, _, client, counselor = room
+async def test_a_text_that_was_overtaken_in_the_room_is_not_agreed_to(room: Room) -> None:
+    _, studio, _, client, counselor = room
     studio.texts = NEWER
-    await agree(counselor)
-    await client.get("recording", state="asked", question="yours")
-    await agree(client)
-    assert (await client.get("recording", state="off", reason="overtaken"))["terms"] == "3"
-    assert (tapped(room), await rows(house, RecordingRow)) == (set(), [])
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "terms_outdated"
+    await counselor.get("recording", state="off", may_agree=True, terms="3")
     await agree(counselor, terms="3")
     await client.get("recording", state="asked", question="yours", terms="3")
     await agree(client, terms="3")
     await client.get("recording", state="on")
 
 
-async def test_a_client_found_at_risk_in_the_room_is_not_recorded(room: Room) -> None:
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [({"texts": NEWER}, "overtaken"), ({"may_ask": False}, "overtaken"), ({"heard": False}, "withdrawn")],
+)
+async def test_what_changes_while_it_is_being_written_down_makes_no_recording(
+    room: Room, changed: dict[str, Any], reason: str
+) -> None:
+    house, studio, _, client, counselor = room
+    await agree(counselor)
+    await client.get("recording", state="asked", question="yours")
+
+    def meanwhile() -> None:
+        for name, value in changed.items():
+            setattr(studio, name, value)
+
+    studio.meanwhile = meanwhile
+    await agree(client)
+    await counselor.get("recording", state="off", reason=reason)
+    await written(room)
+    assert (tapped(room), studio.recorders, await rows(house, RecordingRow)) == (set(), [], [])
+
+
+async def test_a_client_found_at_risk_since_they_came_is_not_asked(room: Room) -> None:
+    house, studio, _, client, counselor = room
+    studio.may_ask = False
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "recording_off"
+    await counselor.get("recording", state="off", may_agree=False)
+    assert not any(message.get("question") == "yours" for message in client.heard)
+    assert await rows(house, RecordingAgreementRow) == []
+
+
+async def test_a_client_found_at_risk_while_they_are_asked_is_asked_no_more(room: Room) -> None:
     house, studio, _, client, counselor = room
     await agree(counselor)
     await client.get("recording", state="asked", question="yours")
     studio.may_ask = False
-    await agree(client)
-    await client.get("recording", state="off", reason="overtaken")
+    assert (await client.ask("consent", **consent(granted=True)))["code"] == "recording_off"
+    await client.get("recording", state="off", may_agree=False)
+    await counselor.get("recording", state="off", granted=False)
     assert (tapped(room), await rows(house, RecordingRow)) == (set(), [])
+
+
+async def test_nobody_is_asked_while_nobody_can_say_whether_they_may_be(room: Room) -> None:
+    house, *_, client, counselor = room
+    assert house.hub.recordings is not None
+
+    def away() -> None:
+        raise ConnectionError("the database is away")
+
+    house.hub.recordings._hands = replace(house.hub.recordings._hands, db=cast("Any", away))
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "not_now"
+    assert not any(message.get("question") == "yours" for message in client.heard)
 
 
 async def test_a_client_found_at_risk_in_the_room_is_not_asked(make_house: MakeHouse) -> None:

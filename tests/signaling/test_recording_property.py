@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,6 +61,10 @@ class Step(enum.Enum):
     DISK_FULL = "disk_full"
     DATABASE_AWAY = "database_away"
     DATABASE_BACK = "database_back"
+    NO_ELSEWHERE = "no_elsewhere"
+    YES_ELSEWHERE = "yes_elsewhere"
+    RISK = "risk"
+    NO_RISK = "no_risk"
     WAIT = "wait"
     CRASH = "crash"
 
@@ -110,12 +114,14 @@ class World:
         self.off: set[Side] = set()
         self.sockets = 0
         self.recorded = 0
+        self.heard = True
+        self.at_risk = False
 
     async def boot(self) -> None:
         """Start a process. Nobody consents to what it does before they say so."""
         self.agreed.clear()
         self.off.clear()
-        self.relay, self.studio = FakeRelay(), FakeStudio()
+        self.relay, self.studio = FakeRelay(), FakeStudio(heard=self.heard, may_ask=not self.at_risk)
         self.hub = Hub(
             db=self.database.sessions,
             clock=self.clock,
@@ -171,8 +177,9 @@ class World:
         place = self.place(side)
         match step:
             case Step.AGREE if place.is_here:
-                self.recordings.agree(self.live, place.id, terms="2", locale="id")
+                await self.recordings.agree(self.live, place.id, terms="2", locale="id")
                 self.agreed.add(side)
+                assert not self.at_risk, "asked at risk"
             case Step.REFUSE if place.is_here:
                 self.recordings.refuse(self.live, place.id)
                 self.agreed.discard(side)
@@ -205,6 +212,18 @@ class World:
                 self.studio.recorders[-1].on_event(Failed(Failure.DISK_FULL))
             case Step.DATABASE_AWAY | Step.DATABASE_BACK:
                 self.sessions.away = step is Step.DATABASE_AWAY
+            case Step.NO_ELSEWHERE | Step.YES_ELSEWHERE:
+                self.heard = self.studio.heard = step is Step.YES_ELSEWHERE
+                await self.recordings.prepare(self.live)
+                if not self.heard:
+                    self.fall(Side.CLIENT)
+            case Step.RISK | Step.NO_RISK:
+                self.at_risk = step is Step.RISK
+                self.studio.may_ask = not self.at_risk
+                if side is Side.COUNSELOR:
+                    await self.recordings.prepare(self.live)
+                    if self.at_risk:
+                        self.fall(*Side)
             case Step.WAIT:
                 self.clock.advance(240)
                 self.hub.tick()
@@ -235,6 +254,7 @@ class World:
             self.recorded += 1
             assert self.agreed == set(Side), "recorded without the consent of both"
             assert not self.off, "recorded off the record"
+            assert self.heard, "recorded after a no"
             assert self.live.call.mode.mode is not Mode.CHAT
             assert all(place.is_here for place in self.live.call.places), "recorded unseen"
 
@@ -300,6 +320,8 @@ async def ledger_agrees(world: World) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STORIES)
+@example([(Step.RISK, Side.CLIENT, True), *BOTH])
+@example([*BOTH, (Step.NO_ELSEWHERE, Side.CLIENT, True), *BOTH])
 def test_no_packet_is_recorded_without_both_consents(story: list[tuple[Step, Side, bool]]) -> None:
     asyncio.run(live_through(story))
 
