@@ -58,11 +58,11 @@ START_BYTES: Final = 8_192
 
 def encrypt(plain: Octets, recipients: Sequence[Recipient]) -> bytes:
     """Seal something that fits into memory to each of the recipients."""
-    sealed = bytearray()
-    writer = Writer(sealed.extend, recipients)
+    pieces = list[bytes]()
+    writer = Writer(pieces.append, recipients)
     writer.write(plain)
     writer.close()
-    return bytes(sealed)
+    return b"".join(pieces)
 
 
 def decrypt(sealed: bytes, identities: Sequence[Identity]) -> bytes:
@@ -84,7 +84,7 @@ class Writer:
         self._out = out
         self._cipher = ChaCha20Poly1305(derive(file_key, salt=nonce, info=b"payload"))
         self._index = 0
-        self._held = bytearray()
+        self._held = b""
         self._closed = False
         out(write_header(file_key, recipients) + nonce)
 
@@ -92,17 +92,18 @@ class Writer:
         """Take more; a full chunk waits until something follows it."""
         if self._closed:
             raise ValueError("this file is closed")
-        self._held += plain
-        while len(self._held) > CHUNK_BYTES:
-            self._seal(self._held[:CHUNK_BYTES], last=False)
-            del self._held[:CHUNK_BYTES]
+        rest = memoryview(self._held + plain if self._held else plain)
+        while len(rest) > CHUNK_BYTES:
+            self._seal(rest[:CHUNK_BYTES], last=False)
+            rest = rest[CHUNK_BYTES:]
+        self._held = bytes(rest)
 
     def close(self) -> None:
         """Seal the last chunk; closing again does nothing. ``out`` is not closed."""
         if not self._closed:
             self._closed = True
             self._seal(self._held, last=True)
-            self._held.clear()
+            self._held = b""
 
     def _seal(self, plain: Octets, *, last: bool) -> None:
         self._out(self._cipher.encrypt(_nonce(self._index, last=last), plain, None))

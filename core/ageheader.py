@@ -17,6 +17,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -103,7 +104,7 @@ class Identity:
     @classmethod
     def generate(cls) -> Self:
         """Make a new one."""
-        return cls(X25519PrivateKey.generate().private_bytes_raw())
+        return cls(os.urandom(KEY_BYTES))
 
     @classmethod
     def parse(cls, text: str) -> Self:

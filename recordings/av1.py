@@ -23,22 +23,44 @@ class Av1(Pictures):
 
     codec = Codec.AV1
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._units: list[bytearray] = []
-        self._open = False
-
     def _strip(self, payload: bytes) -> tuple[bool, bytes]:
         return not payload[0] & 0x80, payload  # Z: goes on with an OBU of the packet before
 
-    def _begin(self) -> None:
-        self._units, self._open = [], False
+    def _join(self, parts: list[bytes]) -> tuple[bytes, Key | None]:
+        made, sequence, key = list[bytes](), b"", False
+        seen = False
+        for unit in map(bytes, _units(parts)):
+            if not unit:
+                continue
+            kind, content = unit[0] >> 3 & 0b1111, _content(unit)
+            if kind in _LEFT_OUT:
+                continue
+            sized = _sized(unit, content)
+            made.append(sized)
+            if kind == _SEQUENCE_HEADER:
+                sequence = sized
+            elif kind in (_FRAME_HEADER, _FRAME) and not seen:
+                # 5.9.2: show_existing_frame off, and frame_type 0.
+                seen, key = True, content[0] >> 5 == 0
+        data = b"".join(made)
+        if not data:
+            raise Malformed
+        if not (key and sequence):
+            return data, None
+        try:
+            described = read_sequence(_content(sequence))
+        except NotRead as error:
+            raise Malformed from error
+        return data, Key(described.width, described.height, described.configuration + sequence)
 
-    def _add(self, payload: bytes) -> None:
-        """Take the OBU elements of a packet (4.4: Z, Y, W and N of the aggregation header)."""
+
+def _units(payloads: list[bytes]) -> list[bytearray]:
+    """Return the OBUs of a picture's packets (4.4: Z, Y, W and N of the aggregation header)."""
+    units, is_open = list[bytearray](), False
+    for payload in payloads:
         head, count, at = payload[0], payload[0] >> 4 & 0b11, 1
         continues = bool(head & 0x80)
-        if continues != self._open:
+        if continues != is_open:
             raise Malformed
         index = 0
         while at < len(payload):
@@ -52,40 +74,14 @@ class Av1(Pictures):
                 raise Malformed
             at += size
             if continues:
-                self._units[-1] += piece
+                units[-1] += piece
                 continues = False
             else:
-                self._units.append(bytearray(piece))
-        self._open = bool(head & 0x40)
-
-    def _finish(self) -> tuple[bytes, Key | None]:
-        if self._open:
-            raise Malformed
-        parts, sequence, key = list[bytes](), b"", False
-        seen = False
-        for unit in map(bytes, self._units):
-            if not unit:
-                continue
-            kind, content = unit[0] >> 3 & 0b1111, _content(unit)
-            if kind in _LEFT_OUT:
-                continue
-            sized = _sized(unit, content)
-            parts.append(sized)
-            if kind == _SEQUENCE_HEADER:
-                sequence = sized
-            elif kind in (_FRAME_HEADER, _FRAME) and not seen:
-                # 5.9.2: show_existing_frame off, and frame_type 0.
-                seen, key = True, content[0] >> 5 == 0
-        data = b"".join(parts)
-        if not data:
-            raise Malformed
-        if not (key and sequence):
-            return data, None
-        try:
-            described = read_sequence(_content(sequence))
-        except NotRead as error:
-            raise Malformed from error
-        return data, Key(described.width, described.height, described.configuration + sequence)
+                units.append(bytearray(piece))
+        is_open = bool(head & 0x40)
+    if is_open:
+        raise Malformed
+    return units
 
 
 def _content(unit: bytes) -> bytes:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from recordings.ebml import UNKNOWN_SIZE, double, element, number, tag, text, unsigned
 
 # RFC 9559, 5.1, and RFC 8794, 11.2.
@@ -43,6 +45,9 @@ KEY_FRAME: Final = 0x80  # RFC 9559, 10.2: the flags of a SimpleBlock
 MAX_OFFSET_MS: Final = 32_767  # a block's timestamp is a signed 16-bit number, relative to its Cluster's
 PRE_SKIP: Final = 312
 """Samples of 48 kHz by which libopus' output lags its input (RFC 7845, 4.2): 6.5 ms."""
+_SHORT: Final = struct.Struct(">BHBhB")
+_LONG: Final = struct.Struct(">BIBhB")
+"""A SimpleBlock up to its frame (RFC 9559, 10.2), with a length of 2 bytes or of 4; track and time follow."""
 OPUS_DELAY_NS: Final = 6_500_000
 OPUS_PRE_ROLL_NS: Final = 80_000_000  # RFC 7845, 4.6
 
@@ -85,8 +90,7 @@ OPUS_TRACK: Final = Track(
 """RFC 7845, 5.1: version 1, two channels (RFC 7587, 7: a packet may have either), no gain, one stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One whole coded frame, or packet of Opus, at a time on the recording's timeline."""
 
     codec: Codec
@@ -115,9 +119,17 @@ def cluster(frames: Sequence[Frame]) -> bytes:
     start_ms = frames[0].at_ms
     parts = [unsigned(TIMESTAMP, start_ms)]
     for frame in frames:
-        head = struct.pack(">BhB", 0x80 | frame.codec, frame.at_ms - start_ms, KEY_FRAME if frame.key else 0)
-        parts += (b"\xa3", number(4 + len(frame.data)), head, frame.data)
-    return element(CLUSTER, b"".join(parts))
+        size, flags = 4 + len(frame.data), KEY_FRAME if frame.key else 0
+        if size < 0x3FFF:
+            block = _SHORT.pack(
+                SIMPLE_BLOCK, 0x4000 | size, 0x80 | frame.codec, frame.at_ms - start_ms, flags
+            )
+        else:
+            block = _LONG.pack(
+                SIMPLE_BLOCK, 0x1000_0000 | size, 0x80 | frame.codec, frame.at_ms - start_ms, flags
+            )
+        parts += (block, frame.data)
+    return b"".join((tag(CLUSTER), number(sum(map(len, parts))), *parts))
 
 
 def head(tracks: Iterable[Track], clusters: Sequence[Indexed], *, duration_ms: int) -> bytes:

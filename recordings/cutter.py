@@ -23,6 +23,8 @@ SILENT_CLUSTER_MS: Final = 10_000
 VOICE_LAG_MS: Final = 1_000
 """For so long a picture waits for the voice beside it; longer than two comfort packets of DTX are apart."""
 OVERLAP_MS: Final = 2
+_GAP_MS: Final = SILENCE_MS - OVERLAP_MS / 2
+"""A voice that is away for so long is filled up with silence."""
 MOST_AHEAD_MS: Final = 1_000
 """Pictures of one moment are put a millisecond apart; of who sends more than this, no more is kept."""
 
@@ -59,7 +61,8 @@ class Cutter:
         lasts_ms = duration_ms(packet)
         if not lasts_ms or at_ms + lasts_ms <= self._voice_end_ms:
             return
-        self._fill(at_ms)
+        if at_ms - self._voice_end_ms >= _GAP_MS:
+            self._fill(at_ms)
         at_ms = max(at_ms, self._voice_end_ms - OVERLAP_MS, 0.0)
         self._add(Frame(Codec.OPUS, round(at_ms), key=True, data=packet))
         self._voice_end_ms = at_ms + lasts_ms
@@ -89,16 +92,16 @@ class Cutter:
         self._until_ms = max(self._until_ms, frames[-1].at_ms + SILENCE_MS)
         head = b"" if self._declared else live_head(self._tracks.values())
         self._declared = True
-        self.pieces.append(Piece(head + b"".join(self._silence) + cluster(frames), self._until_ms))
+        self.pieces.append(Piece(b"".join((head, *self._silence, cluster(frames))), self._until_ms))
         self._silence = []
 
     def _add(self, frame: Frame) -> None:
-        if self._frames:
-            long = frame.at_ms - self._frames[0].at_ms >= CLUSTER_MS
-            if long or self._bytes + len(frame.data) > MOST_BYTES:
-                self.cut()
+        size = self._bytes + len(frame.data)
+        if self._frames and (frame.at_ms - self._frames[0].at_ms >= CLUSTER_MS or size > MOST_BYTES):
+            self.cut()
+            size = len(frame.data)
         self._frames.append(frame)
-        self._bytes += len(frame.data)
+        self._bytes = size
 
     def _declare(self, track: Track) -> None:
         """Name a track in the head of the next record, unless it is named and no smaller."""
@@ -118,7 +121,7 @@ class Cutter:
 
     def _silent(self, until_ms: float) -> list[Frame]:
         frames = list[Frame]()
-        while self._voice_end_ms + SILENCE_MS <= until_ms + OVERLAP_MS / 2:
+        while until_ms - self._voice_end_ms >= _GAP_MS:
             frames.append(Frame(Codec.OPUS, round(self._voice_end_ms), key=True, data=SILENCE))
             self._voice_end_ms += SILENCE_MS
         return frames

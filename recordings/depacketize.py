@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from recordings.container import Codec
 from recordings.reorder import Packet
 
@@ -21,8 +23,7 @@ MOST_BYTES: Final = 2 << 20
 _VP8_SIZE: Final = struct.Struct("<HH")
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True, gc=False):
     """One whole picture. Width and height are those of a key frame, 0 otherwise."""
 
     codec: Codec
@@ -58,36 +59,36 @@ class Pictures(abc.ABC):
         self._timestamp: int | None = None
         self._whole = False
         self._bytes = 0
+        self._parts: list[bytes] = []
 
     def take(self, packet: Packet) -> Picture | None:
         """Take the next packet in order; return the picture that it completes."""
         if packet.after_loss:
             self._spoil()
         try:
-            return self._take(packet)
+            begins, payload = self._strip(packet.payload)
+            if packet.timestamp != self._timestamp:
+                if self._timestamp is not None:
+                    self._spoil()  # The one before never had its end.
+                self._timestamp, self._whole, self._bytes, self._parts = packet.timestamp, begins, 0, []
+            self._bytes += len(payload)
+            if self._bytes > MOST_BYTES:
+                self._parts = []
+                self._spoil()
+                return None
+            self._parts.append(payload)
+            return self._end(packet) if packet.marker else None
         except (Malformed, IndexError, struct.error):
             self._spoil()
             return None
 
-    def _take(self, packet: Packet) -> Picture | None:
-        begins, payload = self._strip(packet.payload)
-        if packet.timestamp != self._timestamp:
-            if self._timestamp is not None:
-                self._spoil()  # The one before never had its end.
-            self._timestamp, self._whole, self._bytes = packet.timestamp, begins, 0
-            self._begin()
-        self._bytes += len(payload)
-        if self._bytes > MOST_BYTES:
-            self._begin()
-            raise Malformed
-        self._add(payload)
-        if not packet.marker:
-            return None
+    def _end(self, packet: Packet) -> Picture | None:
+        """Make the picture of which this packet is the last."""
         self._timestamp = None
         if not self._whole:
             self.broken = True
             return None
-        data, key = self._finish()
+        data, key = self._join(self._parts)
         if key is None and self.broken:
             return None
         self.broken = False
@@ -102,36 +103,14 @@ class Pictures(abc.ABC):
 
     @abc.abstractmethod
     def _strip(self, payload: bytes) -> tuple[bool, bytes]:
-        """Return whether a picture begins here, and the payload as ``_add`` takes it."""
+        """Return whether a picture begins here, and the payload as ``_join`` takes it."""
 
     @abc.abstractmethod
-    def _begin(self) -> None:
-        """Forget the pieces of the picture before."""
-
-    @abc.abstractmethod
-    def _add(self, payload: bytes) -> None:
-        """Add the piece of one packet."""
-
-    @abc.abstractmethod
-    def _finish(self) -> tuple[bytes, Key | None]:
-        """Put the pieces together; None: it is no key frame."""
+    def _join(self, parts: list[bytes]) -> tuple[bytes, Key | None]:
+        """Put the pieces of a picture together, one of each packet; None: it is no key frame."""
 
 
-class _Joined(Pictures):
-    """A codec whose packets hold one picture cut in pieces."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-
-    def _begin(self) -> None:
-        self._parts = []
-
-    def _add(self, payload: bytes) -> None:
-        self._parts.append(payload)
-
-
-class Vp8(_Joined):
+class Vp8(Pictures):
     """RFC 7741: descriptor (4.2), payload header (4.3); a key frame begins as RFC 6386, 9.1 says."""
 
     codec = Codec.VP8
@@ -149,8 +128,8 @@ class Vp8(_Joined):
             raise Malformed
         return first & 0b0001_0111 == 0b0001_0000, payload[at:]  # S, and partition 0
 
-    def _finish(self) -> tuple[bytes, Key | None]:
-        data = b"".join(self._parts)
+    def _join(self, parts: list[bytes]) -> tuple[bytes, Key | None]:
+        data = b"".join(parts)
         if data[0] & 1:  # P, the inverse key frame flag
             return data, None
         if data[3:6] != b"\x9d\x01\x2a":
@@ -159,7 +138,7 @@ class Vp8(_Joined):
         return data, Key(width & 0x3FFF, height & 0x3FFF)  # the upper bits say how to scale
 
 
-class Vp9(_Joined):
+class Vp9(Pictures):
     """RFC 9628, 4.2. Layers of one picture are kept as they come, one behind the other."""
 
     codec = Codec.VP9
@@ -184,8 +163,8 @@ class Vp9(_Joined):
             raise Malformed
         return bool(first & 0x08) and not layer, payload[at:]  # B
 
-    def _finish(self) -> tuple[bytes, Key | None]:
-        data = b"".join(self._parts)
+    def _join(self, parts: list[bytes]) -> tuple[bytes, Key | None]:
+        data = b"".join(parts)
         return data, _vp9_key(data)
 
 

@@ -9,7 +9,7 @@ waited for.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from media.codecs import AV1, OPUS, RED, VP8, VP9, Kind
@@ -33,6 +33,7 @@ clock."""
 _HEADER: Final = struct.Struct("!BBHII")
 _VIDEO: Final = {VP8.payload_type: Codec.VP8, VP9.payload_type: Codec.VP9, AV1.payload_type: Codec.AV1}
 _REPAIRS: Final = {codec.rtx: codec.payload_type for codec in (VP8, VP9, AV1) if codec.rtx is not None}
+_RED: Final = RED.payload_type
 _KINDS: Final = {codec.payload_type: codec.kind for codec in (OPUS, RED, VP8, VP9, AV1)}
 _DEPACKETIZERS: Final[dict[Codec, type[Pictures]]] = {Codec.VP8: Vp8, Codec.VP9: Vp9, Codec.AV1: Av1}
 
@@ -40,12 +41,14 @@ _DEPACKETIZERS: Final[dict[Codec, type[Pictures]]] = {Codec.VP8: Vp8, Codec.VP9:
 class Line:
     """One SSRC: its packets in order, and its clock."""
 
-    __slots__ = ("clock", "heard_s", "order", "ssrc", "taken")
+    __slots__ = ("clock", "give", "heard_s", "order", "ssrc", "taken")
 
-    def __init__(self, ssrc: int, kind: Kind) -> None:
+    def __init__(self, ssrc: int, kind: Kind, give: Callable[[Line, Sequence[Packet]], None]) -> None:
         self.ssrc = ssrc
         self.clock = Stream(kind)
         self.order = Reorder(VOICE_WAIT_S if kind is Kind.AUDIO else PICTURE_WAIT_S)
+        # Who takes what is in order.
+        self.give = give
         self.heard_s = 0.0
         # The RTP time of the last packet of voice that was taken.
         self.taken: int | None = None
@@ -73,6 +76,8 @@ class Intake:
 
     def wants_key_frame(self, now_s: float) -> bool:
         """Say, once for each time, that a key frame should be asked for."""
+        if (line := self._lines.get(Kind.VIDEO)) is not None:
+            self._key_frames.seen(line.heard_s)
         return not self._paused and self._key_frames.due(now_s)
 
     # --- what comes
@@ -90,21 +95,25 @@ class Intake:
         if first >> 6 != 2 or begin > end:
             return
         packet = Packet(timestamp, bool(second & 128), second & 127, data[begin:end], now_s)
-        if packet.payload_type in _REPAIRS:
+        kind = _KINDS.get(packet.payload_type)
+        if kind is None:
             self._repair(packet)
             return
-        kind = _KINDS.get(packet.payload_type)
-        line = self._line(kind, ssrc, now_s) if kind is not None else None
-        if kind is not None and line is not None:
-            self._give(kind, line, line.order.push(sequence, packet))
+        line = self._lines.get(kind)
+        if line is None or line.ssrc != ssrc:
+            line = self._change(kind, line, ssrc, now_s)
+            if line is None:
+                return
+        line.heard_s = now_s
+        line.give(line, line.order.push(sequence, packet))
 
     def _repair(self, packet: Packet) -> None:
         """Take a retransmission (RFC 4588, 4): what it had as a number comes first, all else is as it was."""
-        line = self._lines.get(Kind.VIDEO)
-        if line is not None and len(packet.payload) > 2:
-            packet.payload_type = _REPAIRS[packet.payload_type]
+        line, repaired = self._lines.get(Kind.VIDEO), _REPAIRS.get(packet.payload_type)
+        if line is not None and repaired is not None and len(packet.payload) > 2:
+            packet.payload_type = repaired
             sequence, packet.payload = int.from_bytes(packet.payload[:2], "big"), packet.payload[2:]
-            self._picture(line, line.order.push(sequence, packet))
+            line.give(line, line.order.push(sequence, packet))
 
     def report(self, ssrc: int, middle: int, timestamp: int) -> None:
         """Take a sender report."""
@@ -114,8 +123,9 @@ class Intake:
 
     def look(self, now_s: float) -> None:
         """Let time pass: holes are given up, and what is held long enough becomes a record."""
-        for kind, line in self._lines.items():
-            self._give(kind, line, line.order.look(now_s))
+        for line in self._lines.values():
+            if line.order.holds:
+                line.give(line, line.order.look(now_s))
         first_ms = self._cutter.holds_since_ms
         if first_ms is None or first_ms != self._held_ms:
             self._held_ms, self._held_since_s = first_ms, now_s
@@ -138,45 +148,31 @@ class Intake:
 
     # --- streams
 
-    def _line(self, kind: Kind, ssrc: int, now_s: float) -> Line | None:
-        """Find the line of an SSRC, or change to it; None while another one speaks that came after it."""
-        line = self._lines.get(kind)
-        if line is None or line.ssrc != ssrc:
-            if line is not None:
-                if ssrc in self._former and now_s - line.heard_s < QUIET_S:
-                    return None
-                self._give(kind, line, line.order.rest())
-                self._former.add(line.ssrc)
-            self._former.discard(ssrc)
-            line = self._lines[kind] = Line(ssrc, kind)
-            if kind is Kind.VIDEO:
-                self._pictures = None
-                self._key_frames.want()
-        line.heard_s = now_s
+    def _change(self, kind: Kind, line: Line | None, ssrc: int, now_s: float) -> Line | None:
+        """Change to the line of another SSRC; None while one speaks that came after it."""
+        if line is not None:
+            if ssrc in self._former and now_s - line.heard_s < QUIET_S:
+                return None
+            line.give(line, line.order.rest())
+            self._former.add(line.ssrc)
+        self._former.discard(ssrc)
         if kind is Kind.VIDEO:
-            self._key_frames.seen(now_s)
+            self._pictures = None
+            self._key_frames.want()
+        line = self._lines[kind] = Line(ssrc, kind, self._voice if kind is Kind.AUDIO else self._picture)
         return line
 
     def _end_lines(self) -> None:
-        for kind, line in self._lines.items():
-            self._give(kind, line, line.order.rest())
+        for line in self._lines.values():
+            line.give(line, line.order.rest())
         self._lines.clear()
         self._pictures = None
-
-    def _give(self, kind: Kind, line: Line, packets: Sequence[Packet]) -> None:
-        if kind is Kind.AUDIO:
-            self._voice(line, packets)
-        else:
-            self._picture(line, packets)
-
-    def _came_ms(self, packet: Packet) -> float:
-        return (packet.came_s - self._started_s) * 1000
 
     # --- frames
 
     def _voice(self, line: Line, packets: Sequence[Packet]) -> None:
         for packet in packets:
-            if packet.payload_type == RED.payload_type:
+            if packet.payload_type == _RED:
                 for timestamp, data in unpack_red(packet.payload, packet.timestamp):
                     self._say(line, timestamp, data, packet)
             elif packet.payload:
@@ -186,7 +182,7 @@ class Intake:
         """Take one packet of Opus unless it was taken before; RED says again what may have been lost."""
         if line.taken is not None and (line.taken - timestamp) & 0xFFFFFFFF < SAID_AGAIN:
             return
-        came_ms = self._came_ms(packet)
+        came_ms = (packet.came_s - self._started_s) * 1000
         # What is said again came late: where it belongs is known from the packet that brings it.
         again_ms = (packet.timestamp - timestamp & 0xFFFFFFFF) / 48
         line.taken = timestamp

@@ -34,8 +34,9 @@ class Stream:
     """The clock of one SSRC. All times are ms; those of the timeline count from its start."""
 
     __slots__ = (
-        "_bounds",
         "_last",
+        "_least_before_ms",
+        "_least_ms",
         "_media_ms",
         "_rate",
         "_window_end",
@@ -48,8 +49,8 @@ class Stream:
         self._last: int | None = None
         self._media_ms = 0.0
         self.offset_ms = 0.0
-        # The least of this window and of the one before.
-        self._bounds = (math.inf, math.inf)
+        # How soon frames came at best: in this window, and in the one before.
+        self._least_ms = self._least_before_ms = math.inf
         self._window_end = 0.0
         self.reported: tuple[int, float] | None = None
 
@@ -73,15 +74,18 @@ class Stream:
         if not known or abs(transit_ms - self.offset_ms) > JUMP_MS:
             self._last, self._media_ms = timestamp, media_ms
             self.offset_ms, self.reported = transit_ms, None
-            self._bounds, self._window_end = (transit_ms, math.inf), came_ms + WINDOW_MS
+            self._least_ms, self._least_before_ms = transit_ms, math.inf
+            self._window_end = came_ms + WINDOW_MS
             return came_ms
         if came_ms >= self._window_end:
-            self._bounds, self._window_end = (transit_ms, self._bounds[0]), came_ms + WINDOW_MS
-        elif transit_ms < self._bounds[0]:
-            self._bounds = (transit_ms, self._bounds[1])
-        allowed_ms = SLEW * max(0.0, self._media_ms - before_ms)
-        wrong_ms = min(self._bounds) - self.offset_ms
-        self.offset_ms += max(-allowed_ms, min(allowed_ms, wrong_ms))
+            self._least_ms, self._least_before_ms = transit_ms, self._least_ms
+            self._window_end = came_ms + WINDOW_MS
+        elif transit_ms < self._least_ms:
+            self._least_ms = transit_ms
+        least_ms = min(self._least_ms, self._least_before_ms)
+        if least_ms != self.offset_ms and self._media_ms > before_ms:
+            allowed_ms = SLEW * (self._media_ms - before_ms)
+            self.offset_ms += max(-allowed_ms, min(allowed_ms, least_ms - self.offset_ms))
         return min(media_ms + self.offset_ms, came_ms + AHEAD_MS)
 
     def report(self, middle: int, timestamp: int) -> None:

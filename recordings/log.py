@@ -66,7 +66,9 @@ class Chain:
 
     def follow(self, sealed: bytes) -> Chain:
         """Return the chain with one more record."""
-        return Chain(self.records + 1, hashlib.sha256(self.head + sealed).digest())
+        digest = hashlib.sha256(self.head)
+        digest.update(sealed)
+        return Chain(self.records + 1, digest.digest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ one is the first. Sequence numbers are 16 bits and wrap (RFC 3550, 5.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 MOST_HELD: Final = 2048
 """A second of the fastest sender; over it the oldest hole is given up."""
@@ -18,9 +19,11 @@ MOST_BEHIND: Final = 100
 _HALF: Final = 0x8000
 
 
-@dataclass(slots=True)
-class Packet:
-    """One RTP packet without its header. ``after_loss``: what was right before it is missing for good."""
+class Packet(msgspec.Struct, gc=False):
+    """One RTP packet without its header. ``after_loss``: what was right before it is missing for good.
+
+    A struct, as a frame and a picture are, because it is made in a fifth of the time of a dataclass.
+    """
 
     timestamp: int
     marker: bool
@@ -44,6 +47,11 @@ class Reorder:
         self._anew: int | None = None
         # When the oldest of those that are held has come.
         self._since_s = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held."""
+        return bool(self._held)
 
     def push(self, sequence: int, packet: Packet) -> Sequence[Packet]:
         """Take one packet; returns what is in order with it, itself included.

@@ -7,14 +7,15 @@ so.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
 import signal
 import socket
 import sys
-import threading
 import time
+from queue import SimpleQueue
 from typing import Final
 
 import msgspec
@@ -33,6 +34,8 @@ READ_BYTES: Final = 256 * 1024
 POLITE: Final = 5
 """Calls come first: the relay's process gets the processor before this one."""
 END_WITHIN_S: Final = 9.0
+_HEAD_BYTES: Final = HEAD.size
+_PACKET: Final = What.PACKET.value
 
 
 class Channel:
@@ -50,28 +53,31 @@ class Worker:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._telling = threading.Lock()
+        self._told = SimpleQueue[Told | ToldAlive]()
         self._channels: dict[int, Channel] = {}
-        self._rest = b""
 
     def run(self) -> None:
         """Work until the server closes its end."""
         looked_s = said_s = 0.0
-        place = memoryview(bytearray(READ_BYTES))
+        place, held = memoryview(bytearray(READ_BYTES)), 0
         while True:
             ready, _, _ = select.select([self._socket], [], [], LOOK_EVERY_S)
             if ready:
-                size = self._recv_into(place)
+                size = self._recv_into(place[held:])
                 if not size:
                     break
-                self._feed(place[:size])
+                came = place[: held + size]
+                rest = came[self._feed(came) :]
+                held = len(rest)
+                place[:held] = rest
             now_s = time.monotonic()
             if now_s - looked_s >= LOOK_EVERY_S:
                 looked_s = now_s
                 self._look(now_s)
             if self._channels and now_s - said_s >= ALIVE_EVERY_S:
                 said_s = now_s
-                self._tell(ToldAlive())
+                self._told.put(ToldAlive())
+            self._tell()
         for number, channel in self._channels.items():
             try:
                 self._end(channel, End.CUT_OFF)
@@ -88,39 +94,37 @@ class Worker:
         except ConnectionError:
             return 0
 
-    def _feed(self, data: memoryview) -> None:
-        """Take whole frames; keep what is not whole yet."""
-        view = memoryview(self._rest + data) if self._rest else data
-        at, end = 0, len(view)
-        while end - at >= HEAD.size:
-            size, what, number, now_s = HEAD.unpack_from(view, at)
-            begin = at + HEAD.size
+    def _feed(self, data: memoryview) -> int:
+        """Take whole frames; returns where what is not whole yet begins."""
+        at, end, channels = 0, len(data), self._channels
+        while end - at >= _HEAD_BYTES:
+            size, what, number, now_s = HEAD.unpack_from(data, at)
+            begin = at + _HEAD_BYTES
             if end - begin < size:
                 break
             at = begin + size
-            self._take(what, number, now_s, bytes(view[begin:at]))
-        self._rest = bytes(view[at:])
+            body = bytes(data[begin:at])
+            channel = channels.get(number)
+            if channel is None:
+                if what == What.OPEN:
+                    self._open(number, msgspec.json.decode(body, type=Open))
+                continue
+            if channel.over:
+                continue  # It has failed, and that was told.
+            try:
+                if what == _PACKET:
+                    channel.intake.packet(body, now_s)
+                else:
+                    self._do(channel, what, body)
+            except Exception:
+                # A fault of ours: it is this side's, and the others go on.
+                logger.exception("recording.side_failed")
+                self._fail(number, channel, Failure.INTERNAL)
+        return at
 
-    def _take(self, what: int, number: int, now_s: float, body: bytes) -> None:
-        if what == What.OPEN:
-            self._open(number, msgspec.json.decode(body, type=Open))
-            return
-        channel = self._channels.get(number)
-        if channel is None or channel.over:
-            return  # It has failed, and that was told.
-        try:
-            self._do(channel, what, now_s, body)
-        except Exception:
-            # A fault of ours: it is this side's, and the others go on.
-            logger.exception("recording.side_failed")
-            self._fail(number, channel, Failure.INTERNAL)
-
-    def _do(self, channel: Channel, what: int, now_s: float, body: bytes) -> None:
+    def _do(self, channel: Channel, what: int, body: bytes) -> None:
         intake = channel.intake
         match what:
-            case What.PACKET:
-                intake.packet(body, now_s)
-                return
             case What.REPORT:
                 intake.report(*REPORT.unpack(body))
                 return
@@ -133,13 +137,13 @@ class Worker:
         self._write(channel)
 
     def _open(self, number: int, opening: Open) -> None:
-        self._channels[number] = Channel(Intake(opening.started_s), Writing(number, opening, self._tell))
+        self._channels[number] = Channel(Intake(opening.started_s), Writing(number, opening, self._told.put))
 
     def _look(self, now_s: float) -> None:
         for number, channel in [*self._channels.items()]:
             if not channel.writing.is_alive():
                 del self._channels[number]
-                self._tell(ToldClosed(number))
+                self._told.put(ToldClosed(number))
             elif not channel.over and channel.writing.fault(now_s):
                 self._fail(number, channel, Failure.DISK_FAILED)
             elif not channel.over:
@@ -154,7 +158,7 @@ class Worker:
             return
         self._write(channel)
         if channel.intake.wants_key_frame(now_s):
-            self._tell(ToldWant(number))
+            self._told.put(ToldWant(number))
 
     def _write(self, channel: Channel) -> None:
         for piece in channel.intake.take_pieces():
@@ -170,16 +174,16 @@ class Worker:
     def _fail(self, number: int, channel: Channel, reason: Failure) -> None:
         """Give a side up: what is on the disk stays, what waits is dropped."""
         channel.over = True
-        self._tell(ToldFailed(number, reason))
+        self._told.put(ToldFailed(number, reason))
         channel.writing.put(End.CUT_OFF)
 
-    def _tell(self, told: Told | ToldAlive) -> None:
-        """Say something to the server, from any thread."""
-        try:
-            with self._telling:
-                self._socket.sendall(tell(told))
-        except OSError:
-            return  # It is gone; the main thread finds that out too.
+    def _tell(self) -> None:
+        """Say to the server what there is to say; the threads of the logs say theirs to the queue."""
+        if self._told.empty():
+            return
+        lines = [tell(self._told.get()) for _ in range(self._told.qsize())]
+        with contextlib.suppress(OSError):  # It is gone; the next reading finds that out too.
+            self._socket.sendall(b"".join(lines))
 
 
 def main() -> None:

@@ -12,9 +12,8 @@ SILENCE: Final = b"\xf8\xff\xfe"
 """20 ms of nothing: CELT, full band, mono (RFC 6716, 3.1: configuration 31)."""
 SILENCE_MS: Final = 20
 
-_SILK_MS: Final = (10, 20, 40, 60)
-_HYBRID_MS: Final = (10, 20)
-_CELT_MS: Final = (2.5, 5, 10, 20)
+_FRAME_MS: Final = (10.0, 20.0, 40.0, 60.0) * 3 + (10.0, 20.0) * 2 + (2.5, 5.0, 10.0, 20.0) * 4
+"""By configuration: SILK, hybrid, CELT."""
 LONGEST_MS: Final = 120.0
 
 
@@ -22,15 +21,12 @@ def duration_ms(packet: bytes) -> float:
     """Say how long a packet of Opus sounds (RFC 6716, 3.1 and 3.2), 0 for one that is none."""
     if not packet:
         return 0.0
-    configuration, code = packet[0] >> 3, packet[0] & 0b11
-    if configuration < 12:
-        frame_ms: float = _SILK_MS[configuration & 3]
-    elif configuration < 16:
-        frame_ms = _HYBRID_MS[configuration & 1]
-    else:
-        frame_ms = _CELT_MS[configuration & 3]
-    counts = (1, 2, 2, packet[1] & 0b11_1111 if len(packet) > 1 else 0)
-    whole_ms = frame_ms * counts[code]
+    frame_ms, code = _FRAME_MS[packet[0] >> 3], packet[0] & 0b11
+    if not code:
+        return frame_ms
+    if code < 3:
+        return 2 * frame_ms
+    whole_ms = frame_ms * (packet[1] & 0b11_1111) if len(packet) > 1 else 0.0
     return whole_ms if whole_ms <= LONGEST_MS else 0.0
 
 

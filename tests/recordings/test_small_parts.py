@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from recordings.container import OPUS_TRACK, Codec, Track, live_head
+from recordings.container import OPUS_TRACK, SIMPLE_BLOCK, Codec, Frame, Track, cluster, live_head
 from recordings.cutter import MOST_BYTES, Cutter
 from recordings.depacketize import Picture
 from recordings.ebml import EbmlBroken, element, number, read_number, walk
@@ -51,6 +51,20 @@ def test_an_element_stands_in_another() -> None:
         (0xEC, b"x"),
         (0xE7, b""),
     ]
+
+
+@pytest.mark.parametrize("size", [0, 1, 0x3FFA, 0x3FFB, 0x3FFC, 70_000])
+def test_a_block_holds_a_frame_of_any_size(size: int) -> None:
+    frames = [
+        Frame(Codec.OPUS, 1_000, key=True, data=b"before"),
+        Frame(Codec.VP8, 1_100, key=False, data=bytes(size)),
+    ]
+    made = cluster(frames)
+    (outer,) = walk(made)
+    blocks = [
+        made[one.content : one.end] for one in walk(made, outer.content) if one.identifier == SIMPLE_BLOCK
+    ]
+    assert blocks == [b"\x82\x00\x00\x80before", b"\x81\x00\x64\x00" + bytes(size)]
 
 
 def test_a_key_frame_is_asked_for_once_for_each_need() -> None:
