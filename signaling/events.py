@@ -38,9 +38,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class SocketLost:
-    """A connection is gone: seated or held."""
+    """A connection is gone: seated or held. ``page_left``: its browser said that the page goes away."""
 
     connection: ConnectionId
+    page_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

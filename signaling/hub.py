@@ -21,6 +21,7 @@ from media.events import LegId, MediaEvent
 from signaling import directory, records
 from signaling import events as ev
 from signaling.advising import protections
+from signaling.breaks import GOING_AWAY
 from signaling.carrying import Carrier, RelayLike
 from signaling.client_messages import Hello
 from signaling.directory import SessionState
@@ -246,7 +247,7 @@ class Hub:
     def _socket_lost(self, wire: Wire) -> None:
         live = self._lives.get(wire.session)
         if live is not None and not self._closing:
-            self.apply(live, ev.SocketLost(wire.id))
+            self.apply(live, ev.SocketLost(wire.id, page_left=wire.closed_with == GOING_AWAY))
 
     def _close(self, wire: Wire, code: CloseCode) -> None:
         """Close a connection by our own decision, and tell its call at once."""

@@ -54,7 +54,8 @@ TABLE: dict[tuple[Path, PathEvent], Path] = {
 class Leg:
     """A leg of one place. ``left_out`` and ``rejected`` hold until the leg is replaced.
 
-    ``close_at`` is set once the leg has a successor: so long it may carry media still.
+    ``close_at`` is set once the leg has a successor: so long it may carry media still. ``abandoned``: its
+    page went away, so that nothing more can come of it.
     """
 
     id: LegId
@@ -65,6 +66,7 @@ class Leg:
     left_out: frozenset[int] = frozenset()
     rejected: frozenset[Kind] = frozenset()
     close_at: datetime | None = None
+    abandoned: bool = False
 
     def observe(self, event: PathEvent) -> None:
         """Take what the relay says of the path."""
@@ -74,6 +76,11 @@ class Leg:
     def is_up(self) -> bool:
         """Whether DTLS is up and at least one answer was read."""
         return self.path is not Path.OPENING and self.answer is not None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its packets are missing, or will be."""
+        return self.path is Path.SILENT or self.abandoned
 
     def take(self, answer: Answer) -> None:
         """Take the answer to the open offer: what it leaves out, rejects, and sends with."""

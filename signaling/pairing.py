@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from media.codecs import FIRST_OFFER, KIND_OF, OPUS, RED, RTX_TYPES, Kind, Mode, common
 from media.events import LegId, Streams
 from signaling.effects import CloseLeg, Effect, Expect, Forward, KeyFrame, Pair, Send
-from signaling.leg import Leg, Path
+from signaling.leg import Leg
 from signaling.negotiation import KINDS_OF_MODE, Content
 from signaling.participant import Place, Seat
 from signaling.protocol import WireState
@@ -217,7 +217,7 @@ class Pairing:
             return WireState.ABSENT if subject.seat is Seat.ABSENT else WireState.LEFT
         carrier = self.carrier(subject) if mode is not Mode.CHAT else None
         if carrier is not None and observer.leg is not None and observer.leg is self.carrier(observer):
-            return WireState.INTERRUPTED if carrier.path is Path.SILENT else WireState.CONNECTED
+            return WireState.INTERRUPTED if carrier.is_silent else WireState.CONNECTED
         if subject.seat is Seat.LOST:
             return WireState.INTERRUPTED
         if not observer.is_kept:

@@ -150,10 +150,10 @@ class Rig:
         )
         return ConnectionId(number)
 
-    def lose(self, who: ParticipantId) -> None:
+    def lose(self, who: ParticipantId, *, page_left: bool = False) -> None:
         connection = self.seated.pop(who, None)
         if connection is not None:
-            self.apply(ev.SocketLost(connection))
+            self.apply(ev.SocketLost(connection, page_left))
 
     def answer(self, who: ParticipantId, answer: Answer | None = None, *, up: bool = True) -> None:
         leg = self.leg_of[who]

@@ -15,6 +15,7 @@ from signaling import events as ev
 from signaling.call import IN_EVERY_STATE
 from signaling.mode import ModeState, Verdict
 from signaling.participant import ConnectionId
+from signaling.presence import Presence
 from signaling.protocol import MediaState, Reason, WireState
 from signaling.terms import CallState, Refused
 from tests.signaling.relay import answer_to, line
@@ -306,6 +307,27 @@ def test_a_socket_that_is_lost_does_not_touch_media() -> None:
     effects = rig.apply(ev.LegBack(rig.leg_of[A], 2_000))
     assert rig.call.view(A) is WireState.CONNECTED
     assert sum(isinstance(effect, fx.KeyFrame) for effect in effects) == 2
+
+
+def test_a_page_that_goes_away_is_gone_at_once_also_when_it_was_muted() -> None:
+    rig = Rig()
+    rig.meet()
+    rig.apply(ev.SaysMedia(A, MediaState(audio=False, video=False)))
+    rig.lose(A, page_left=True)
+    assert rig.call.view(A) is WireState.INTERRUPTED
+    assert rig.call.presence(A) is Presence.GONE
+    rig.join(A, key=True)
+    assert rig.call.view(A) is WireState.INTERRUPTED, "the page that came back has a leg to make first"
+    rig.answer_all()
+    assert rig.call.view(A) is WireState.CONNECTED
+
+
+def test_a_page_that_did_not_go_after_all_is_heard_as_before() -> None:
+    rig = Rig()
+    rig.meet()
+    rig.lose(A, page_left=True)
+    rig.join(A, key=True, resume=0)
+    assert rig.call.view(A) is WireState.CONNECTED
 
 
 @pytest.mark.parametrize(("mode", "beat_s"), [(Mode.VIDEO, 2), (Mode.VOICE, 10), (Mode.CHAT, 15)])
