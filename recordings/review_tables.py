@@ -35,7 +35,7 @@ class ReviewOpeningRow(Base):
     """One grant to open a recording; the row stays, so that both participants can read of it.
 
     ``purpose`` is sealed under the client's key. ``played_at`` is when the first of it was sent; null: opened
-    and never played.
+    and never played. ``sent_bytes`` is how much was sent in all, what was sent twice counted twice.
     """
 
     __tablename__ = "review_openings"
@@ -48,6 +48,7 @@ class ReviewOpeningRow(Base):
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
     until: Mapped[datetime] = mapped_column(UtcDateTime)
     played_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_bytes: Mapped[int] = mapped_column(_COUNT, default=0, server_default="0")
 
 
 class RecordingViewRow(Base):

@@ -100,13 +100,17 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Who opened a recording. ``viewer`` is None once they are gone, ``played_at`` when it was not played."""
+    """Who opened a recording. ``viewer`` is None once they are gone, ``played_at`` when it was not played.
+
+    ``sent_bytes`` is how much was sent to their browser, which loads ahead of what is watched.
+    """
 
     viewer: UserId | None
     purpose: str
     given_at: datetime
     until: datetime
     played_at: datetime | None
+    sent_bytes: int
     watched: tuple[Stretch, ...]
 
 
@@ -247,6 +251,7 @@ async def openings(
             row.given_at,
             row.until,
             row.played_at,
+            row.sent_bytes,
             tuple(watched.get(row.id, ())),
         )
         for row in rows

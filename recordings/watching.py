@@ -1,7 +1,8 @@
 """What of a recording was watched: stretches that grow while somebody watches on, then stand in the audit.
 
 The page says every few seconds what it played. What follows on what was watched before lengthens it; a jump
-begins another stretch. Nothing added for ``REST``, a stretch is done: it is written into the audit.
+begins another stretch. Nothing added for ``REST``, a stretch is done: it is written into the audit. How much
+was sent is counted by the server itself: it is there also of who watches without the page.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.audit import Audit
@@ -82,6 +83,15 @@ async def watch(
             )
         )
     await db.flush()
+
+
+async def sent(db: AsyncSession, grant: Grant, *, sent_bytes: int) -> None:
+    """Count what was sent under a grant, though it has ended meanwhile."""
+    await db.execute(
+        update(ReviewOpeningRow)
+        .where(ReviewOpeningRow.grant_id == grant.id)
+        .values(sent_bytes=ReviewOpeningRow.sent_bytes + sent_bytes)
+    )
 
 
 async def write_down(db: AsyncSession, audit: Audit, *, now: datetime) -> int:

@@ -70,13 +70,15 @@ async def _send(request: http.Request, medium: Medium, span: Span, grant: Grant)
     response.content_length = span.length
     if span.partial:
         response.headers["Content-Range"] = span.content_range(medium.size)
-    looked_s = clock.monotonic()
+    looked_s, untold_bytes = clock.monotonic(), 0
     try:
         await response.prepare(request)
         async for piece in playback.read(medium, span):
             if clock.monotonic() - looked_s >= LOOK_EVERY_S:
                 await _asked(request, first=False)
-                looked_s = clock.monotonic()
+                await _count(request, grant, untold_bytes)
+                looked_s, untold_bytes = clock.monotonic(), 0
+            untold_bytes += len(piece)
             await response.write(piece)
         await response.write_eof()
     except ConnectionError:
@@ -88,7 +90,16 @@ async def _send(request: http.Request, medium: Medium, span: Span, grant: Grant)
     except TeduhError:
         playback.forget(grant.id)
         _cut(request)
+    finally:
+        await _count(request, grant, untold_bytes)
     return response
+
+
+async def _count(request: http.Request, grant: Grant, sent_bytes: int) -> None:
+    """Write down how much of a recording was sent, so that it stands there whatever the page says."""
+    if sent_bytes:
+        async with request.app[SERVICES].database.sessions.begin() as db:
+            await watching.sent(db, grant, sent_bytes=sent_bytes)
 
 
 def _cut(request: http.Request) -> None:

@@ -17,9 +17,11 @@ from accounts.texts import Kind
 from counseling import supervision
 from recordings import reviews
 from recordings.playback import AT_ONCE
+from recordings.reviews import Opening
 from recordings.states import Side, State
 from recordings.tables import RecordingRow
 from tests.fakes import FakeClock
+from tests.web.browsing import get
 from tests.web.conftest import Client
 from tests.web.people import log_out
 from tests.web.reviewed import SAME_PAGE, Reviewed, reviewed
@@ -261,6 +263,56 @@ async def test_playing_is_written_down_once_and_seen_by_the_client(staged: Revie
     assert [(row.actor, row.subject, row.object_id) for row in rows] == [
         (staged.sari.id, staged.embun.id, staged.id)
     ]
+
+
+async def test_what_is_fetched_without_the_page_is_counted_and_both_read_it(staged: Reviewed) -> None:
+    await staged.open()
+    await staged.as_(staged.sari)
+    whole = sum(len(plain) for plain in staged.plain.values())
+    for asked in ("bytes=0-99999", f"bytes=100000-{whole // 4 - 1}"):
+        await staged.play(headers={"Range": asked})
+    assert await sent_bytes(staged, at_least=whole // 4) == whole // 4
+    assert (await one_opening(staged)).watched == ()
+    for person, page in ((staged.embun, f"/me/recordings/{staged.id}"), (staged.ratna, staged.own_page)):
+        await staged.as_(person)
+        assert "Up to 25 % of it was sent to their browser" in (await get(staged.client, page)).text
+
+
+async def test_what_was_sent_is_counted_though_access_ends_meanwhile(
+    client: Client, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = client.server.runner
+    assert served is not None
+    monkeypatch.setattr(served.server, "handler_cancellation", False)  # as teduh serve has it
+    staged = await reviewed(client, media={side: bytes(40_000_000) for side in Side})
+    await staged.open()
+    await staged.as_(staged.sari)
+    async with staged.client.get(staged.media(), headers=SAME_PAGE) as answer:
+        got = len(await answer.content.readexactly(65_536))
+        await take_back(staged)
+        clock.advance(LOOK_EVERY_S)
+        with pytest.raises(aiohttp.ClientError):
+            got += await _rest_of(answer)
+    assert await sent_bytes(staged, at_least=got) < 20_000_000
+
+
+async def sent_bytes(staged: Reviewed, *, at_least: int) -> int:
+    """How much was sent, once it is written down: that is after the browser has it."""
+    async with asyncio.timeout(10):
+        while True:
+            sent = (await one_opening(staged)).sent_bytes
+            if sent >= at_least:
+                return sent
+            await asyncio.sleep(0.01)
+
+
+async def one_opening(staged: Reviewed) -> Opening:
+    async with staged.services.database.sessions() as db:
+        recording = await reviews.find(db, recording=staged.id)
+        (opening,) = await reviews.openings(
+            db, staged.services.audit, recording=recording, participant=staged.embun.id
+        )
+    return opening
 
 
 async def test_what_was_watched_is_told_and_what_cannot_have_been_is_not_taken(staged: Reviewed) -> None:

@@ -5,6 +5,7 @@ Who opened one, and what for, stands there too. A counselor reads of a recording
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,10 +38,11 @@ READABLE: Final = frozenset({None, Closed.TOO_EARLY, Closed.NOT_THERE})
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Who opened a recording, as the page shows it."""
+    """Who opened a recording, as the page shows it. ``sent_percent`` is 0 when nobody can say any more."""
 
     opening: Opening
     viewer: str
+    sent_percent: int
     watched: tuple[tuple[str, str], ...]
 
 
@@ -92,7 +94,7 @@ async def _one(
         "reviews/own_one.html",
         status=status,
         recording=recording,
-        seen=[seen(one, named) for one in opened],
+        seen=[seen(one, named, recording) for one in opened],
         said=said,
         taken=taken,
         named=named,
@@ -104,12 +106,15 @@ async def _one(
     )
 
 
-def seen(opening: Opening, named: dict[UserId, str]) -> Seen:
-    """Say who opened a recording and which stretches they watched."""
+def seen(opening: Opening, named: dict[UserId, str], recording: Recording) -> Seen:
+    """Say who opened a recording, how much of it was sent to them, and which stretches they watched."""
     viewer = "" if opening.viewer is None else named.get(opening.viewer, "")
+    whole_bytes = sum(side.sealed_bytes for side in recording.sides)
+    sent = math.ceil(100 * opening.sent_bytes / whole_bytes) if whole_bytes else 0
     return Seen(
         opening,
         viewer,
+        min(100, sent),
         tuple((say_moment(one.from_ms), say_moment(one.to_ms)) for one in opening.watched),
     )
 

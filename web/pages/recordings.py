@@ -59,7 +59,7 @@ async def one(request: http.Request) -> http.Response:
         "recordings/one.html",
         one=found,
         named=named,
-        seen=[seen(each, named) for each in opened],
+        seen=[seen(each, named, whole) for each in opened],
         entries=rows,
         objection_days=OBJECTION.days,
     )
