@@ -1,10 +1,14 @@
 // @ts-check
 /**
  * @file Tells the server what was played, every few seconds and whenever it stops, and learns from the answer
- * whether this page may go on.
+ * whether this page may go on. What cannot be told, because there is no network, is told when it is back.
  */
 
 const EVERY_MS = 5000;
+/** The server believes no report of more than a minute; what follows on is put into one up to here, in ms. */
+const LONGEST_MS = 50_000;
+
+/** @typedef {{from_ms: number, to_ms: number}} Stretch */
 
 /**
  * @param {string} recording
@@ -14,34 +18,68 @@ const EVERY_MS = 5000;
 export function watch(recording, where, ended) {
   /** @type {number | null} */
   let from = null;
+  /** What was played and the server has not heard of, in its order. @type {Stretch[]} */
+  const untold = [];
+  let telling = false;
 
-  /** @param {object} report */
-  const tell = async (report) => {
+  /** @param {Stretch | {}} report */
+  const send = (report) =>
+    fetch(`/api/v1/recordings/${recording}/watched`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(report),
+      keepalive: true,
+    });
+
+  /** Tell what is untold, or that the page is still there. */
+  const tell = async () => {
+    if (telling) return;
+    telling = true;
     try {
-      const answer = await fetch(`/api/v1/recordings/${recording}/watched`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(report),
-        keepalive: true,
-      });
-      if ([401, 403, 404].includes(answer.status)) ended();
+      do {
+        const answer = await send(untold[0] ?? {});
+        if ([401, 403, 404].includes(answer.status)) {
+          untold.length = 0;
+          ended();
+          return;
+        }
+        if (!answer.ok && answer.status !== 422) return;
+        untold.shift();
+      } while (untold.length);
     } catch {
-      // No network: nothing more is sent either, and what was played of the rest stays untold.
+      // No network: it stays untold until the next time.
+    } finally {
+      telling = false;
     }
+  };
+
+  /** @param {Stretch} played */
+  const add = (played) => {
+    const last = untold.length > (telling ? 1 : 0) ? untold[untold.length - 1] : undefined;
+    const follows = last?.to_ms === played.from_ms && played.to_ms - last.from_ms <= LONGEST_MS;
+    if (last && follows) last.to_ms = played.to_ms;
+    else untold.push(played);
   };
 
   /** Say what was played since the last time; from here on it counts anew. */
   const flush = () => {
     const now = where();
-    if (from !== null && now.ms > from) void tell({ from_ms: from, to_ms: now.ms });
+    if (from !== null && now.ms > from) {
+      add({ from_ms: from, to_ms: now.ms });
+      void tell();
+    }
     from = now.playing ? now.ms : null;
   };
 
   setInterval(() => {
     if (where().playing || from !== null) flush();
-    else void tell({});
+    void tell();
   }, EVERY_MS);
-  addEventListener("pagehide", flush);
+  addEventListener("online", () => void tell());
+  addEventListener("pagehide", () => {
+    flush();
+    for (const one of untold.splice(telling ? 1 : 0)) void send(one).catch(() => undefined);
+  });
 
   return {
     flush,
@@ -54,6 +92,6 @@ export function watch(recording, where, ended) {
     begin() {
       from = where().ms;
     },
-    ask: () => void tell({}),
+    ask: () => void tell(),
   };
 }
