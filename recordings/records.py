@@ -6,12 +6,12 @@ Each function belongs into one transaction of the caller, audit and all. What co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import notices
@@ -63,11 +63,20 @@ class Times:
 class Growth:
     """How far one side's log is on disk: ``head`` is the hash over its records, hex."""
 
+    recording: str
     side: Side
     records: int
     head: str
     bytes: int
     until_ms: int
+
+
+_SIDES: Final = cast("Table", RecordingSideRow.__table__)
+_GREW: Final = update(_SIDES).where(
+    _SIDES.c.recording_id == bindparam("of"),
+    _SIDES.c.side == bindparam("whose"),
+    _SIDES.c.records <= bindparam("reached"),
+)
 
 
 async def agree(
@@ -163,14 +172,25 @@ async def begin(
     )
 
 
-async def grew(db: AsyncSession, *, recording: str, growth: Growth) -> None:
-    """Keep how far a side's log is, so that a tail that was cut off is told from a short session."""
-    await db.execute(
-        update(RecordingSideRow)
-        .where(RecordingSideRow.recording_id == recording, RecordingSideRow.side == growth.side.value)
-        .values(records=growth.records, head=growth.head, bytes=growth.bytes, until_ms=growth.until_ms)
-        .execution_options(synchronize_session=False)
-    )
+async def grew(db: AsyncSession, growths: Iterable[Growth]) -> None:
+    """Keep how far logs are, so that a tail that was cut off is told from a short session.
+
+    What is known of a longer log stays. Rows are taken in one order: no two of these wait for each other.
+    """
+    rows = [
+        {
+            "of": one.recording,
+            "whose": one.side.value,
+            "reached": one.records,
+            "records": one.records,
+            "head": one.head,
+            "bytes": one.bytes,
+            "until_ms": one.until_ms,
+        }
+        for one in sorted(growths, key=lambda one: (one.recording, one.side))
+    ]
+    if rows:
+        await (await db.connection()).execute(_GREW, rows)
 
 
 async def off_record(

@@ -25,6 +25,7 @@ from signaling.breaks import GOING_AWAY
 from signaling.carrying import Carrier, RelayLike
 from signaling.client_messages import Hello
 from signaling.directory import SessionState
+from signaling.growing import Growing
 from signaling.hearing import Hearing
 from signaling.joining import PlaceTokens, SignalingSettings, TurnedAway, claim, join_event
 from signaling.journal import Journal
@@ -114,6 +115,7 @@ class Hub:
             send=self.send,
             tap=self._relay.tap,
             want_key_frame=self._relay.request_key_frame,
+            growing=Growing(self._db),
         )
 
     def wrote(self, live: Live, participant: ParticipantId) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,6 +27,7 @@ from recordings.consent_steps import Why
 from recordings.events import Failed, Failure, Grew, KeyFrameWanted, RecorderEvent
 from recordings.records import Growth, Seat
 from recordings.states import Ending, Side
+from signaling.growing import Growing
 from signaling.live import Live
 from signaling.recording_rows import Rows
 from signaling.server_messages import (
@@ -43,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 CLOSE_WITHIN_S = 15.0
 MARK_WITHIN_S = 1.0
-GROWTH_EVERY_S = 3.0
-"""Both logs grow each second; a row for each would cost more than all that is recorded."""
 STATES: dict[Phase, RecordingState] = {
     Phase.OFF: "off",
     Phase.ASKED: "asked",
@@ -71,10 +69,6 @@ class Made:
     since: datetime | None = None
     is_paused: bool = False
     growth: dict[Side, Growth] = field(default_factory=dict)
-    is_growing: bool = False
-    """Whether a step that writes the growth waits."""
-    grown_s: float = -math.inf
-    """When it was last written, for both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +81,7 @@ class Hands:
     send: Callable[[Live, ParticipantId, ServerMessage], None]
     tap: Callable[[LegId, Sink | None], None]
     want_key_frame: Callable[[LegId], None]
+    growing: Growing
 
 
 class Recorded:
@@ -284,6 +279,7 @@ class Recorded:
         if made is None:
             raise InvalidState("there is no recording")
         studio = self._hands.studio
+        self._hands.growing.drop(made.id)
         marked = None if made.recorder is None else self._mark_withdrawn(made, reason)
 
         async def close() -> None:
@@ -292,8 +288,7 @@ class Recorded:
 
         async def finish() -> None:
             async with self._hands.db.begin() as db:
-                for growth in made.growth.values():
-                    await records.grew(db, recording=made.id, growth=growth)
+                await records.grew(db, made.growth.values())
                 await records.finish(
                     db, studio.audit, recording=made.id, reason=reason, times=studio.times, now=now
                 )
@@ -334,20 +329,15 @@ class Recorded:
                     self.apply(steps.Breaks(FAILURES[event.reason]))
 
     def _grew(self, made: Made, event: Grew) -> None:
-        made.growth[event.side] = Growth(
-            event.side, event.records, event.head.hex(), event.bytes, event.until_ms
+        growth = made.growth[event.side] = Growth(
+            made.id, event.side, event.records, event.head.hex(), event.bytes, event.until_ms
         )
-        now_s = self._hands.clock.monotonic()
-        if made.is_growing or self._made is not made or now_s - made.grown_s < GROWTH_EVERY_S:
-            return
-        made.is_growing, made.grown_s = True, now_s
+        if self._made is made:
+            self._hands.growing.put(growth, lambda: self._unwritten(made))
 
-        async def write(db: AsyncSession) -> None:
-            growths, made.is_growing = list(made.growth.values()), False
-            for growth in growths:
-                await records.grew(db, recording=made.id, growth=growth)
-
-        self._put(write)
+    def _unwritten(self, made: Made) -> None:
+        if self._made is made:
+            self.apply(steps.Breaks(Ending.DATABASE))
 
     # --- telling
 

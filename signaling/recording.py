@@ -63,6 +63,7 @@ class Recordings:
 
     async def close(self) -> None:
         """Stop all recordings, and write down what is left."""
+        await self._hands.growing.close()
         for one in [*self._all.values()]:
             one.apply(steps.Breaks(Ending.STOPPED))
             self._let_go(one)

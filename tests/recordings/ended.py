@@ -80,8 +80,8 @@ async def end_one(
     for side in sides:
         chain, size = write_log(shop.spool, recording, side, recipient, last=last, seconds=seconds)
         async with shop.database.sessions.begin() as db:
-            growth = Growth(side, chain.records, chain.head.hex(), size, 1_000 * seconds)
-            await records.grew(db, recording=recording, growth=growth)
+            growth = Growth(recording, side, chain.records, chain.head.hex(), size, 1_000 * seconds)
+            await records.grew(db, [growth])
     async with shop.database.sessions.begin() as db:
         await records.finish(db, shop.audit, recording=recording, reason=reason, times=TIMES, now=now)
     return Ended(recording, session, users)

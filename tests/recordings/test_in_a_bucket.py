@@ -140,8 +140,8 @@ async def test_a_large_one_goes_in_parts_and_a_half_one_is_ended(
     log.append(b"", final=True)
     log.close()
     async with shop.database.sessions.begin() as db:
-        growth = Growth(Side.CLIENT, log.chain.records, log.chain.head.hex(), log.bytes, 20_000)
-        await grew(db, recording=made.id, growth=growth)
+        growth = Growth(made.id, Side.CLIENT, log.chain.records, log.chain.head.hex(), log.bytes, 20_000)
+        await grew(db, [growth])
     name = f"teduh/{object_name(made.id, Side.CLIENT)}"
     s3.begin_upload(bucket, name)
     await work(shop)
