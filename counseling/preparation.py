@@ -1,4 +1,6 @@
-"""Preparing for a session: where the client is and whom to call, what a drop should do, the recording answer.
+"""Preparing for a session: where the client is and whom to call, what a drop should do.
+
+The answer to the recording question lies in the same row (``counseling/recording_answers.py``).
 
 It belongs to one walk-in or one appointment, each part may be left out or said later, and it is gone with
 the session: at its end, or where a risk was seen until a counselor closes it, 72 hours at most. Where the
@@ -50,15 +52,6 @@ class OnDrop(enum.StrEnum):
     NOTHING = "nothing"
 
 
-class Asking(enum.StrEnum):
-    """Whether the recording question is asked now."""
-
-    YES = "yes"
-    FIRST_ALONE = "first_alone"
-    """Only once the client has said that they are alone."""
-    NO = "no"
-
-
 @dataclass(frozen=True, slots=True)
 class Contact:
     """Where the client is, whom to call in a crisis and at which number, and the client's own for a drop."""
@@ -97,15 +90,6 @@ class Preparation:
     recording: bool | None
     has_contact: bool
     changed_at: datetime
-
-
-def asks_recording(occasion: Occasion, *, adult: bool | None) -> Asking:
-    """Say whether the recording question is asked: of adults, alone, at no risk, and not in person."""
-    if not adult or occasion.risk is not Risk.NONE or occasion.medium is Medium.IN_PERSON:
-        return Asking.NO
-    if occasion.alone is None:
-        return Asking.FIRST_ALONE
-    return Asking.YES if occasion.alone is Alone.YES else Asking.NO
 
 
 def gone_at(risk: Risk, ended_at: datetime | None) -> datetime | None:
@@ -161,7 +145,7 @@ async def keep_contact(
     Without a number any more, nobody is asked to call it when the line drops.
     """
     told = fit_contact(contact)
-    row = await _begun(db, occasion, now)
+    row = await begun(db, occasion, now)
     sealed = None
     if told.said:
         key = await audit.subjects.key_of(db, subject=occasion.client)
@@ -169,62 +153,18 @@ async def keep_contact(
     row.contact = sealed
     if row.on_drop == OnDrop.CALL.value and not told.number:
         row.on_drop = OnDrop.NOTHING.value
-    await _written_down(db, audit, row, "contact", now)
+    await write_down(db, audit, row, "contact", now)
 
 
 async def keep_on_drop(
     db: AsyncSession, audit: Audit, *, occasion: Occasion, on_drop: OnDrop, now: datetime
 ) -> None:
     """Keep what a drop should do. Raises ``InvalidState`` for a call without a number to call."""
-    row = await _begun(db, occasion, now)
+    row = await begun(db, occasion, now)
     if on_drop is OnDrop.CALL and not (await _contact(db, audit, row)).number:
         raise InvalidState("There is no number to call.")
     row.on_drop = on_drop.value
-    await _written_down(db, audit, row, "on_drop", now)
-
-
-async def keep_recording(
-    db: AsyncSession, audit: Audit, *, occasion: Occasion, client: Person, answer: bool | None, now: datetime
-) -> None:
-    """Keep the answer to the recording question. Raises ``InvalidState`` where it is not asked."""
-    if asks_recording(occasion, adult=client.adult) is Asking.NO:
-        raise InvalidState("This is not asked now.")
-    row = await _begun(db, occasion, now)
-    row.recording = answer
-    await _written_down(db, audit, row, "recording", now)
-
-
-async def recording_answer(db: AsyncSession, *, talk: str) -> bool | None:
-    """Give the answer for a talk; None where there is none, and then nothing is asked again before it.
-
-    Also None where it would not be asked any more: a risk was seen since, or somebody may listen.
-    """
-    found = await of_talk(db, talk=talk)
-    walkin = await db.scalar(
-        select(WalkinRow)
-        .join(TalkRow, TalkRow.walkin_id == WalkinRow.id)
-        .where(TalkRow.id == talk)
-        .execution_options(populate_existing=True)
-    )
-    if found is None or (
-        walkin is not None and (walkin.risk != Risk.NONE.value or walkin.alone != Alone.YES.value)
-    ):
-        return None
-    return found.recording
-
-
-async def may_ask_in_room(db: AsyncSession, *, talk: str) -> bool:
-    """Whether the recording question may come once more in the session: not after a no.
-
-    Nor where it would not be asked any more, or never could be: then nobody knows that the client is alone.
-    """
-    answer = await recording_answer(db, talk=talk)
-    if answer is not None:
-        return answer
-    walkin = await db.scalar(
-        select(WalkinRow).join(TalkRow, TalkRow.walkin_id == WalkinRow.id).where(TalkRow.id == talk)
-    )
-    return walkin is not None and walkin.risk == Risk.NONE.value and walkin.alone == Alone.YES.value
+    await write_down(db, audit, row, "on_drop", now)
 
 
 async def on_drop(db: AsyncSession, *, talk: str) -> OnDrop:
@@ -242,7 +182,7 @@ async def take_back_on_drop(db: AsyncSession, audit: Audit, *, client: UserId, n
     )
     for row in found.all():
         row.on_drop = OnDrop.NOTHING.value
-        await _written_down(db, audit, row, "on_drop", now)
+        await write_down(db, audit, row, "on_drop", now)
 
 
 async def of_talk(db: AsyncSession, *, talk: str) -> Preparation | None:
@@ -346,7 +286,7 @@ async def _row_of(db: AsyncSession, occasion: Occasion) -> PreparationRow | None
     return found.one_or_none()
 
 
-async def _begun(db: AsyncSession, occasion: Occasion, now: datetime) -> PreparationRow:
+async def begun(db: AsyncSession, occasion: Occasion, now: datetime) -> PreparationRow:
     """Give the row of an occasion, a new one where there is none; of two at once, one is kept."""
     row = await _row_of(db, occasion)
     if row is not None:
@@ -381,9 +321,7 @@ async def _one(db: AsyncSession, which: ColumnElement[bool]) -> Preparation | No
     return None if row is None else _preparation(row)
 
 
-async def _written_down(
-    db: AsyncSession, audit: Audit, row: PreparationRow, what: str, now: datetime
-) -> None:
+async def write_down(db: AsyncSession, audit: Audit, row: PreparationRow, what: str, now: datetime) -> None:
     """Write down that a part was kept, never what it says."""
     row.changed_at = now
     await db.flush()

@@ -1,7 +1,8 @@
 """Recording sessions of this service: what may be asked of whom, and what a recording is made with.
 
-A session of a talk is asked about where an adult client, alone and at no risk, has not said no on the
-preparation page. In the session of a program the program has decided, and knows whom it asks.
+In a talk with an adult client, alone and at no risk, it may be asked, whatever they answered before: a no on
+the preparation page, or a consent taken back, shows nowhere, but no question reaches them. In the session of
+a program the program has decided, and knows whom it asks.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from accounts.texts import Kind, Version
 from core.agefile import Recipient
 from core.config import Config
 from core.ids import SessionId
-from counseling import preparation, risk_flags, talks
+from counseling import recording_answers, risk_flags, talks
 from counseling.talks import Talk
 from recordings.consent_steps import Terms
 from recordings.desk import Desk
@@ -65,6 +66,8 @@ class LiveStudio:
             return Asking(_terms(text))
         if not await may_ask(db, talk=talk):
             return None
+        if not await _hears(db, talk):
+            return Asking(_terms(text), heard=False)
         return Asking(_terms(text), await _prepared(db, talk, text))
 
     async def key(self, recording: str) -> Recipient:
@@ -86,11 +89,16 @@ class LiveStudio:
 
 
 async def may_ask(db: AsyncSession, *, talk: Talk) -> bool:
-    """Whether the two of a talk may be asked now, as far as is known of the client."""
+    """Whether the two of a talk may be asked now: by nothing that the counselor does not know too."""
     client = await people.find(db, user=talk.client)
     if client is None or not client.adult or await risk_flags.stands(db, talk=talk.id):
         return False
-    if not await preparation.may_ask_in_room(db, talk=talk.id):
+    return await recording_answers.fits(db, talk=talk.id)
+
+
+async def _hears(db: AsyncSession, talk: Talk) -> bool:
+    """Whether what is asked in the room reaches the client: they have not said no, nor taken it all back."""
+    if not await recording_answers.reaches(db, talk=talk.id):
         return False
     ledger = (await consents.state(db, user=talk.client)).consents[Kind.RECORDING]
     return ledger.standing is not Standing.WITHDRAWN
@@ -98,7 +106,7 @@ async def may_ask(db: AsyncSession, *, talk: Talk) -> bool:
 
 async def _prepared(db: AsyncSession, talk: Talk, text: Version) -> Terms | None:
     """Give what the client agreed to beforehand: a yes to the text that holds now, in the ledger."""
-    if not await preparation.recording_answer(db, talk=talk.id):
+    if not await recording_answers.answer_of(db, talk=talk.id):
         return None
     ledger = (await consents.state(db, user=talk.client)).consents[Kind.RECORDING]
     if ledger.standing is not Standing.GIVEN or ledger.last is None or ledger.last.version != text.number:

@@ -4,29 +4,27 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from accounts import grants, people
 from accounts.people import Person
 from accounts.roles import Permission, Role
 from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
-from core.ids import UserId, new_id
+from core.ids import new_id
 from counseling import preparation, walkins
 from counseling.entry import Medium
 from counseling.preparation import (
-    Asking,
     Contact,
     Occasion,
     OnDrop,
     Preparation,
-    asks_recording,
     gone_at,
     is_number,
 )
 from counseling.preparation_tables import PreparationRow
 from counseling.triage import Answers, Risk, triage
 from counseling.walkin_states import Alone, Ended
-from counseling.way_tables import TalkRow, WalkinRow
+from counseling.way_tables import TalkRow
 from tests.counseling.conftest import Desk
 
 HOUR = timedelta(hours=1)
@@ -82,30 +80,6 @@ async def talk_of(desk: Desk, occasion: Occasion, counselor: Person) -> str:
             )
         )
     return number
-
-
-OCCASION = Occasion(UserId("u_x"), Medium.VIDEO, Risk.NONE, Alone.YES, None, walkin="w_x")
-
-
-@pytest.mark.parametrize(
-    ("changed", "adult", "expected"),
-    [
-        ({}, True, Asking.YES),
-        ({}, False, Asking.NO),
-        ({}, None, Asking.NO),
-        ({"alone": Alone.NO}, True, Asking.NO),
-        ({"alone": Alone.UNSURE}, True, Asking.NO),
-        ({"alone": None}, True, Asking.FIRST_ALONE),
-        ({"alone": None}, False, Asking.NO),
-        ({"risk": Risk.WATCH}, True, Asking.NO),
-        ({"risk": Risk.URGENT}, True, Asking.NO),
-        ({"medium": Medium.IN_PERSON}, True, Asking.NO),
-    ],
-)
-def test_who_is_asked_about_recording(
-    *, changed: dict[str, object], adult: bool | None, expected: Asking
-) -> None:
-    assert asks_recording(replace(OCCASION, **changed), adult=adult) is expected  # type: ignore[arg-type]  # by name
 
 
 def test_it_is_gone_with_the_session_and_three_days_after_a_risk() -> None:
@@ -191,36 +165,6 @@ async def test_the_number_opens_to_a_counselor_who_was_asked_to_call(desk: Desk)
         assert number == TOLD.number
         with pytest.raises(Forbidden):
             await preparation.opened(db, grant, desk.audit, preparation=found.id, now=desk.clock.now())
-
-
-async def test_the_recording_answer_holds_while_it_would_be_asked(desk: Desk) -> None:
-    embun = await client_of(desk)
-    occasion = await walk_in(desk, embun)
-    talk = await talk_of(desk, occasion, await desk.make(Role.COUNSELOR))
-
-    async def answer_of() -> bool | None:
-        async with desk.database.sessions() as db:
-            return await preparation.recording_answer(db, talk=talk)
-
-    async def keep(person: Person, at: Occasion, *, answer: bool | None) -> None:
-        async with desk.database.sessions.begin() as db:
-            await preparation.keep_recording(
-                db, desk.audit, occasion=at, client=person, answer=answer, now=desk.clock.now()
-            )
-
-    assert await answer_of() is None
-    for answer in (False, None, True):
-        await keep(embun, occasion, answer=answer)
-        assert await answer_of() is answer
-    async with desk.database.sessions.begin() as db:
-        await db.execute(update(WalkinRow).values(risk="watch"))
-    assert await answer_of() is None, "a risk was seen since"
-    minor = await client_of(desk, "Awan", adult=False)
-    with pytest.raises(InvalidState):
-        await keep(minor, await walk_in(desk, minor), answer=True)
-    listened = await client_of(desk, "Hujan")
-    with pytest.raises(InvalidState):
-        await keep(listened, await walk_in(desk, listened, alone=Alone.UNSURE), answer=True)
 
 
 @pytest.mark.parametrize(("danger", "hours"), [(False, 0), (True, 72)])

@@ -8,20 +8,17 @@ import pytest
 
 from accounts import consents
 from accounts.people import Person
-from accounts.roles import Role
 from accounts.texts import Kind
 from core.ids import UserId
-from counseling import preparation, talks, walkins
+from counseling import preparation, walkins
 from counseling.entry import Medium
 from counseling.preparation import Contact, OnDrop
 from counseling.triage import Answers, triage
 from counseling.walkin_states import Alone, Ended
-from signaling.directory import Recording
 from tests.fakes import FakeClock
 from tests.web.browsing import get
 from tests.web.conftest import Client, FakeMedia
 from tests.web.people import log_in, log_out, make, send
-from web import opening
 from web.pages.preparation import forget
 from web.probing import LASTS_S, MOST, PROBER, Prober
 from web.services import SERVICES
@@ -215,35 +212,6 @@ async def test_a_probe_that_nobody_ends_ends_by_itself(client: Client) -> None:
         prober.close()
     assert media.asked[-2:] == [("close", probe.out), ("close", probe.back)]
     assert probe.timer.cancelled()
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"), [("yes", Recording.ASK), ("no", Recording.OFF), ("later", Recording.ASK)]
-)
-async def test_recording_may_be_asked_for_in_the_session_unless_the_client_said_no(
-    client: Client, said: str, expected: Recording
-) -> None:
-    me, walkin = await waiting(client)
-    page = "/talk/ready"
-    fields = {"recording": said, "version": "1", "locale": "id"}
-    assert (await send(client, f"{page}/recording", fields, page=page))[0] == 303
-    async with client.app[SERVICES].database.sessions() as db:
-        assert await consents.has(db, user=me.id, kind=Kind.RECORDING) is (said == "yes")
-    ratna = await make(client, Role.COUNSELOR, name="ratna")
-    services = client.app[SERVICES]
-    async with services.database.sessions.begin() as db:
-        talk = await talks.begin(
-            db,
-            services.audit,
-            client=me.id,
-            counselor=ratna.id,
-            medium=Medium.VIDEO,
-            walkin=walkin,
-            reasons=[],
-            now=services.now(),
-        )
-        session = await opening.open_talk(services, db, talk)
-    assert session.recording is expected
 
 
 async def test_a_probe_is_for_who_prepares_for_something(client: Client) -> None:

@@ -244,6 +244,8 @@ async def _keep(request: http.Request, form: PageForm, step: str, content: Conte
 async def _answer(request: http.Request, form: PageForm, act: Act) -> http.Response:
     response = await do_once(request, form, act)
     request.app[BELL].ring()
+    # Nobody is recorded in whom a danger was found.
+    await request.app[SERVICES].calls.recheck_recordings_of(person_of(request).id)
     return response
 
 

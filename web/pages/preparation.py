@@ -22,20 +22,19 @@ from accounts import consents, texts
 from accounts.roles import Permission
 from accounts.texts import Kind, Overtaken
 from core.errors import InvalidState, NotFound
-from counseling import breakglass, preparation
+from counseling import breakglass, preparation, recording_answers
 from counseling.entry import Medium
 from counseling.preparation import (
     MAX_NUMBER_CHARS,
     MAX_PERSON_CHARS,
     MAX_PLACE_CHARS,
-    Asking,
     Contact,
     Occasion,
     OnDrop,
     Preparation,
-    asks_recording,
     is_number,
 )
+from counseling.recording_answers import Asking, asks_recording
 from web import probing
 from web.bodies import read_body
 from web.fields import pick
@@ -168,7 +167,7 @@ async def keep_recording(request: http.Request) -> http.Response:
     answer = {"yes": True, "no": False}.get(str(form.recording.data))
 
     async def keep(db: AsyncSession, occasion: Occasion) -> None:
-        await preparation.keep_recording(
+        await recording_answers.keep(
             db, services.audit, occasion=occasion, client=person, answer=answer, now=services.now()
         )
         if not answer:
@@ -188,10 +187,12 @@ async def keep_recording(request: http.Request) -> http.Response:
             raise Wrong("recording", "consents.overtaken") from None
 
     try:
-        return await _keep(request, form, keep, "recording")
+        kept = await _keep(request, form, keep, "recording")
     except Wrong as error:
         form.say_wrong(error)
         return await _show(request, recording=form, status=422)
+    await services.calls.recheck_recordings_of(person.id)
+    return kept
 
 
 async def _keep(request: http.Request, form: PageForm, keep: Keep, what: str) -> http.Response:

@@ -133,6 +133,8 @@ async def call(request: http.Request) -> http.Response:
 
     response = await do_once(request, form, act)
     await escalation.look(services, request.app[CALLS])
+    if person is not None:
+        await services.calls.recheck_recordings_of(person.id)
     return await arriving.answer(request, response, form, purpose=PURPOSE)
 
 
