@@ -136,6 +136,8 @@ class Erasure:
         if db.get_bind().dialect.name == "sqlite":
             # What is deleted on this connection is written over with zeros, not only left to be reused.
             await db.execute(text("PRAGMA secure_delete=ON"))
+        # Erasers take rows of every package; whoever decides on one of those holds the audit first.
+        await self._audit.hold(db)
         for eraser in self._erasers:
             await eraser(db, user=user, now=now)
         try:

@@ -221,6 +221,7 @@ async def finish(
     db: AsyncSession, audit: Audit, *, recording: str, reason: Ending, times: Times, now: datetime
 ) -> None:
     """Write the end down. A client's withdrawal also begins the destruction; a counselor's closes it."""
+    await audit.hold(db)
     row = await db.get(RecordingRow, recording, populate_existing=True)
     if row is None or State(row.state) is not State.RECORDING:
         return

@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from accounts import people
+from accounts.audit import Audit
+from accounts.erasure import Erasure
+from accounts.tombstones import Tombstones
 from core.config import Config
 from core.db import Database
 from core.errors import InvalidState
-from recordings import ending, finishing, withdrawals
+from core.ids import UserId
+from recordings import ending, finishing, records, withdrawals
 from recordings.finishing import Finisher
 from recordings.retention import Why
-from recordings.states import Side, State
+from recordings.states import Ending, Side, State
 from recordings.tables import RecordingRow
 from recordings.working import work
 from recordings.workshop import Workshop
 from tests.fakes import FakeClock
-from tests.recordings.ended import Ended, end_one, state_of, stored, workshop
+from tests.recordings.ended import MASTER, TIMES, Ended, end_one, state_of, stored, workshop
 
 T = TypeVar("T")
 OVERLAP_S = 0.2
 """Long enough that who does not wait has read before the other commits."""
-
-
-@pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url)
-
-
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    """What the server has."""
-    async with workshop(config, database, clock) as made:
-        yield made
 
 
 @pytest.fixture
@@ -66,14 +60,14 @@ async def destroyed(worker: Workshop, made: Ended) -> None:
     assert await stored(worker) == []
 
 
-async def test_a_withdrawal_while_finishing_begins_is_not_lost(shop: Workshop, worker: Workshop) -> None:
+async def test_a_withdrawal_while_ending_taskbegins_is_not_lost(shop: Workshop, worker: Workshop) -> None:
     made = await end_one(shop)
     task = await withdraw_during(shop, made, Finisher(worker).finish(made.id))
     assert await task is State.DESTROYING
     await destroyed(worker, made)
 
 
-async def test_a_withdrawal_while_finishing_ends_is_not_lost(
+async def test_a_withdrawal_while_ending_taskends_is_not_lost(
     shop: Workshop, worker: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await end_one(shop)
@@ -148,3 +142,66 @@ async def test_a_hold_while_the_counselor_is_erased_is_not_lost(
         await asyncio.sleep(OVERLAP_S)
     await task
     assert await state_of(shop, made.id) is State.STORED
+
+
+async def test_an_erasure_and_a_withdrawal_wait_for_each_other_in_no_circle(
+    shop: Workshop, worker: Workshop, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The erasure had the recording and wanted the audit, the withdrawal the other way round."""
+    made = await end_one(shop)
+    at_work, users = asyncio.Event(), made.users
+
+    async def slowly(db: AsyncSession, *, user: UserId, now: datetime) -> None:
+        at_work.set()
+        await asyncio.sleep(OVERLAP_S)
+
+    erasure = Erasure(worker.audit, Tombstones(tmp_path / "tombstones", MASTER), [ending.erase, slowly])
+    async with shop.database.sessions.begin() as db:
+        await people.leave(db, user=users[Side.COUNSELOR], at=clock.now())
+
+    async def erase() -> bool:
+        async with worker.database.sessions.begin() as db:
+            return await erasure.carry_out(db, user=users[Side.COUNSELOR], now=clock.now())
+
+    erasing = asyncio.ensure_future(erase())
+    await at_work.wait()
+    async with shop.database.sessions.begin() as db:
+        client = users[Side.CLIENT]
+        await withdrawals.withdraw_one(db, shop.audit, recording=made.id, user=client, now=clock.now())
+    assert await erasing
+    await destroyed(worker, made)
+
+
+async def test_an_erasure_and_the_end_of_a_recording_wait_for_each_other_in_no_circle(
+    shop: Workshop, worker: Workshop, clock: FakeClock, tmp_path: Path
+) -> None:
+    made = await end_one(shop)
+    async with shop.database.sessions.begin() as db:
+        (await db.get_one(RecordingRow, made.id)).state = State.RECORDING.value
+        await people.leave(db, user=made.users[Side.CLIENT], at=clock.now())
+    at_work = asyncio.Event()
+
+    class Slow(Audit):
+        async def append(self, db: AsyncSession, **row: Any) -> int:
+            at_work.set()
+            await asyncio.sleep(OVERLAP_S)
+            return await super().append(db, **row)
+
+    async def finish() -> None:
+        async with shop.database.sessions.begin() as db:
+            await records.finish(
+                db,
+                Slow(MASTER),
+                recording=made.id,
+                reason=Ending.SESSION_ENDED,
+                times=TIMES,
+                now=clock.now(),
+            )
+
+    ending_task = asyncio.ensure_future(finish())
+    await at_work.wait()
+    erasure = Erasure(worker.audit, Tombstones(tmp_path / "tombstones", MASTER), [ending.erase])
+    async with worker.database.sessions.begin() as db:
+        assert await erasure.carry_out(db, user=made.users[Side.CLIENT], now=clock.now())
+    await ending_task
+    await destroyed(worker, made)
