@@ -1,7 +1,7 @@
 """What has lost its other half: media without a row, rows without media, keys and rows alike.
 
 A backup that was restored, or an operator's hand, is behind it, and people decide; only keys that were
-destroyed before are destroyed again.
+destroyed before are destroyed again (``drop_key`` is for the others).
 What is under way is left out: only stored recordings must have media, only destroyed ones must have none.
 """
 
@@ -11,16 +11,22 @@ import asyncio
 import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import select
 
+from core.errors import InvalidState, NotFound
 from core.ids import is_id
 from recordings.keystore import KeyStore
 from recordings.states import Side, SideState, State
 from recordings.store import object_name, whose
 from recordings.tables import RecordingProofRow, RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
+
+YOUNG: Final = timedelta(hours=1)
+DROP_KEY: Final = "recording:unkey"
 
 
 class Lack(enum.StrEnum):
@@ -105,6 +111,25 @@ async def destroy_again(shop: Workshop) -> list[str]:
     for recording in back:
         await shop.vault.destroy(recording, now=shop.clock.now())
     return back
+
+
+async def drop_key(shop: Workshop, *, recording: str) -> None:
+    """Destroy a key of which no row knows: a crash left it, or a backup of the database that is older.
+
+    Raises ``NotFound`` without such a key, and ``InvalidState`` where there is a row, or may be soon.
+    """
+    now = shop.clock.now()
+    kept = await asyncio.to_thread(KeyStore(shop.vault.path).find, recording)
+    if kept is None:
+        raise NotFound("There is no key of such a recording.")
+    if now - kept.made_at < YOUNG:
+        raise InvalidState("This key was made within the hour: its recording may just be beginning.")
+    async with shop.database.sessions.begin() as db:
+        await shop.audit.hold(db)
+        if await db.get(RecordingRow, recording) is not None:
+            raise InvalidState("The database knows this recording: its key goes when it is destroyed.")
+        await shop.audit.append(db, tag=DROP_KEY, actor=None, subject=None, object_id=recording, now=now)
+    await shop.vault.destroy(recording, now=now)
 
 
 async def _known(shop: Workshop) -> Known:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from accounts.audit import Filter
 from core.agefile import Identity, encrypt
-from core.config import Config
-from core.db import Database
-from core.errors import NotFound
+from core.errors import InvalidState, NotFound
 from core.ids import new_id
 from recordings import ending, orphans
 from recordings.figures import measure
@@ -26,26 +24,7 @@ from recordings.verifying import verify
 from recordings.working import work
 from recordings.workshop import Workshop
 from tests.fakes import FakeClock
-from tests.recordings.ended import Ended, end_one, workshop
-
-
-@pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url)
-
-
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    async with workshop(config, database, clock) as made:
-        yield made
-
-
-@pytest.fixture
-async def kept(shop: Workshop) -> Ended:
-    """One that is stored."""
-    made = await end_one(shop)
-    await work(shop)
-    return made
+from tests.recordings.ended import Ended, end_one
 
 
 async def problems(shop: Workshop) -> list[str]:
@@ -164,6 +143,24 @@ async def test_orphans_on_either_side(shop: Workshop, kept: Ended) -> None:
             Orphan(Lack.KEY_ROW, stranger),
         ]
     )
+
+
+async def test_a_key_without_a_row_can_be_ended(shop: Workshop, kept: Ended, clock: FakeClock) -> None:
+    stranger = new_id("r")
+    await shop.vault.create(stranger)
+    with pytest.raises(InvalidState, match="within the hour"):
+        await orphans.drop_key(shop, recording=stranger)
+    clock.advance(3_600)
+    with pytest.raises(InvalidState, match="knows this recording"):
+        await orphans.drop_key(shop, recording=kept.id)
+    assert await orphans.look(shop) == [Orphan(Lack.KEY_ROW, stranger)]
+    await orphans.drop_key(shop, recording=stranger)
+    assert await orphans.look(shop) == []
+    with pytest.raises(NotFound):
+        await orphans.drop_key(shop, recording=stranger)
+    async with shop.database.sessions() as db:
+        [entry] = await shop.audit.matching(db, wanted=Filter(tag=orphans.DROP_KEY))
+    assert entry.object_id == stranger
 
 
 A, B = "r_" + "a" * 20, "r_" + "b" * 20

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,14 +78,19 @@ def server(
     root.setLevel(level)
 
 
-def recorded(server: Server, *, then: Callable[[Workshop], Coroutine[None, None, None]] | None = None) -> str:
+def recorded(
+    server: Server,
+    *,
+    then: Callable[[Workshop], Coroutine[None, None, None]] | None = None,
+    now: datetime | None = None,
+) -> str:
     """Record something there; gives its id."""
 
     async def do() -> str:
         config = Config(data_dir=server.folder / "var", master_key=MASTER)
         database = Database(config.database_url)
         try:
-            async with workshop(config, database, FakeClock(datetime.now(UTC))) as shop:
+            async with workshop(config, database, FakeClock(now or datetime.now(UTC))) as shop:
                 made = await end_one(shop)
                 if then is not None:
                     await then(shop)
@@ -130,6 +135,21 @@ def test_what_is_broken_or_lost_is_named_and_ends_with_status_1(server: Server) 
     assert "1 stored files that rows tell of are gone or changed: teduh recordings orphans names them." in [
         one["text"] for one in found if one["about"] == "recordings" and one["level"] == "wrong"
     ]
+
+
+def test_a_key_without_a_recording_is_named_and_destroyed(server: Server) -> None:
+    async def stray(shop: Workshop) -> None:
+        await shop.vault.create("r_stray")
+
+    made = recorded(server, then=stray, now=datetime.now(UTC) - timedelta(hours=2))
+    done = server.run("orphans")
+    assert done.out.startswith("r_stray  has a key, and the database knows no such recording")
+    assert (done.status, done.err) == (1, "1 things have lost their other half.\n")
+    assert server.run("drop-key", made).err == (
+        "The database knows this recording: its key goes when it is destroyed.\n"
+    )
+    assert server.run("drop-key", "r_stray").status == 0
+    assert server.run("orphans").out == "Everything has its other half.\n"
 
 
 def test_one_that_was_put_right_is_tried_again(server: Server) -> None:

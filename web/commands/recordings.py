@@ -15,6 +15,7 @@ from core.clock import SystemClock, rfc3339
 from core.config import Config
 from core.errors import TeduhError
 from recordings import ending, finishing, orphans
+from recordings.orphans import Lack
 from recordings.states import State
 from recordings.tables import RecordingRow, RecordingSideRow
 from recordings.verifying import verify
@@ -23,6 +24,12 @@ from recordings.workshop import Workshop
 from web.commands.stores import Stores, say
 
 PROOFS: Final = 1_000
+LACKS: Final = {
+    Lack.MEDIA: "is stored, says the database, and is not in the store, or is of another size",
+    Lack.ROW: "is there, and the database knows no such recording, or says that it was destroyed",
+    Lack.KEY: "has no key in keys.db, and opens no more",
+    Lack.KEY_ROW: "has a key, and the database knows no such recording (teduh recordings drop-key)",
+}
 
 
 class NotWhole(TeduhError):
@@ -66,6 +73,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     )
     one.add_argument("id", metavar="ID")
     one.set_defaults(command=_lost)
+
+    one = actions.add_parser("drop-key", help="destroy a key of which the database knows no recording")
+    one.add_argument("id", metavar="ID")
+    one.set_defaults(command=_drop_key)
 
     one = actions.add_parser("proofs", help="print the proofs of destruction, the newest first")
     one.add_argument("--json", action="store_true", help="print JSON")
@@ -148,7 +159,7 @@ async def _orphans(config: Config, asked: argparse.Namespace) -> None:
         say(json.dumps([{"lacks": one.lack.value, "name": one.name} for one in found]))
     else:
         for one in found:
-            say(f"lacks its {one.lack.value.replace('_', ' '):<9}  {one.name}")
+            say(f"{one.name}  {LACKS[one.lack]}")
     if found:
         raise NotWhole(f"{len(found)} things have lost their other half.")
     if not asked.json:
@@ -174,6 +185,12 @@ async def _lost(config: Config, asked: argparse.Namespace) -> None:
     async with Stores(config) as stores, stores.database.sessions.begin() as db:
         await ending.give_up_media(db, Audit(stores.master), recording=asked.id, now=now)
     say("What is not in the store is not looked for any more; it gets its proof within seconds.")
+
+
+async def _drop_key(config: Config, asked: argparse.Namespace) -> None:
+    async with _workshop(config) as shop:
+        await orphans.drop_key(shop, recording=asked.id)
+    say("The key is destroyed: what was sealed for it opens no more.")
 
 
 async def _proofs(config: Config, asked: argparse.Namespace) -> None:
