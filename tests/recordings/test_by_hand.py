@@ -27,11 +27,6 @@ HOLDER = Identity.generate()
 
 
 @pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url)
-
-
-@pytest.fixture
 async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
     config = dataclasses.replace(config, escrow=str(HOLDER.recipient))
     async with workshop(config, database, clock) as made:

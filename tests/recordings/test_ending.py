@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from sqlalchemy import delete, update
 
 from accounts.audit import Filter
-from core.config import Config
-from core.db import Database
 from core.errors import InvalidState, NotFound
 from recordings import ending, keybackup, orphans
 from recordings.ending import Destroyer, Proof
@@ -27,26 +24,7 @@ from recordings.working import work
 from recordings.workshop import Workshop
 from signaling.tables import SessionRow
 from tests.fakes import FakeClock
-from tests.recordings.ended import Ended, end_one, opened, pass_time, side_states, state_of, stored, workshop
-
-
-@pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url)
-
-
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    async with workshop(config, database, clock) as made:
-        yield made
-
-
-@pytest.fixture
-async def kept(shop: Workshop) -> Ended:
-    """One that is stored."""
-    made = await end_one(shop)
-    await work(shop)
-    return made
+from tests.recordings.ended import Ended, end_one, opened, pass_time, side_states, state_of, stored
 
 
 async def change(shop: Workshop, recording: str, **values: object) -> None:

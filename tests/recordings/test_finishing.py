@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from core.config import Config
-from core.db import Database
 from core.errors import InvalidState
 from recordings import finishing
 from recordings.finishing import Finisher
@@ -30,22 +28,10 @@ from tests.recordings.ended import (
     side_states,
     state_of,
     stored,
-    workshop,
 )
 from tests.recordings.playing import play
 
 STORED = [SideState.STORED, SideState.STORED]
-
-
-@pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url)
-
-
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    async with workshop(config, database, clock) as made:
-        yield made
 
 
 def objects(recording: str) -> list[str]:

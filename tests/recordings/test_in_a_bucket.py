@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.bucket import Bucket, place
 from core.config import Config
-from core.db import Database
 from recordings import ending, orphans
 from recordings.container import OPUS_TRACK, Codec, Frame, cluster, live_head
 from recordings.log import LogWriter
@@ -35,7 +34,6 @@ from tests.recordings.ended import (
     side_states,
     state_of,
     stored,
-    workshop,
 )
 from tests.recordings.playing import play
 from tests.s3 import S3Server, running_s3
@@ -59,12 +57,6 @@ def config(s3: S3Server, bucket: Bucket, tmp_path: Path) -> Config:
     return Config(
         data_dir=tmp_path / "data", database_url=f"sqlite:///{tmp_path / 'test.db'}", recordings_url=url
     )
-
-
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    async with workshop(config, database, clock) as made:
-        yield made
 
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
 
-from core.config import Config
-from core.db import Database
 from recordings.leap import NAME, Seen, after
 from recordings.states import State
 from recordings.working import work
 from recordings.workshop import Workshop
 from signaling.tables import SessionRow
 from tests.fakes import FakeClock
-from tests.recordings.ended import end_one, pass_time, state_of, workshop
+from tests.recordings.ended import end_one, pass_time, state_of
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DAY_S = 86_400
-
-
-@pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url)
-
-
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    async with workshop(config, database, clock) as made:
-        yield made
 
 
 @pytest.mark.parametrize(

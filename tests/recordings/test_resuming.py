@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from core.config import Config
-from core.db import Database
 from recordings import ending
 from recordings.retention import Why
 from recordings.states import SideState, State
 from recordings.store import object_name
 from recordings.working import work
 from recordings.workshop import Workshop
+from tests.conftest import BOTH as BOTH_DATABASES
 from tests.fakes import FakeClock
 from tests.recordings.ended import (
     BOTH,
-    MASTER,
     end_one,
     opened,
     side_states,
     state_of,
     stored,
-    workshop,
 )
 from tests.recordings.killed import work_and_die
 from tests.recordings.playing import play
@@ -37,19 +33,17 @@ def clock() -> FakeClock:
     return FakeClock(datetime.now(UTC))
 
 
-@pytest.fixture
-def config(tmp_path: Path, database_url: str) -> Config:
-    return Config(data_dir=tmp_path / "data", database_url=database_url, master_key=MASTER)
+def on(names: tuple[str, ...], cases: list[tuple[object, ...]], *, both: str) -> pytest.MarkDecorator:
+    """Run each case on SQLite, and on PostgreSQL too where a transaction is about: its name begins so."""
+    databases = {case: BOTH_DATABASES if str(case[0]).startswith(both) else ("sqlite",) for case in cases}
+    return pytest.mark.parametrize(
+        ("database_url", *names),
+        [(database, *case) for case in cases for database in databases[case]],
+        indirect=["database_url"],
+    )
 
 
-@pytest.fixture
-async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIterator[Workshop]:
-    async with workshop(config, database, clock) as made:
-        yield made
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
+@on(
     ("function", "when", "number"),
     [
         ("recordings.moving:finalize", "before", 1),
@@ -64,6 +58,7 @@ async def shop(config: Config, database: Database, clock: FakeClock) -> AsyncIte
         ("recordings.finishing:_delete", "before", 1),
         ("recordings.finishing:_delete", "after", 1),
     ],
+    both="recordings.finishing:Finisher.",
 )
 async def test_finishing_goes_on(
     shop: Workshop, config: Config, function: str, when: str, number: int
@@ -79,8 +74,7 @@ async def test_finishing_goes_on(
         assert play(await opened(shop, made.id, side)).voice_s == pytest.approx(3.0, abs=0.05)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
+@on(
     ("function", "when", "after_finishing"),
     [
         ("recordings.vault:Vault.destroy", "before", True),
@@ -90,6 +84,7 @@ async def test_finishing_goes_on(
         ("recordings.ending:_delete_directory", "before", False),
         ("recordings.ending:Destroyer._confirm", "before", True),
     ],
+    both="recordings.ending:Destroyer.",
 )
 async def test_destroying_goes_on(
     shop: Workshop, config: Config, function: str, when: str, after_finishing: bool
