@@ -16,7 +16,7 @@ from recordings import withdrawals
 from signaling import directory, quality_record
 from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
 from signaling.quality_report import report_of
-from web import api_quality
+from web import api_quality, withdrawing
 from web import api_schemas as schema
 from web.api_auth import with_key
 from web.bodies import read_body
@@ -33,6 +33,7 @@ def setup(app: http.Application) -> None:
     add(app, "GET", "/api/v1/sessions/{id}", show, Permission.PROGRAM)
     add(app, "GET", "/api/v1/sessions/{id}/quality", quality, Permission.PROGRAM)
     add(app, "POST", "/api/v1/sessions/{id}/end", end, Permission.PROGRAM)
+    add(app, "POST", "/api/v1/sessions/{id}/recording/withdraw", withdraw, Permission.PROGRAM)
     described = document(app_version())
     answer = msgspec.json.encode(described)
 
@@ -159,6 +160,18 @@ async def end(request: http.Request, key: ApiKey) -> http.Response:
     if session.state is SessionState.ENDED:
         raise InvalidState("The session has already ended.")
     await services.calls.end(session.id, reason=wanted.reason, by="api")
+    return http.Response(status=204)
+
+
+@with_key(Scope.END)
+async def withdraw(request: http.Request, key: ApiKey) -> http.Response:
+    """Answer ``POST /api/v1/sessions/{id}/recording/withdraw``: for somebody who says so to the program."""
+    services = request.app[SERVICES]
+    async with services.database.sessions() as db:
+        session = await _own(db, request, key)
+    wanted = await read_body(request, schema.NewWithdrawal)
+    place = next(one for one in session.participants if one.role is wanted.role)
+    await withdrawing.of_place(services, place.id)
     return http.Response(status=204)
 
 

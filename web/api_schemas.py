@@ -68,6 +68,12 @@ class NewEnd(msgspec.Struct, frozen=True):
     reason: Words
 
 
+class NewWithdrawal(msgspec.Struct, frozen=True):
+    """Whose consent to being recorded is taken back."""
+
+    role: Role
+
+
 class MadePlace(msgspec.Struct, frozen=True):
     """One place: a token for programs, a link for people. Both are shown this once."""
 

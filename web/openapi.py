@@ -16,6 +16,7 @@ _STRUCTS = (
     schema.Session,
     schema.Quality,
     schema.NewEnd,
+    schema.NewWithdrawal,
     schema.Problem,
     schema.Health,
 )
@@ -62,6 +63,7 @@ def document(version: str) -> Json:
             "/api/v1/sessions/{id}": {"get": _show()},
             "/api/v1/sessions/{id}/quality": {"get": _quality()},
             "/api/v1/sessions/{id}/end": {"post": _end()},
+            "/api/v1/sessions/{id}/recording/withdraw": {"post": _withdraw()},
             "/healthz": {"get": _health("healthz", "Whether the process serves.", 200)},
             "/readyz": {"get": _health("readyz", "Whether database and media port work.", 200, 503)},
         },
@@ -136,6 +138,18 @@ def _end() -> Json:
         problems=(400, 401, 403, 404, 409, 413, 422, 429),
         parameters=[_SESSION_ID],
         body="NewEnd",
+    )
+
+
+def _withdraw() -> Json:
+    return _operation(
+        "withdrawRecording",
+        "Take the consent of one of the two to all that is recorded of a session back, while it goes on and "
+        "for as long as there is a recording. A client's destroys it, a counselor's closes it.",
+        {204: {"description": "It is taken back, and nothing is recorded any more."}},
+        problems=(400, 401, 403, 404, 409, 413, 422, 429),
+        parameters=[_SESSION_ID],
+        body="NewWithdrawal",
     )
 
 

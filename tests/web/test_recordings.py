@@ -17,12 +17,13 @@ from recordings import ending, receipts, records, withdrawals
 from recordings.consent_steps import Terms, Why
 from recordings.records import OBJECTION, Seat
 from recordings.states import Side, State
+from recordings.tables import RecordingRow
 from recordings.withdrawals import Own
 from signaling import directory
 from signaling.directory import NewParticipant, Recording
 from tests.recordings.staged import make_recording
 from tests.web.browsing import get
-from tests.web.conftest import Client, FakeCalls, Program
+from tests.web.conftest import Client, FakeCalls, Program, new_program
 from tests.web.people import log_in, log_out, make, send
 from web.commands.consent import look_at
 from web.services import SERVICES
@@ -218,6 +219,35 @@ async def test_a_program_withdraws_for_a_place_by_http(client: Client, program: 
         "state": "destroying",
         "id": number,
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "state", "closed"), [("client", State.DESTROYING, False), ("counselor", State.STORED, True)]
+)
+async def test_a_program_withdraws_for_whoever_says_so_to_it(
+    client: Client, program: Program, role: str, state: State, closed: bool
+) -> None:
+    made = await program.create(recording="ask")
+    services = client.app[SERVICES]
+    places = {one["role"]: one for one in made["participants"]}
+    both = (ParticipantId(places["client"]["id"]), ParticipantId(places["counselor"]["id"]))
+    path = f"/api/v1/sessions/{made['id']}/recording/withdraw"
+    assert await program.ask("POST", path, {"role": role}) == (204, None), "there is nothing"
+    async with services.database.sessions.begin() as db:
+        number = await make_recording(
+            db, client=None, counselor=None, now=services.now(), session=made["id"], places=both
+        )
+    program.clock.advance(30 * 86_400)
+    assert (await program.ask("POST", path, {"role": "supervisor"}))[0] == 422
+    stranger = await new_program(client, program.clock)
+    assert (await stranger.ask("POST", path, {"role": role}))[0] == 404
+    assert await program.ask("POST", path, {"role": role}) == (204, None), "long after the places are closed"
+    calls = services.calls
+    assert isinstance(calls, FakeCalls)
+    assert calls.stopped[-1] == both[0 if role == "client" else 1], "what still records is stopped first"
+    async with services.database.sessions() as db:
+        row = await db.get_one(RecordingRow, number)
+    assert (row.state, row.closed_at is not None) == (state, closed)
 
 
 async def test_a_stranger_withdraws_nothing(client: Client) -> None:
