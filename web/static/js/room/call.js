@@ -6,21 +6,13 @@
 
 import { t } from './i18n.js';
 import { Peer, receivable } from './peer.js';
-import { Line, REACHED_MS, count } from './recovery.js';
-import { REPORT_MS, Reports, costOf } from './quality.js';
 import { Sending } from './sending.js';
 import { Signal } from './signal.js';
 import { standing } from './state.js';
 import { Steps } from './steps.js';
 import { toast } from './screen.js';
 import { renewPlace } from './place.js';
-
-/** How often the line is looked at, in ms; while something is missing more often. */
-const LOOK_MS = 200;
-const LOOK_CLOSER_MS = 60;
-const CLOSER_FOR_MS = 15000;
-/** In voice the server says each 10 s how the lines are: with 2 s a beat no ping is due before that. */
-const QUIET_BEATS = 6;
+import { Watch } from './watch.js';
 
 /** @typedef {import('./signal.js').Message} Message */
 /** @typedef {import('./state.js').Mode} Mode */
@@ -58,24 +50,15 @@ export class Call {
     this.endsAt = /** @type {number | null} */ (null);
     this.brokenAt = /** @type {number | null} */ (null);
     this.bytes = 0;
-    this.ownBytes = 0;
     /** @type {Record<string, any>} */
     this.grades = {};
     this.endedBy = { reason: '', by: '' };
-    this.own = /** @type {'ok'|'silent'} */ ('ok');
-    this.their = /** @type {'ok'|'silent'} */ ('ok');
     /** How long the server keeps our place, in s. */
     this.graceS = 600;
     /** When the session's socket last came or went, ms, monotonic. */
     this.openedAt = 0;
     /** The two go on by telephone. */
     this.phone = false;
-    /** Since when nothing has come over our line, over all legs, ms, monotonic. */
-    this.lostAt = /** @type {number | null} */ (null);
-    this.restartedAt = -Infinity;
-    this.reportedAt = 0;
-    this.reports = new Reports();
-    this.line = new Line(performance.now());
     this.over = false;
     let ticket = place.ticket;
     this.signal = new Signal({
@@ -121,13 +104,7 @@ export class Call {
       nameOf: () => this.other.name || t(place.role === 'client' ? 'say.counselor' : 'say.client'),
       storage: `teduh.unsent.${place.participant}`,
     });
-    this.timer = window.setTimeout(() => void this.#watch(), LOOK_MS);
-    this.networkChanged = () => {
-      this.line.networkChanged();
-      void this.#look();
-    };
-    window.addEventListener('online', this.networkChanged);
-    this.network = /** @type {any} */ (navigator).connection?.type;
+    this.watch = new Watch(this);
   }
 
   /** @param {RTCIceServer[]} servers */
@@ -136,7 +113,7 @@ export class Call {
       answer: (leg, negotiation, sdp) => void this.signal.request('answer', { leg, negotiation, sdp }).catch(() => undefined),
       remote: (stream) => this.options.remote(stream),
       connection: () => this.update(),
-      failed: () => this.#restart(true),
+      failed: () => this.watch.restart(true),
     });
   }
 
@@ -158,7 +135,7 @@ export class Call {
     welcome: (message) => this.#welcome(message),
     offer: (message) => {
       const { leg, negotiation, sdp } = /** @type {any} */ (message);
-      if (leg !== this.peer.leg) this.line.reset(performance.now());
+      if (leg !== this.peer.leg) this.watch.newLeg();
       void this.peer.offer({ leg, negotiation, sdp });
     },
     peer: (message) => {
@@ -183,8 +160,7 @@ export class Call {
     quality: (message) => {
       const before = this.grade;
       this.grades = message.participants ?? {};
-      // What made a line better or worse is told while it is there.
-      if (before.mine !== this.grade.mine || before.theirs !== this.grade.theirs) this.reportedAt = -Infinity;
+      if (before.mine !== this.grade.mine || before.theirs !== this.grade.theirs) this.watch.reportSoon();
       this.bytes = Math.max(this.bytes, this.grades[this.me]?.bytes ?? 0);
       this.steps.heard(message);
     },
@@ -234,7 +210,7 @@ export class Call {
     this.socket = open;
     this.openedAt = performance.now();
     this.chat.allow(true);
-    if (open && this.own === 'silent') this.#restart(false);
+    if (open) this.watch.opened();
     this.update();
   }
 
@@ -248,88 +224,15 @@ export class Call {
 
   // --- the lines
 
-  /** Looks at the line again and again. */
-  async #watch() {
-    const closer = await this.#look();
-    if (!this.over) this.timer = window.setTimeout(() => void this.#watch(), closer ? LOOK_CLOSER_MS : LOOK_MS);
-  }
-
-  /** @returns {Promise<boolean>} whether to look again soon */
-  async #look() {
-    if (this.over) return false;
-    // The event `change` also comes for each new estimate of the speed; only another kind of network counts.
-    const network = /** @type {any} */ (navigator).connection?.type;
-    if (network !== this.network && network !== 'none') {
-      this.network = network;
-      this.line.networkChanged();
-    }
-    const now = performance.now();
-    const report = this.peer.pc && (await this.peer.stats());
-    if (this.over) return false;
-    const paired = this.other.state === 'connected';
-    const { mode } = this.options.state;
-    let silentMs = 0;
-    let closer = false;
-    if (report && mode !== 'chat') {
-      const counted = count(report);
-      const media = this.other.media;
-      const speaking = Boolean(media && (media.audio || (mode === 'video' && media.video)));
-      const verdict = this.line.look({ now, ...counted, paired, speaking, sending: this.peer.sends, answeredAt: this.socket ? this.signal.heardAt : -Infinity });
-      closer = verdict.doubted && verdict.silentMs < CLOSER_FOR_MS;
-      if (verdict.ask && now - this.signal.pingedAt > REACHED_MS) this.signal.probe();
-      this.own = verdict.own;
-      this.their = verdict.other;
-      // After a cut the socket is back first: the voice is lost only when it stays away although the server hears us.
-      if (this.own === 'silent') this.lostAt ??= now - verdict.silentMs;
-      else if (this.peer.pc?.connectionState === 'connected') this.lostAt = null; // A fresh leg alone is no voice yet.
-      if (this.lostAt !== null) silentMs = Math.min(now - this.lostAt, now - this.openedAt);
-      if (verdict.fresh) this.#restart(true);
-      else if (verdict.restart) this.#restart(false);
-      this.ownBytes = Math.max(this.ownBytes, costOf(counted.pair));
-      this.#report(now, mode, report, counted.pair);
-    } else {
-      this.lostAt = null;
-      this.own = mode === 'chat' && !this.socket ? 'silent' : 'ok';
-      this.their = 'ok';
-    }
-    const endsInS = this.endsAt === null ? null : (this.endsAt - Date.now() - this.signal.skewMs) / 1000;
-    this.steps.look({ now, used: Math.max(this.bytes, this.ownBytes), endsInS, silentMs, socket: this.socket });
-    this.signal.suspect = mode !== 'chat' && this.own === 'silent';
-    this.signal.pingEvery = mode === 'voice' && paired && this.own === 'ok' ? QUIET_BEATS : 1;
-    this.update();
-    return closer;
-  }
-
-  /**
-   * @param {number} now
-   * @param {'video' | 'voice'} mode
-   * @param {RTCStatsReport} report
-   * @param {Record<string, any> | undefined} pair
-   */
-  #report(now, mode, report, pair) {
-    if (now - this.reportedAt < REPORT_MS[mode] || !pair || !this.peer.leg) return;
-    this.reportedAt = now;
-    this.signal.tell('quality', this.reports.make(report, pair, this.peer.leg));
-  }
-
   /** What the server says of both lines; its grades are steady. */
   get grade() {
     return { mine: this.grades[this.me]?.grade, theirs: this.grades[this.other.id]?.grade };
   }
 
-  /** @param {boolean} fresh */
-  #restart(fresh) {
-    const now = performance.now();
-    if (!this.socket || this.over || now - this.restartedAt < 2050) return;
-    this.restartedAt = now;
-    void this.signal.request('restart', fresh ? { fresh } : {}).catch(() => undefined);
-  }
-
   /** The person asks for another try. */
   tryAgain() {
     this.signal.reconnect();
-    this.line.restarted();
-    this.#restart(false);
+    this.watch.tryAgain();
   }
 
   /** Works out where we stand and lets sound and picture go accordingly. */
@@ -340,14 +243,14 @@ export class Call {
     if (!this.held && this.me && this.other.id) {
       const connection = this.peer.pc?.connectionState ?? 'new';
       const media = connection === 'connected' || connection === 'disconnected' || connection === 'failed';
-      let where = standing({ mode: state.mode, peer: this.other.state, own: this.own, media, met: this.met });
-      if (where === 'met' && this.their === 'silent') where = 'broke';
+      let where = standing({ mode: state.mode, peer: this.other.state, own: this.watch.own, media, met: this.met });
+      if (where === 'met' && this.watch.their === 'silent') where = 'broke';
       if (where === 'broke') this.brokenAt ??= now;
       else this.brokenAt = null;
       state.apply(where);
       if (where === 'met') this.met = true;
     }
-    this.peer.allow(state.mode !== 'chat' && this.other.state === 'connected' && this.own === 'ok');
+    this.peer.allow(state.mode !== 'chat' && this.other.state === 'connected' && this.watch.own === 'ok');
     this.options.changed();
   }
 
@@ -393,8 +296,7 @@ export class Call {
   close() {
     if (this.over) return;
     this.over = true;
-    window.clearTimeout(this.timer);
-    window.removeEventListener('online', this.networkChanged);
+    this.watch.close();
     this.signal.close();
     this.peer.close();
     this.chat.allow(false);

@@ -81,8 +81,8 @@ document.addEventListener('visibilitychange', () => void stayAwake());
 /** Shows everything as it stands now. */
 function show() {
   if (!call || !place) return;
-  const { other, own } = call;
-  const ownBroken = own === 'silent' || (state.mode === 'chat' && !call.socket);
+  const { other, watch } = call;
+  const ownBroken = watch.own === 'silent' || (state.mode === 'chat' && !call.socket);
   const picture = state.mode === 'video' && other.media?.video === true && (state.now === 'connected' || state.now === 'interrupted');
   const brokenS = call.brokenAt === null ? null : (performance.now() - call.brokenAt) / 1000;
   const left = other.state === 'left' && Boolean(care?.facts?.drop);
@@ -102,7 +102,7 @@ function show() {
     theirPaused: other.media?.picture === 'paused' ? (other.media.by ?? 'user') : '',
     ownPaused: call.steps.sent.step === 'paused',
     ownBroken,
-    weak: other.state === 'connected' && call.their === 'silent',
+    weak: other.state === 'connected' && watch.their === 'silent',
     dropped: left && care?.gone === true,
     phone: call.phone,
     self: devices.video,
@@ -121,13 +121,13 @@ function show() {
   const said = pill({ state: state.now, socket: call.socket, own: !ownBroken, ...call.grade });
   showFigures({
     pill: said,
-    bytes: call.bytes || call.ownBytes,
+    bytes: call.bytes || watch.bytes,
     seconds: call.startedAt === null || state.now === 'waiting' ? null : (now - call.startedAt) / 1000,
     brokenS,
   });
   detail.show(said.words, call.grades[call.me], call.grades[other.id]);
   recording.show();
-  saving.show(call.steps, call.bytes || call.ownBytes, state.mode === 'video');
+  saving.show(call.steps, call.bytes || watch.bytes, state.mode === 'video');
   if (state.mode === 'chat' && !chatOpen()) openChat(true);
 }
 
