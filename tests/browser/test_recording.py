@@ -56,6 +56,20 @@ async def stands(one: Room, state: str) -> None:
     await one.sees(f"#rec[data-state={state}]")
 
 
+async def ask(one: Room, other: Room) -> None:
+    """One side asks for a recording; the other sees the question."""
+    await one.act("rec-ask")
+    await one.act("rec-yes")
+    await other.sees("#rec-question")
+
+
+async def record(asker: Room, asked: Room) -> None:
+    """One side asks, the other agrees, both see that it records."""
+    await ask(asker, asked)
+    await asked.act("rec-yes")
+    await asyncio.gather(stands(asker, "on"), stands(asked, "on"))
+
+
 @pytest.mark.parametrize("shapes", SHAPES, ids=lambda shapes: shapes[0].name)
 async def test_both_agree_pause_stop_and_agree_again(
     server: Server, red_browser: Browser, blue_browser: Browser, shapes: tuple[Shape, Shape]
@@ -93,9 +107,7 @@ async def test_after_a_no_nothing_is_asked_and_the_talk_goes_on(
     server: Server, red_browser: Browser, blue_browser: Browser
 ) -> None:
     async with talk(server, (red_browser, blue_browser), SHAPES[0]) as (client, counselor):
-        await counselor.act("rec-ask")
-        await counselor.act("rec-yes")
-        await client.sees("#rec-question")
+        await ask(counselor, client)
         await client.act("rec-no")
         await stands(client, "off")
         await stands(counselor, "asked")
@@ -110,11 +122,7 @@ async def test_the_sign_is_there_again_after_a_reload(
     server: Server, red_browser: Browser, blue_browser: Browser
 ) -> None:
     async with talk(server, (red_browser, blue_browser), SHAPES[0]) as (client, counselor):
-        await client.act("rec-ask")
-        await client.act("rec-yes")
-        await counselor.sees("#rec-question")
-        await counselor.act("rec-yes")
-        await stands(client, "on")
+        await record(client, counselor)
         await client.page.reload()
         await client.reaches("connected")
         await asyncio.gather(stands(client, "on"), stands(counselor, "on"))
@@ -126,11 +134,7 @@ async def test_a_withdrawal_does_not_wait_for_a_lost_line(
     server: Server, red_browser: Browser, blue_browser: Browser
 ) -> None:
     async with talk(server, (red_browser, blue_browser), SHAPES[0]) as (client, counselor):
-        await counselor.act("rec-ask")
-        await counselor.act("rec-yes")
-        await client.sees("#rec-question")
-        await client.act("rec-yes")
-        await stands(counselor, "on")
+        await record(counselor, client)
         await client.page.evaluate("WebSocket.prototype.send = () => undefined")
         await client.act("rec-stop")
         await client.page.click("#rec-dialog button[value=yes]")

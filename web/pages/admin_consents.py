@@ -16,7 +16,8 @@ from core.errors import InvalidInput, NotFound
 from core.ids import UserId, is_id
 from web.forms import PageForm, Wrong, blank, do_once, sent
 from web.gate import add, person_of
-from web.pages.consents import download, printed
+from web.pages.consents import printed
+from web.pages.receipts import download
 from web.pages.site import SITE
 from web.services import SERVICES
 

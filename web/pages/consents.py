@@ -11,13 +11,13 @@ from wtforms import HiddenField
 from accounts import consents, proof, texts
 from accounts.printing import NotPrinted
 from accounts.roles import Permission
-from accounts.standing import Entry, Standing
+from accounts.standing import Standing
 from accounts.texts import CONSENTS, Kind, Overtaken
-from core.errors import NotFound
 from recordings import withdrawals
 from web import withdrawing
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
+from web.pages import receipts
 from web.pages.site import SITE, language_of
 from web.pages.texts import kind_of, number_of, shown
 from web.services import SERVICES
@@ -86,44 +86,14 @@ async def withdraw(request: http.Request) -> http.Response:
     return answer
 
 
-async def receipt(request: http.Request) -> http.Response:
-    """Answer `GET /me/consents/receipts/{id}`."""
-    entry, services = await _own_entry(request), request.app[SERVICES]
-    return request.app[SITE].show(
-        request,
-        "consents/receipt.html",
-        entry=entry,
-        key_id=services.receipts.key_id,
-        receipt=services.receipts.make(entry),
-        page=PAGE,
-    )
-
-
-async def receipt_file(request: http.Request) -> http.Response:
-    """Answer `GET /me/consents/receipts/{id}/file`: the signed receipt alone."""
-    entry = await _own_entry(request)
-    return download(
-        (request.app[SERVICES].receipts.make(entry) + "\n").encode(), "text/plain", f"{entry.id}.txt"
-    )
-
-
 async def proof_json(request: http.Request) -> http.Response:
     """Answer `GET /me/consents/proof.json`."""
-    return download(await _own_proof(request), "application/json", "proof.json")
+    return receipts.download(await _own_proof(request), "application/json", "proof.json")
 
 
 async def proof_pdf(request: http.Request) -> http.Response:
     """Answer `GET /me/consents/proof.pdf`."""
     return await printed(request, await _own_proof(request))
-
-
-def download(content: bytes, kind: str, name: str) -> http.Response:
-    """Give a file to be saved; its name says nothing about the service."""
-    return http.Response(
-        body=content,
-        content_type=kind,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
 
 
 async def printed(request: http.Request, content: bytes) -> http.Response:
@@ -137,7 +107,7 @@ async def printed(request: http.Request, content: bytes) -> http.Response:
         made = await request.app[SERVICES].printer.pdf(content, say=say, language=language)
     except NotPrinted:
         raise http.HTTPServiceUnavailable from None
-    return download(made, "application/pdf", "proof.pdf")
+    return receipts.download(made, "application/pdf", "proof.pdf")
 
 
 async def _show(request: http.Request, *, overtaken: Kind | None = None, status: int = 200) -> http.Response:
@@ -166,14 +136,6 @@ async def _show(request: http.Request, *, overtaken: Kind | None = None, status:
     )
 
 
-async def _own_entry(request: http.Request) -> Entry:
-    async with request.app[SERVICES].database.sessions() as db:
-        entry = await consents.entry(db, receipt=request.match_info["id"])
-    if entry.user != person_of(request).id:
-        raise NotFound("There is no such receipt.")
-    return entry
-
-
 async def _own_proof(request: http.Request) -> bytes:
     services = request.app[SERVICES]
     async with services.database.sessions() as db:
@@ -186,7 +148,6 @@ def setup(app: http.Application) -> None:
     add(app, "GET", PAGE, listed, Permission.OWN_CONSENTS)
     add(app, "GET", f"{PAGE}/proof.json", proof_json, Permission.OWN_CONSENTS)
     add(app, "GET", f"{PAGE}/proof.pdf", proof_pdf, Permission.OWN_CONSENTS)
-    add(app, "GET", f"{PAGE}/receipts/{{id}}", receipt, Permission.OWN_CONSENTS)
-    add(app, "GET", f"{PAGE}/receipts/{{id}}/file", receipt_file, Permission.OWN_CONSENTS)
+    receipts.serve(app, PAGE, Permission.OWN_CONSENTS, ledger=consents.entry)
     add(app, "POST", f"{PAGE}/{{kind}}/give", give, Permission.OWN_CONSENTS)
     add(app, "POST", f"{PAGE}/{{kind}}/withdraw", withdraw, Permission.OWN_CONSENTS)

@@ -23,7 +23,7 @@ from recordings.withdrawals import Own
 from web import withdrawing
 from web.forms import PageForm, do_once, sent
 from web.gate import add, person_of
-from web.pages.consents import download
+from web.pages import receipts as receipt_pages
 from web.pages.own_reviews import seen
 from web.pages.site import SITE
 from web.services import SERVICES
@@ -93,40 +93,11 @@ async def hold(request: http.Request) -> http.Response:
         raise http.HTTPSeeOther(PAGE) from None
 
 
-async def receipt(request: http.Request) -> http.Response:
-    """Answer `GET /me/recordings/receipts/{id}`."""
-    entry, services = await _own_entry(request), request.app[SERVICES]
-    return request.app[SITE].show(
-        request,
-        "consents/receipt.html",
-        entry=entry,
-        key_id=services.receipts.key_id,
-        receipt=services.receipts.make(entry),
-        page=PAGE,
-    )
-
-
-async def receipt_file(request: http.Request) -> http.Response:
-    """Answer `GET /me/recordings/receipts/{id}/file`: the signed receipt alone."""
-    entry = await _own_entry(request)
-    return download(
-        (request.app[SERVICES].receipts.make(entry) + "\n").encode(), "text/plain", f"{entry.id}.txt"
-    )
-
-
 async def _own(db: AsyncSession, request: http.Request, person: Person) -> Own:
     asked = request.match_info["recording"]
     if not is_id(asked):
         raise NotFound("There is no such recording.")
     return await withdrawals.own(db, recording=asked, user=person.id)
-
-
-async def _own_entry(request: http.Request) -> Entry:
-    async with request.app[SERVICES].database.sessions() as db:
-        entry = await receipts.entry(db, receipt=request.match_info["id"])
-    if entry.user != person_of(request).id:
-        raise NotFound("There is no such receipt.")
-    return entry
 
 
 async def _names(db: AsyncSession, users: list[UserId | None]) -> dict[UserId, str]:
@@ -141,8 +112,7 @@ async def _names(db: AsyncSession, users: list[UserId | None]) -> dict[UserId, s
 def setup(app: http.Application) -> None:
     """Add the pages."""
     add(app, "GET", PAGE, listed, OWN)
-    add(app, "GET", f"{PAGE}/receipts/{{id}}", receipt, OWN)
-    add(app, "GET", f"{PAGE}/receipts/{{id}}/file", receipt_file, OWN)
+    receipt_pages.serve(app, PAGE, OWN, ledger=receipts.entry)
     add(app, "GET", f"{PAGE}/{{recording}}", one, OWN)
     add(app, "POST", f"{PAGE}/{{recording}}/withdraw", withdraw, OWN)
     add(app, "POST", f"{PAGE}/{{recording}}/hold", hold, OWN)
