@@ -52,7 +52,7 @@ class Eraser(Protocol):
 class Erasure:
     """Erases people from one service. Every package registers its eraser (``web/erasers.py``)."""
 
-    def __init__(self, audit: Audit, tombstones: Tombstones, erasers: Sequence[Eraser] = ()) -> None:
+    def __init__(self, audit: Audit, tombstones: Tombstones[UserId], erasers: Sequence[Eraser] = ()) -> None:
         self._audit = audit
         self._tombstones = tombstones
         self._erasers: list[Eraser] = [grants.erase, *erasers]

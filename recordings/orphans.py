@@ -1,7 +1,7 @@
 """What has lost its other half: media without a row, rows without media, keys and rows alike.
 
-A backup that was restored, or an operator's hand, is behind it, and people decide; only keys that were
-destroyed before are destroyed again (``drop_key`` is for the others).
+A backup that was restored, or an operator's hand, is behind it, and people decide (``drop_key``); only what
+was destroyed before is destroyed again (``recordings/restored.py``).
 What is under way is left out: only stored recordings must have media, only destroyed ones must have none.
 """
 
@@ -22,7 +22,7 @@ from core.ids import is_id
 from recordings.keystore import KeyStore
 from recordings.states import Side, SideState, State
 from recordings.store import object_name, whose
-from recordings.tables import RecordingProofRow, RecordingRow, RecordingSideRow
+from recordings.tables import RecordingRow, RecordingSideRow
 from recordings.workshop import Workshop
 
 YOUNG: Final = timedelta(hours=1)
@@ -96,21 +96,6 @@ async def look(shop: Workshop) -> list[Orphan]:
         set(compare(before, objects=objects, spool=spool, keys=keys))
         & set(compare(after, objects=objects, spool=spool, keys=keys))
     )
-
-
-async def destroy_again(shop: Workshop) -> list[str]:
-    """Destroy keys that were destroyed and are there again, as after a backup was restored; gives whose."""
-    keys = await asyncio.to_thread(_keys, shop.vault.path)
-    if not keys:
-        return []
-    async with shop.database.sessions() as db:
-        proved = await db.scalars(
-            select(RecordingProofRow.recording_id).where(RecordingProofRow.key_at.is_not(None))
-        )
-        back = sorted(set(keys) & set(proved))
-    for recording in back:
-        await shop.vault.destroy(recording, now=shop.clock.now())
-    return back
 
 
 async def drop_key(shop: Workshop, *, recording: str) -> None:

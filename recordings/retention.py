@@ -34,6 +34,8 @@ class Why(enum.StrEnum):
     ERASED = "erased"
     """A participant's account was erased."""
     SESSION_DELETED = "session_deleted"
+    RESTORED = "restored"
+    """It was destroyed before, and a backup brought it back."""
     EMPTY = "empty"
     """Nothing ever came: no picture and no voice."""
 

@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
+from accounts.tombstones import Tombstones
 from core.agefile import Identity, KeyMalformed, Recipient, encrypt
 from core.clock import Clock
 from core.config import Config
+from core.derive import derive
 from core.errors import InvalidState, NotFound
 from core.keyring import KeyBroken, KeyMissing, Keys, Wrapped, key_file
 from core.keyrings import keyring_for
 from core.warrants import Warrant, Warrants
 from recordings.keystore import KeptKey, KeyStore
 
+TOMBSTONES: Final = "destructions.jsonl"
 BACKUPS_KEPT: Final = timedelta(days=7)
 """How long a backup of ``keys.db`` may exist: so long a destroyed key can come back."""
 
@@ -44,11 +47,23 @@ class KeyGone:
 class Vault:
     """The keys of all recordings. Any process may have its own."""
 
-    def __init__(self, store: KeyStore, keys: Keys, *, clock: Clock, escrow: Recipient | None = None) -> None:
-        """Have each new key sealed to ``escrow`` too; that lies beside the wrapped one, and goes with it."""
+    def __init__(
+        self,
+        store: KeyStore,
+        keys: Keys,
+        *,
+        clock: Clock,
+        tombstones: Tombstones[str] | None = None,
+        escrow: Recipient | None = None,
+    ) -> None:
+        """Have each new key sealed to ``escrow`` too; that lies beside the wrapped one, and goes with it.
+
+        A backup has no ``tombstones``: nothing is destroyed in it.
+        """
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._tombstones = tombstones
         self._escrow = escrow
 
     @classmethod
@@ -56,7 +71,10 @@ class Vault:
         """Build the vault that the settings ask for; nothing is read or made before it is used."""
         keys = keyring_for(config, signer=Warrants(master).public, clock=clock)
         escrow = None if config.escrow is None else Recipient.parse(config.escrow)
-        return cls(KeyStore(config.keys_file), keys, clock=clock, escrow=escrow)
+        tombstones: Tombstones[str] = Tombstones(
+            config.data_dir / TOMBSTONES, derive(master, "destructions"), what="recording"
+        )
+        return cls(KeyStore(config.keys_file), keys, clock=clock, tombstones=tombstones, escrow=escrow)
 
     @property
     def path(self) -> Path:
@@ -123,12 +141,23 @@ class Vault:
         return await asyncio.to_thread(self._store.find, recording_id) is not None
 
     async def destroy(self, recording_id: str, *, now: datetime) -> KeyGone:
-        """Destroy a key for good; again is fine.
+        """Destroy a key for good; again is fine. That it goes is on the disk first, in no database.
 
         Raises ``KeyLingers`` when a trace of it is left for now: then destroy it again.
         """
+        if self._tombstones is not None:
+            await asyncio.to_thread(self._tombstones.add, recording_id, now)
         await asyncio.to_thread(self._store.remove, recording_id, now=now)
         return KeyGone(now, now + BACKUPS_KEPT)
+
+    async def destroyed(self) -> set[str]:
+        """Name the recordings whose keys were ever destroyed, whatever the databases say.
+
+        Raises ``ConfigError`` when what was written down of it does not hold.
+        """
+        if self._tombstones is None:
+            return set()
+        return set(await asyncio.to_thread(self._tombstones.read))
 
     async def rotate(self) -> int:
         """Make a new wrapping key and move all recordings' keys to it; gives how many were moved.

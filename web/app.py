@@ -151,6 +151,7 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
                 await texts.put_first(db, now=services.now())
                 await guard.check(db, services.vault)
             await services.erasure.apply(database.sessions, now=services.now())
+            await app[finishing.FINISHING].begin_again(services)
             yield
         finally:
             app[SERVICES].passwords.close()

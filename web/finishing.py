@@ -21,7 +21,7 @@ from accounts import notices, people
 from accounts.roles import Role
 from core.config import Config
 from core.errors import TeduhError
-from recordings import ending, orphans, working
+from recordings import ending, orphans, restored, working
 from recordings.ending import Destroyer
 from recordings.figures import Figures, measure
 from recordings.orphans import Orphan
@@ -71,9 +71,15 @@ class Finishing:
                 admins = [one.id for one in await people.with_role(db, role=Role.ADMIN)]
                 await notices.post_all(db, users=admins, kind=STUCK, once=True, now=services.now())
 
-    async def destroy_again(self, _services: Services) -> None:
-        """Destroy keys that a restored backup brought back."""
-        if back := await orphans.destroy_again(self._shop):
+    async def begin_again(self, _services: Services) -> None:
+        """Begin to destroy again what a restored backup brought back; before anything is served too."""
+        if back := await restored.begin_again(self._shop):
+            logger.warning("recording.destroyed_again", extra={"recordings": back})
+
+    async def destroy_again(self, services: Services) -> None:
+        """Destroy again what a restored backup brought back."""
+        await self.begin_again(services)
+        if back := await restored.destroy_keys_again(self._shop):
             logger.warning("recording.keys_destroyed_again", extra={"recordings": back})
 
     async def find_orphans(self, _services: Services) -> None:

@@ -14,10 +14,11 @@ from core.config import Config
 from core.db import Database
 from core.errors import NotFound
 from migrations.run import upgrade
-from recordings import ending, guard, keybackup
+from recordings import ending, guard, keybackup, restored
 from recordings.keystore import KeyStore
 from recordings.retention import Why
 from recordings.states import Side, State
+from recordings.vault import TOMBSTONES
 from recordings.working import work
 from recordings.workshop import Workshop
 from tests.fakes import FakeClock
@@ -135,6 +136,63 @@ async def test_a_restored_server_opens_what_it_should_and_no_more(operated: Oper
             await opened(again, gone.id, Side.CLIENT)
         assert (await opened(again, kept.id, Side.CLIENT)).startswith(b"\x1a\x45\xdf\xa3")
     await database.close()
+
+
+async def test_what_was_destroyed_since_last_night_does_not_come_back_with_its_backup(
+    operated: Operated, tmp_path: Path
+) -> None:
+    """The database, the keys and the media of one night, which all know it, and what outlives them."""
+    shop, clock = operated.shop, operated.clock
+    gone, kept = await end_one(shop), await end_one(shop)
+    await work(shop)
+    await operated.nights(1)
+    clock.advance(3_600)
+    await operated.destroy(gone)
+
+    again = tmp_path / "restored"
+    shutil.copytree(max(path for path in operated.copies.iterdir() if (path / "recordings").is_dir()), again)
+    shutil.copytree(operated.copies / "keys", again / "keys")
+    shutil.copy(keybackup.backups(operated.keys_backup)[-1].path, again / "keys.db")
+    shutil.copy(operated.config.data_dir / TOMBSTONES, again)
+    config = Config(data_dir=again, master_key=MASTER)
+    database = Database(config.database_url)
+    async with workshop(config, database, clock) as server:
+        assert await server.vault.has(gone.id)
+        assert await restored.begin_again(server) == [gone.id]
+        assert await state_of(server, gone.id) is State.DESTROYING
+        assert await restored.destroy_keys_again(server) == [gone.id]
+        await work(server)
+        assert await state_of(server, gone.id) is State.DESTROYED
+        assert await restored.begin_again(server) == await restored.destroy_keys_again(server) == []
+        assert (await opened(server, kept.id, Side.CLIENT)).startswith(b"\x1a\x45\xdf\xa3")
+    await database.close()
+    assert not operated.opens(gone, config.data_dir)
+
+
+async def test_media_that_was_deleted_is_not_missed_when_only_its_rows_are_back(
+    operated: Operated, tmp_path: Path
+) -> None:
+    """The database of last night; keys and media are as the destruction left them."""
+    data, again = operated.config.data_dir, tmp_path / "restored"
+    gone = await end_one(operated.shop)
+    await work(operated.shop)
+    await operated.nights(1)
+    await operated.destroy(gone)
+    night = max(path for path in operated.copies.iterdir() if (path / "recordings").is_dir())
+    shutil.copytree(data, again, ignore=shutil.ignore_patterns("teduh.db*"))
+    for path in night.glob("teduh.db*"):
+        shutil.copy(path, again)
+    database = Database(Config(data_dir=again).database_url)
+    async with workshop(Config(data_dir=again, master_key=MASTER), database, operated.clock) as shop:
+        assert await state_of(shop, gone.id) is State.STORED
+        assert await restored.begin_again(shop) == [gone.id]
+        await work(shop)
+        async with database.sessions() as db:
+            proof = await ending.proof_of(db, recording=gone.id)
+    await database.close()
+    assert proof is not None
+    assert (proof.why, proof.files, proof.problem) == (Why.RESTORED, 0, None)
+    assert proof.media_at is not None
 
 
 async def test_the_key_of_a_month_goes_with_its_last_recording(operated: Operated) -> None:

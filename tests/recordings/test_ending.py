@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 
 from accounts.audit import Filter
 from core.errors import InvalidState, NotFound
-from recordings import ending, keybackup, orphans
+from recordings import ending, keybackup, restored
 from recordings.ending import Destroyer, Proof
 from recordings.keystore import KeyStore
 from recordings.retention import HELD_AT_MOST, Why
@@ -300,10 +300,10 @@ async def test_a_destroyed_key_that_a_backup_brings_back_is_destroyed_again(
     await work(shop)
     shutil.copy(backup.path, shop.vault.path)
     assert await shop.vault.has(kept.id)
-    assert await orphans.destroy_again(shop) == [kept.id]
+    assert await restored.destroy_keys_again(shop) == [kept.id]
     assert not await shop.vault.has(kept.id)
     assert await shop.vault.has(other.id)
-    assert await orphans.destroy_again(shop) == []
+    assert await restored.destroy_keys_again(shop) == []
 
 
 async def test_the_proof_outlives_the_recording(shop: Workshop, kept: Ended) -> None:

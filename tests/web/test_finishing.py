@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pytest_aiohttp.plugin import AiohttpClient
 from sqlalchemy import delete, select, update
 
 from accounts import erasure as erasing
@@ -27,9 +28,10 @@ from recordings.workshop import Workshop
 from signaling.tables import SessionRow
 from tests.fakes import FakeClock
 from tests.recordings.ended import Ended, end_one, state_of, stored, workshop
-from tests.web.conftest import Client
+from tests.web.conftest import Client, FakeEngine
 from tests.web.people import log_in, make
 from web import finishing, upkeep
+from web.app import make_app
 from web.finishing import FINISHING, Finishing
 from web.services import SERVICES, Services
 
@@ -137,6 +139,21 @@ async def test_a_session_that_is_deleted_takes_its_recording_along(
         await db.execute(delete(SessionRow).where(SessionRow.id == made.session))
     await jobs.finish_recordings(services)
     await _is_gone(shop, made, Why.SESSION_DELETED)
+
+
+async def test_what_a_backup_brought_back_is_closed_before_a_page_is_served(
+    aiohttp_client: AiohttpClient, client: Client, services: Services, shop: Workshop, here: list[int]
+) -> None:
+    """Its row says stored, as it did before it was destroyed."""
+    made, kept = await end_one(shop), await end_one(shop)
+    await client.app[FINISHING].finish_recordings(services)
+    await shop.vault.destroy(made.id, now=services.now())
+    await aiohttp_client(make_app(services.config, clock=services.clock, make_engine=FakeEngine))
+    assert await state_of(shop, made.id) is State.DESTROYING
+    assert await state_of(shop, kept.id) is State.STORED
+    async with shop.database.sessions() as db:
+        proof = await db.get_one(RecordingProofRow, made.id)
+    assert proof.why == Why.RESTORED.value
 
 
 async def _is_gone(shop: Workshop, made: Ended, why: Why) -> None:
