@@ -4,44 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-import accounts.auth_tables
-import accounts.consent_tables
-import accounts.notice_tables
-import accounts.tables
-import accounts.trust_tables
-import counseling.appointment_tables
-import counseling.drop_tables
-import counseling.duty_tables
-import counseling.intake_tables
-import counseling.message_tables
-import counseling.preparation_tables
-import counseling.register_tables
-import counseling.urgent_tables
-import counseling.way_tables
-import recordings.review_tables
-import recordings.tables
-import signaling.tables
+import migrations.tables  # noqa: F401  # all of them must be known
 from core.db import Base
-
-TABLES = (
-    accounts.tables,
-    accounts.auth_tables,
-    accounts.consent_tables,
-    accounts.notice_tables,
-    accounts.trust_tables,
-    counseling.appointment_tables,
-    counseling.drop_tables,
-    counseling.duty_tables,
-    counseling.intake_tables,
-    counseling.message_tables,
-    counseling.preparation_tables,
-    counseling.register_tables,
-    counseling.urgent_tables,
-    counseling.way_tables,
-    recordings.review_tables,
-    recordings.tables,
-    signaling.tables,
-)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, inspect, text
 from core.db import Base, Database
 from core.errors import ConfigError
 from core.ids import SessionId
-from migrations.run import alembic_config, upgrade, upgrade_connection
+from migrations import run
+from migrations.run import alembic_config, newest, upgrade, upgrade_connection
 from signaling import quality_record
 
 SAMPLE_OF_BEFORE = """
@@ -91,8 +92,18 @@ async def test_samples_of_before_are_kept_in_tenths(empty_database_url: str) -> 
     await database.close()
 
 
-async def test_there_is_one_line_of_history() -> None:
-    assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
+async def test_there_is_one_line_of_history_and_its_last_file_is_its_end() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [newest()]
+
+
+async def test_no_step_is_loaded_where_none_is_to_be_taken(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.engine.begin() as connection:
+        await connection.run_sync(downgrade_to, "-1")
+    await upgrade(database)
+    monkeypatch.setattr(run, "alembic_config", pytest.fail)
+    await upgrade(database)
 
 
 async def test_a_database_of_a_newer_teduh_is_left_alone(database: Database) -> None:
