@@ -23,6 +23,7 @@ from web.doctor import Finding, Level
 ABOUT: Final = "recordings"
 BACKUP_WITHIN: Final = timedelta(hours=26)
 ESCROW: Final = re.compile(r"kunci titipan|escrow", re.IGNORECASE)
+EXPORT: Final = re.compile(r"\bberkas|\bfiles?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,9 @@ class KeyFacts:
     escrow: str | None
     escrow_said: bool
     """Whether the text of consent to recording speaks of escrow, in each language."""
+    export: bool = False
+    export_said: bool = False
+    """The same of recordings that are taken out as a file."""
 
 
 async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFacts:
@@ -66,19 +70,21 @@ async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFact
         backup_dir=config.keys_backup,
         backup_at=there[-1].at if there else None,
         escrow=config.escrow,
-        escrow_said=config.escrow is not None and await _says_escrow(config),
+        escrow_said=config.escrow is not None and await _is_said(config, ESCROW),
+        export=config.recording_export,
+        export_said=config.recording_export and await _is_said(config, EXPORT),
     )
 
 
-async def _says_escrow(config: Config) -> bool:
+async def _is_said(config: Config, words: re.Pattern[str]) -> bool:
     async with Stores(config) as stores, stores.database.sessions() as db:
         versions = await texts.versions(db, kind=texts.Kind.RECORDING)
-    return bool(versions) and all(ESCROW.search(text.body) for text in versions[0].texts.values())
+    return bool(versions) and all(words.search(text.body) for text in versions[0].texts.values())
 
 
 def examine_keys(facts: KeyFacts) -> list[Finding]:
     """Look at everything, in an order that stays the same."""
-    return [finding for check in (_keys, _place, _backups, _escrow) for finding in check(facts)]
+    return [finding for check in (_keys, _place, _backups, _escrow, _export) for finding in check(facts)]
 
 
 def _keys(facts: KeyFacts) -> Iterator[Finding]:
@@ -136,4 +142,19 @@ def _escrow(facts: KeyFacts) -> Iterator[Finding]:
             Level.WRONG,
             f"Escrow is on ({facts.escrow[:12]}…), and the text of consent to recording does not say so in "
             "both languages: publish one that names it, and who holds the two halves.",
+        )
+
+
+def _export(facts: KeyFacts) -> Iterator[Finding]:
+    """Who agrees must know that a recording may leave this server."""
+    if not facts.export:
+        return
+    if facts.export_said:
+        yield Finding(ABOUT, Level.FINE, "Recordings may be taken out, and the text of consent says so.")
+    else:
+        yield Finding(
+            ABOUT,
+            Level.WRONG,
+            "Recordings may be taken out (TEDUH_RECORDING_EXPORT), and the text of consent to recording does "
+            "not speak of a file in both languages: publish one that says who may get one.",
         )

@@ -55,6 +55,7 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
         ({"backup_at": None}, Level.WRONG, "/srv/backup"),
         ({"backup_at": NOW - timedelta(hours=27)}, Level.WRONG, "for a day"),
         ({"escrow": "age1xmwwc06ly3ee5rytxm9m"}, Level.WRONG, "age1xmwwc06l…"),
+        ({"export": True}, Level.WRONG, "TEDUH_RECORDING_EXPORT"),
     ],
 )
 def test_each_thing_that_is_not_as_it_should_be_is_said(
@@ -73,6 +74,7 @@ def test_each_thing_that_is_not_as_it_should_be_is_said(
         {"keys_dir": None},
         {"there": False, "backup_dir": None},
         {"escrow": "age1xmwwc06ly3ee5rytxm9m", "escrow_said": True},
+        {"export": True, "export_said": True},
     ],
 )
 def test_other_ways_to_set_it_up_are_fine_too(other: dict[str, Any]) -> None:
@@ -131,3 +133,41 @@ async def test_it_reads_whether_the_text_of_consent_speaks_of_escrow(
         )
     await database.close()
     assert await said()
+
+
+async def test_it_reads_whether_the_text_of_consent_speaks_of_files(tmp_path: Path, clock: FakeClock) -> None:
+    config = Config(data_dir=tmp_path, recording_export=True)
+
+    async def said() -> bool:
+        return (await gather_keys(config, master=bytes(32), clock=clock)).export_said
+
+    assert not await said()
+    database = Database(config.database_url)
+    await upgrade(database)
+    async with database.sessions.begin() as db:
+        await texts.put_first(db, now=clock.now())
+        admin = await people.create_staff(db, name="Sri", language="id", roles=[Role.ADMIN], now=clock.now())
+        first = await texts.current(db, kind=texts.Kind.RECORDING)
+    assert await said()
+    async with database.sessions.begin() as db:
+        await texts.publish(
+            db,
+            Audit(bytes(32)),
+            person=admin,
+            kind=texts.Kind.RECORDING,
+            base=first.number,
+            bodies={
+                locale: "".join(
+                    line
+                    for line in text.body.splitlines(keepends=True)
+                    if "berkas" not in line and "file" not in line
+                )
+                for locale, text in first.texts.items()
+            },
+            changes={"id": "Lebih pendek.", "en": "Shorter."},
+            material=True,
+            reviewed=True,
+            now=clock.now(),
+        )
+    assert not await said()
+    await database.close()

@@ -99,6 +99,9 @@ async def test_who_asks_does_not_decide_and_what_is_made_opens_with_the_key_alon
     own = (await get(staged.client, staged.own_page)).text
     assert "Dr. Wati · training of supervisors" in own
     await staged.as_(staged.embun)
+    assert (
+        "Dr. Wati · training of supervisors" in (await get(staged.client, f"/me/recordings/{staged.id}")).text
+    )
     history = (await get(staged.client, "/me/history?by=others")).text
     for words in ("asked for as a sealed file", "was approved", "was made", "was taken"):
         assert words in history

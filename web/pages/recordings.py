@@ -17,7 +17,7 @@ from accounts.standing import Entry
 from core.errors import InvalidState, NotFound
 from core.ids import UserId, is_id
 from counseling import register
-from recordings import receipts, reviews, withdrawals
+from recordings import exports, receipts, reviews, withdrawals
 from recordings.records import OBJECTION
 from recordings.withdrawals import Own
 from web import withdrawing
@@ -50,16 +50,20 @@ async def one(request: http.Request) -> http.Response:
         found = await _own(db, request, person)
         whole = await reviews.find(db, recording=found.id)
         opened = await reviews.openings(db, services.audit, recording=whole, participant=person.id)
+        taken = await exports.of_recording(db, services.audit, recording=whole)
         rows: list[Entry] = []
         if found.session is not None:
             rows = await receipts.of_person(db, user=person.id, session=found.session)
-        named = await _names(db, [found.other, *(each.viewer for each in opened)])
+        named = await _names(
+            db, [found.other, *(each.viewer for each in opened), *(each.asker for each in taken)]
+        )
     return request.app[SITE].show(
         request,
         "recordings/one.html",
         one=found,
         named=named,
         seen=[seen(each, named, whole) for each in opened],
+        taken=taken,
         entries=rows,
         objection_days=OBJECTION.days,
     )
