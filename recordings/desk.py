@@ -1,6 +1,6 @@
 """The process that records, seen from the server: started, fed without ever waiting for it, started again.
 
-Packets are gathered and leave in one write every 40 ms, or when 128 KiB have come together: to put one is two
+Packets are gathered and leave in one write every 40 ms, or when 256 KiB have come together: to put one is two
 copies. A process that does not keep up costs memory up to a bound, then the recordings, and never a call.
 """
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 ROOT: Final = Path(__file__).parent.parent
 GATHER_S: Final = 0.04
-GATHER_BYTES: Final = 128 * 1024
+GATHER_BYTES: Final = 256 * 1024
 MOST_BYTES: Final = 32 << 20
 """What may wait for the recording process: 20 sessions of five seconds."""
 PATIENCE_S: Final = 10.0

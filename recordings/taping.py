@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.05
 ALIVE_EVERY_S: Final = 1.0
-READ_BYTES: Final = 256 * 1024
+READ_BYTES: Final = 512 * 1024
 POLITE: Final = 5
 """Calls come first: the relay's process gets the processor before this one."""
 END_WITHIN_S: Final = 9.0
