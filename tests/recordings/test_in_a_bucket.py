@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+import pickle
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,6 +34,7 @@ from recordings.workshop import Workshop
 from tests.fakes import FakeClock
 from tests.recordings.ended import (
     BOTH,
+    MASTER,
     Ended,
     end_one,
     opened,
@@ -35,6 +44,7 @@ from tests.recordings.ended import (
     state_of,
     stored,
 )
+from tests.recordings.killed import ROOT
 from tests.recordings.playing import play
 from tests.s3 import S3Server, running_s3
 
@@ -114,10 +124,8 @@ async def test_a_bucket_with_another_secret_is_stuck_and_then_not(
     assert await state_of(shop, made.id) is State.STORED
 
 
-async def test_a_large_one_goes_in_parts_and_a_half_one_is_ended(
-    shop: Workshop, s3: S3Server, bucket: Bucket
-) -> None:
-    """It is larger than two parts; an upload of it was begun by a worker that died."""
+async def end_a_large_one(shop: Workshop) -> Ended:
+    """Record a client whose file is larger than two parts, and a counselor who said nothing."""
     made = await end_one(shop, sides=())
     log = LogWriter(
         log_path(shop.spool, made.id, Side.CLIENT),
@@ -134,10 +142,83 @@ async def test_a_large_one_goes_in_parts_and_a_half_one_is_ended(
     async with shop.database.sessions.begin() as db:
         growth = Growth(made.id, Side.CLIENT, log.chain.records, log.chain.head.hex(), log.bytes, 20_000)
         await grew(db, [growth])
-    name = f"teduh/{object_name(made.id, Side.CLIENT)}"
-    s3.begin_upload(bucket, name)
-    await work(shop)
+    return made
+
+
+async def large_one_is_whole(shop: Workshop, made: Ended) -> None:
     assert await side_states(shop, made.id) == [SideState.STORED, SideState.EMPTY]
     assert await shop.store.size(object_name(made.id, Side.CLIENT)) > 2 * PART_BYTES
-    assert s3.keys(bucket, "uploads") == []
     assert await problems(shop) == []
+
+
+async def test_a_large_one_goes_in_parts_and_a_half_one_is_ended(
+    shop: Workshop, s3: S3Server, bucket: Bucket
+) -> None:
+    """It is larger than two parts; an upload of it was begun by a worker that died."""
+    made = await end_a_large_one(shop)
+    s3.begin_upload(bucket, f"teduh/{object_name(made.id, Side.CLIENT)}")
+    await work(shop)
+    await large_one_is_whole(shop, made)
+    assert s3.keys(bucket, "uploads") == []
+
+
+@asynccontextmanager
+async def narrow(server: str, *, most_bytes: int) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Stand before a server: what is sent to it stands still behind so many bytes; gives URL and sign."""
+    where, is_full, left, talks = urlsplit(server), asyncio.Event(), most_bytes, set[asyncio.Task[None]]()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counts: bool) -> None:
+        nonlocal left
+        while data := await reader.read(65_536):
+            left -= len(data) if counts else 0
+            if left < 0:
+                is_full.set()
+                await asyncio.Event().wait()
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to_server = await asyncio.open_connection(where.hostname, where.port)
+        with contextlib.closing(writer), contextlib.closing(to_server), contextlib.suppress(ConnectionError):
+            await asyncio.gather(
+                pass_on(reader, to_server, counts=True), pass_on(there, writer, counts=False)
+            )
+
+    proxy = await asyncio.start_server(
+        lambda reader, writer: talks.add(asyncio.create_task(talk(reader, writer))), "127.0.0.1", 0
+    )
+    try:
+        yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}", is_full
+    finally:
+        proxy.close()
+        for one in talks:
+            one.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+
+async def test_a_worker_killed_while_parts_go_up_leaves_nothing_behind(
+    shop: Workshop, config: Config, s3: S3Server, bucket: Bucket, clock: FakeClock
+) -> None:
+    clock.advance((datetime.now(UTC) - clock.now()).total_seconds())  # the worker has a clock of its own
+    made = await end_a_large_one(shop)
+    async with narrow(s3.url, most_bytes=PART_BYTES * 3 // 2) as (url, is_full):
+        behind = dataclasses.replace(bucket, endpoint=url)
+        slow = dataclasses.replace(config, recordings_url=behind, master_key=MASTER)
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "web.worker", stdin=asyncio.subprocess.PIPE, cwd=ROOT
+        )
+        assert worker.stdin is not None
+        worker.stdin.write(pickle.dumps(slow))
+        worker.stdin.close()
+        async with asyncio.timeout(60):
+            await is_full.wait()
+        worker.kill()
+        assert await worker.wait() == -signal.SIGKILL
+    assert s3.keys(bucket, "uploads") == [f"teduh/{object_name(made.id, Side.CLIENT)}"]
+    assert await stored(shop) == []
+    assert await side_states(shop, made.id) == [SideState.FINAL, SideState.LOG]
+    await work(shop)
+    await large_one_is_whole(shop, made)
+    assert s3.keys(bucket, "uploads") == []
+    assert await state_of(shop, made.id) is State.STORED
