@@ -64,13 +64,13 @@ def _picture(number: int, size: tuple[int, int], pts: int) -> VideoFrame:
     return frame
 
 
-def number_in(frame: VideoFrame) -> int:
-    """Read the number that a decoded picture shows, modulo 256."""
+def number_in(frame: VideoFrame, bits: int = BITS) -> int:
+    """Read the number that a decoded picture shows in so many stripes."""
     plane = frame.reformat(format="yuv420p").planes[0]
     data, width = bytes(plane), frame.width
     middle = (frame.height // 2) * plane.line_size
-    share = width // BITS
-    return sum((data[middle + bit * share + share // 2] > 125) << bit for bit in range(BITS))
+    share = width // bits
+    return sum((data[middle + bit * share + share // 2] > 125) << bit for bit in range(bits))
 
 
 def voice(packets: int, *, hertz: float = 440.0, ms: int = 20) -> list[bytes]:

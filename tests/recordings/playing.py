@@ -15,7 +15,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from tests.recordings.coded import number_in
+from tests.recordings.coded import BITS, number_in
 
 
 @dataclass(slots=True)
@@ -32,8 +32,8 @@ class Played:
     codecs: list[str] = field(default_factory=list)
 
 
-def play(webm: bytes, *, broken: bool = False) -> Played:
-    """Decode everything in a file; ``broken``: what is no frame is passed over."""
+def play(webm: bytes, *, broken: bool = False, bits: int = BITS) -> Played:
+    """Decode everything in a file; ``broken``: what is no frame is passed over; ``bits``: so many stripes."""
     played = Played()
     samples: list[tuple[int, float]] = []
     with av.open(io.BytesIO(webm), mode="r") as file:
@@ -46,7 +46,7 @@ def play(webm: bytes, *, broken: bool = False) -> Played:
                 at_ms = round(float(frame.time or 0) * 1000)
                 if isinstance(frame, VideoFrame):
                     played.pictures_ms.append(at_ms)
-                    played.numbers.append(number_in(frame))
+                    played.numbers.append(number_in(frame, bits))
                     played.sizes.append((frame.width, frame.height))
                 else:
                     played.voice_ms.append(at_ms)
