@@ -49,6 +49,16 @@ class Comment:
     answered_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A comment that its author alone still reads. ``until`` is when it is destroyed."""
+
+    recording: str
+    client: UserId
+    comment: Comment
+    until: datetime
+
+
 class Comments:
     """Keeps comments of recordings. Holds the audit, and with it the keys they are sealed with."""
 
@@ -141,31 +151,29 @@ class Comments:
             )
         await self._written_down(db, "review:answer", recording, counselor.id, now)
 
-    async def listed(
-        self, db: AsyncSession, *, recording: Recording, reader: UserId, opened: bool
-    ) -> list[Comment]:
-        """List comments in the order of the recording; not ``opened``, a reader's own alone."""
+    async def listed(self, db: AsyncSession, *, recording: Recording) -> list[Comment]:
+        """List comments in the order of the recording, for who may read them now."""
         asked = select(ReviewCommentRow).where(ReviewCommentRow.recording_id == recording.id)
-        if not opened:
-            asked = asked.where(ReviewCommentRow.author_id == reader)
         rows = (await db.scalars(asked.order_by(ReviewCommentRow.at_ms, ReviewCommentRow.written_at))).all()
         if not rows:
             return []
         key = await self._key(db, recording)
+        return [_opened(row, key) for row in rows]
+
+    async def hidden_of(self, db: AsyncSession, *, author: UserId) -> list[Hidden]:
+        """List somebody's own comments that nobody else reads any more, those first that go first."""
+        found = await db.execute(
+            select(ReviewCommentRow, RecordingRow.client_user)
+            .join(RecordingRow, RecordingRow.id == ReviewCommentRow.recording_id)
+            .where(ReviewCommentRow.author_id == author, ReviewCommentRow.hidden_at.is_not(None))
+            .order_by(ReviewCommentRow.hidden_at, ReviewCommentRow.recording_id, ReviewCommentRow.at_ms)
+        )
+        rows = [(row, UserId(client)) for row, client in found if client is not None]
+        keys = await self._audit.subjects.keys_of(db, subjects=sorted({client for _, client in rows}))
         return [
-            Comment(
-                row.id,
-                UserId(row.author_id),
-                row.at_ms,
-                unseal(key, row.text, about=_about(row.id, "text")).decode(),
-                row.written_at,
-                row.edited_at,
-                None
-                if row.answer is None
-                else unseal(key, row.answer, about=_about(row.id, "answer")).decode(),
-                row.answered_at,
-            )
-            for row in rows
+            Hidden(row.recording_id, client, _opened(row, key), row.hidden_at + KEPT)
+            for row, client in rows
+            if (key := keys.get(client)) is not None and row.hidden_at is not None
         ]
 
     async def _own(
@@ -225,6 +233,19 @@ async def prune(db: AsyncSession, *, now: datetime) -> None:
     )
     await db.execute(delete(ReviewCommentRow).where(ReviewCommentRow.hidden_at <= now - KEPT))
     await db.execute(delete(ReviewCommentRow).where(ReviewCommentRow.recording_id.in_(gone)))
+
+
+def _opened(row: ReviewCommentRow, key: bytes) -> Comment:
+    return Comment(
+        row.id,
+        UserId(row.author_id),
+        row.at_ms,
+        unseal(key, row.text, about=_about(row.id, "text")).decode(),
+        row.written_at,
+        row.edited_at,
+        None if row.answer is None else unseal(key, row.answer, about=_about(row.id, "answer")).decode(),
+        row.answered_at,
+    )
 
 
 def _fit(text: str) -> str:

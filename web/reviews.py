@@ -23,7 +23,7 @@ from core.errors import NotFound
 from core.ids import UserId, is_id
 from counseling import supervision
 from recordings import comments, opening, reviews, watching
-from recordings.comments import Comments
+from recordings.comments import Comments, Hidden
 from recordings.exporting import Exporter
 from recordings.opening import Closed
 from recordings.playback import Playback
@@ -60,6 +60,14 @@ async def to_review(request: http.Request, db: AsyncSession, person: Person) -> 
     theirs = await _supervised(request, db, person)
     found = await reviews.of_counselors(db, counselors=theirs, state=State.STORED)
     return [one for one in found if await _why_closed(request, db, one, assigned=True) is None]
+
+
+async def own_hidden(request: http.Request, db: AsyncSession, person: Person) -> list[Hidden]:
+    """List what somebody said of recordings whose consents are gone; not of who asked to be erased."""
+    found = await request.app[REVIEWS].comments.hidden_of(db, author=person.id)
+    clients = await people.find_all(db, users=sorted({one.client for one in found}))
+    stay = {one.id for one in clients if not one.is_leaving}
+    return [one for one in found if one.client in stay]
 
 
 async def find_open(request: http.Request, db: AsyncSession, person: Person) -> Recording:

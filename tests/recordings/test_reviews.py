@@ -265,7 +265,7 @@ async def test_a_comment_is_edited_by_its_author_and_answered_by_the_counselor(s
     await kept.answer(
         staged.db, recording=recording, comment=number, counselor=counselor, text="Thank you", now=now
     )
-    (one,) = await kept.listed(staged.db, recording=recording, reader=counselor.id, opened=True)
+    (one,) = await kept.listed(staged.db, recording=recording)
     assert (one.at_ms, one.text, one.answer) == (10_000, f"{SECRET}!", "Thank you")
     assert one.edited_at == now
     row = await staged.db.get(ReviewCommentRow, number)
@@ -274,7 +274,7 @@ async def test_a_comment_is_edited_by_its_author_and_answered_by_the_counselor(s
     assert SECRET.encode() not in row.text
     assert b"Thank" not in row.answer
     await kept.remove(staged.db, recording=recording, comment=number, author=supervisor, now=now)
-    assert await kept.listed(staged.db, recording=recording, reader=supervisor.id, opened=True) == []
+    assert await kept.listed(staged.db, recording=recording) == []
 
 
 @pytest.mark.parametrize(
@@ -296,8 +296,10 @@ async def test_without_the_consents_its_author_alone_reads_it_for_30_days(staged
     )
     assert await comments.commented(staged.db) == [staged.id]
     await comments.hide(staged.db, recordings=[staged.id], now=staged.clock.now())
-    assert await kept.listed(staged.db, recording=recording, reader=counselor.id, opened=False) == []
-    assert len(await kept.listed(staged.db, recording=recording, reader=supervisor.id, opened=False)) == 1
+    assert await kept.hidden_of(staged.db, author=counselor.id) == []
+    (one,) = await kept.hidden_of(staged.db, author=supervisor.id)
+    assert (one.recording, one.comment.text) == (staged.id, SECRET)
+    assert one.until == staged.clock.now() + comments.KEPT
     with pytest.raises(NotFound):
         await kept.answer(
             staged.db,

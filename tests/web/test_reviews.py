@@ -306,10 +306,25 @@ async def test_comments_are_unreadable_at_once_when_a_consent_goes_and_destroyed
     await staged.as_(staged.ratna)
     assert "A good silence." not in (await get(staged.client, staged.own_page)).text
     await keep_comments(staged.services)
+    await staged.as_(staged.sari)
+    shown = (await get(staged.client, "/supervisor/recordings")).text
+    assert "A good silence." in shown
+    assert "Comments that only you still read" in shown
+    await staged.as_(staged.stranger)
+    assert "A good silence." not in (await get(staged.client, "/supervisor/recordings")).text
     clock.advance(30 * 86_400)
     await keep_comments(staged.services)
     async with staged.services.database.sessions() as db:
         assert await comments.commented(db) == []
+
+
+async def test_what_was_said_of_who_asked_to_be_erased_is_for_nobody(staged: Reviewed) -> None:
+    await opened(staged)
+    await comment(staged)
+    async with staged.services.database.sessions.begin() as db:
+        await staged.services.erasure.ask(db, person=staged.embun, login=None, now=staged.services.now())
+    await keep_comments(staged.services)
+    assert "A good silence." not in (await get(staged.client, "/supervisor/recordings")).text
 
 
 async def test_a_consent_that_is_given_again_shows_them_again(staged: Reviewed, clock: FakeClock) -> None:

@@ -84,9 +84,7 @@ async def _one(
         taken = await exports.of_recording(db, services.audit, recording=recording)
         said = []
         if why in READABLE:
-            said = await request.app[REVIEWS].comments.listed(
-                db, recording=recording, reader=person.id, opened=True
-            )
+            said = await request.app[REVIEWS].comments.listed(db, recording=recording)
         users = [one.viewer for one in opened] + [one.asker for one in taken] + [one.author for one in said]
         named = await _names(db, users)
     return site.show(
@@ -107,7 +105,10 @@ async def _one(
 
 
 def seen(opening: Opening, named: dict[UserId, str], recording: Recording) -> Seen:
-    """Say who opened a recording, how much of it was sent to them, and which stretches they watched."""
+    """Say who opened a recording, how much of it was sent to them, and which stretches they watched.
+
+    A second that was begun counts as watched.
+    """
     viewer = "" if opening.viewer is None else named.get(opening.viewer, "")
     whole_bytes = sum(side.sealed_bytes for side in recording.sides)
     sent = math.ceil(100 * opening.sent_bytes / whole_bytes) if whole_bytes else 0
@@ -115,7 +116,7 @@ def seen(opening: Opening, named: dict[UserId, str], recording: Recording) -> Se
         opening,
         viewer,
         min(100, sent),
-        tuple((say_moment(one.from_ms), say_moment(one.to_ms)) for one in opening.watched),
+        tuple((say_moment(one.from_ms), say_moment(one.to_ms + 999)) for one in opening.watched),
     )
 
 

@@ -36,7 +36,7 @@ from web.pages.review_forms import (
 from web.pages.site import SITE, language_of
 from web.quality_words import Words
 from web.review_timeline import Picture, draw, place
-from web.reviews import REVIEW, REVIEWS, find_open, grant_of, to_review
+from web.reviews import REVIEW, REVIEWS, find_open, grant_of, own_hidden, to_review
 from web.services import SERVICES
 
 PAGE: Final = "/supervisor/recordings"
@@ -62,6 +62,7 @@ async def listed(request: http.Request) -> http.Response:
         named = {one.id: one.name for one in await people.find_all(db, users=counselors)}
         done = await rubric.by_reviewer(db, reviewer=person.id)
         held = {one.id for one in found if await grant_of(request, db, person, one) is not None}
+        hidden = await own_hidden(request, db, person)
     return site.show(
         request,
         "reviews/list.html",
@@ -69,6 +70,8 @@ async def listed(request: http.Request) -> http.Response:
         named=named,
         reviewed=done,
         held=held,
+        hidden=hidden,
+        at=say_moment,
         long=Words(site.renderer, language_of(request)).long,
     )
 
@@ -101,9 +104,7 @@ async def _one(
         if grant is None:
             opening = opening or blank(request, OpenForm)
             return site.show(request, "reviews/opening.html", status=status, form=opening, **shared)
-        said = await request.app[REVIEWS].comments.listed(
-            db, recording=recording, reader=person.id, opened=True
-        )
+        said = await request.app[REVIEWS].comments.listed(db, recording=recording)
         authors = await people.find_all(db, users=sorted({one.author for one in said}))
         picture = await _picture(db, recording)
         own = await rubric.find(db, services.audit, recording=recording, reviewer=person.id)
