@@ -16,6 +16,12 @@ class MediaAddress:
     address: str
     port: int | None = None
 
+    def __str__(self) -> str:
+        """Write it as it is set."""
+        if self.port is None:
+            return self.address
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class IceServer:
@@ -108,3 +114,9 @@ class KeysAt:
     """Of ``teduh keyd``."""
     vault: str | None = None
     """The URL of a Transit engine in HashiCorp Vault or OpenBao."""
+
+    def __str__(self) -> str:
+        """Write it as it is set."""
+        if self.socket is not None:
+            return f"unix:{self.socket}"
+        return f"vault+{self.vault}" if self.vault is not None else str(self.directory)
