@@ -25,6 +25,7 @@ from signaling.directory import SessionState
 from signaling.live import Live
 from signaling.participant import ConnectionId, Place
 from signaling.recorded import Hands, Recorded
+from signaling.recording_rows import WITHIN_S
 from signaling.tables import SessionRow
 from signaling.terms import Refused
 
@@ -84,7 +85,7 @@ class Recordings:
         if live.call.terms.recording != "ask":
             return True
         try:
-            async with self._hands.db() as db:
+            async with asyncio.timeout(WITHIN_S), self._hands.db() as db:
                 asking = await self._hands.studio.asking(db, live.id)
                 asked = await records.was_asked(db, session=live.id)
                 before = asking is not None and await records.has_agreed(db, session=live.id)
@@ -161,8 +162,10 @@ class Recordings:
         """Give a consent to the text of this version. Raises ``Refused``, ``InvalidState``.
 
         What may be asked is read anew: nobody is asked who was found at risk, or not alone, since they came.
+        Who is not at the same page any more when that is read has said nothing.
         """
-        if not await self.prepare(live):
+        said_by = _connection(live, participant)
+        if not await self.prepare(live) or _connection(live, participant) != said_by:
             raise Refused("not_now", "nobody can say now whether this may be asked")
         one, side = self._of(live, participant)
         if terms != one.asking.version:
@@ -211,6 +214,11 @@ class Recordings:
         if place is None:
             raise InvalidState("not a participant of this session")
         return one, Side(place.role)
+
+
+def _connection(live: Live, participant: ParticipantId) -> ConnectionId | None:
+    place = live.call.place(participant)
+    return None if place is None else place.connection
 
 
 async def _going_on(db: AsyncSession) -> list[SessionId]:

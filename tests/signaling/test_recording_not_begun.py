@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.ids import UserId
+from core.ids import SessionId, UserId
 from recordings.consent_steps import Terms
 from recordings.states import Side
 from recordings.tables import RecordingAgreementRow, RecordingRow
 from signaling.directory import Recording
+from signaling.server_messages import Error
+from signaling.studio import Asking
 from tests.signaling.conftest import MakeHouse
 from tests.signaling.studio import TEXTS, FakeStudio
 from tests.signaling.test_recording import (
@@ -188,6 +192,48 @@ async def test_a_client_found_at_risk_in_the_room_is_not_asked(make_house: MakeH
     await house.hub.recheck_recordings_of(user)
     await counselor.get("recording", state="off", may_agree=False)
     assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "recording_off"
+
+
+async def test_nobody_is_asked_while_the_database_does_not_answer(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, studio, _, _, counselor = room
+    monkeypatch.setattr("signaling.recording.WITHIN_S", 0.05)
+
+    async def hangs(db: AsyncSession, session: SessionId) -> Asking | None:
+        await asyncio.sleep(60)
+        return None
+
+    monkeypatch.setattr(studio, "asking", hangs)
+    assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "not_now"
+
+
+async def test_who_left_while_it_was_looked_up_has_agreed_to_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, studio, session, client, counselor = room
+    place, live = session.participants[0].id, house.hub._lives.get(session.id)
+    assert live is not None
+    reads, left, asking = asyncio.Event(), asyncio.Event(), studio.asking
+
+    async def slow(db: AsyncSession, session: SessionId) -> Asking | None:
+        reads.set()
+        await left.wait()
+        return await asking(db, session)
+
+    monkeypatch.setattr(studio, "asking", slow)
+    await client.send("consent", ref="c", **consent(granted=True))
+    await reads.wait()
+    house.hub.leave_quickly(place)
+    left.set()
+    async with asyncio.timeout(3):
+        while (answer := live.answered(place, "c")) is None:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+    assert isinstance(answer, Error)
+    assert answer.code == "not_now"
+    await written(room)
+    assert await rows(house, RecordingAgreementRow) == []
+    assert not any(message.get("question") == "yours" for message in counselor.heard)
 
 
 async def test_nothing_goes_on_while_one_page_cannot_see_that_it_does(room: Room) -> None:
