@@ -246,12 +246,14 @@ class Recorded:
                     times=hands.studio.times,
                     now=now,
                 )
-        if self._made is not made:
-            return
         if not holds:
-            self.renew(asking)
+            if self._made is made:
+                self.renew(asking)
             if self._made is made:
                 self.apply(steps.Breaks(Ending.OVERTAKEN))
+            await hands.studio.destroy_key(made.id, now=now)
+            return
+        if self._made is not made:
             return
         made.began_s, made.since = hands.clock.monotonic(), now
         made.recorder = hands.studio.recorder(

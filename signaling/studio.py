@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -85,6 +86,10 @@ class Studio(Protocol):
 
     async def key(self, recording: str) -> Recipient:
         """Make a recording's key and give its public half."""
+        ...
+
+    async def destroy_key(self, recording: str, *, now: datetime) -> None:
+        """Destroy the key of a recording that did not come to be."""
         ...
 
     def recorder(

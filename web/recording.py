@@ -8,7 +8,7 @@ a program the program has decided, and knows whom it asks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -75,6 +75,10 @@ class LiveStudio:
         if self._desk.pid is None:
             self._desk.start()
         return await self._vault.create(recording)
+
+    async def destroy_key(self, recording: str, *, now: datetime) -> None:
+        """Destroy the key of a recording that did not come to be."""
+        await self._vault.destroy(recording, now=now)
 
     def recorder(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -69,15 +69,20 @@ class FakeStudio:
     heard: bool = True
     meanwhile: Callable[[], None] = lambda: None
     """What happens while a key is made."""
+    keys: list[str] = field(default_factory=list)
     recorders: list[FakeRecorder] = field(default_factory=list)
     marks: Marks = field(default_factory=lambda: Marks(Path(tempfile.mkdtemp(prefix="teduh-spool-"))))
 
     async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:  # noqa: ARG002  # the same
         return Asking(self.texts, self.prepared, heard=self.heard) if self.may_ask else None
 
-    async def key(self, recording: str) -> Recipient:  # noqa: ARG002  # each has another
+    async def key(self, recording: str) -> Recipient:
+        self.keys.append(recording)
         self.meanwhile()
         return Identity.generate().recipient
+
+    async def destroy_key(self, recording: str, *, now: datetime) -> None:  # noqa: ARG002  # noted alone
+        self.keys.remove(recording)
 
     def recorder(
         self,

@@ -148,6 +148,7 @@ async def test_what_changes_while_it_is_being_written_down_makes_no_recording(
     await counselor.get("recording", state="off", reason=reason)
     await written(room)
     assert (tapped(room), studio.recorders, await rows(house, RecordingRow)) == (set(), [], [])
+    assert studio.keys == [], "no key is left of which no row knows"
 
 
 async def test_a_client_found_at_risk_since_they_came_is_not_asked(room: Room) -> None:
