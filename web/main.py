@@ -19,7 +19,7 @@ Command = Callable[[Config, argparse.Namespace], Coroutine[Any, Any, None]]
 COMMANDS: Final = {
     "serve": "running",
     "demo": "running",
-    "migrate": "running",
+    "migrate": "migrate",
     "api-key": "keys",
     "admin": "admin",
     "audit": "audit",

@@ -1,4 +1,4 @@
-"""The commands ``teduh serve``, ``demo`` and ``migrate``."""
+"""The commands ``teduh serve`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ def add(commands: Any) -> None:  # noqa: ANN401  # argparse names no public type
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(command=_demo)
 
-    one = commands.add_parser("migrate", help="bring the database up to date; serve does it too")
-    one.set_defaults(command=_migrate)
-
 
 async def _serve(config: Config, asked: argparse.Namespace) -> None:
     await serve(config, demo=asked.demo, say=say)
@@ -39,8 +36,3 @@ async def _demo(config: Config, asked: argparse.Namespace) -> None:
         return
     for role, link in links.items():
         say(f"{role.value:<10} {link}")
-
-
-async def _migrate(config: Config, _asked: argparse.Namespace) -> None:
-    async with Stores(config):
-        say("The database is up to date.")
