@@ -7,6 +7,9 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 
+# Where a machine forbids it: what Python compiled is kept, for the tests start the server a hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
