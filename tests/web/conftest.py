@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,6 +221,13 @@ def make_config(tmp_path: Path, database_url: str = "", **changed: object) -> Co
 def config(tmp_path: Path, database_url: str) -> Config:
     """Settings with each of the two databases."""
     return make_config(tmp_path, database_url)
+
+
+@pytest.fixture
+def up_to_date(tmp_path: Path, migrated_sqlite: Path) -> None:
+    """The data directory of a server that ran: its database waits for no command to make it."""
+    (tmp_path / "var").mkdir(mode=0o700)
+    shutil.copy(migrated_sqlite, tmp_path / "var" / "teduh.db")
 
 
 @pytest.fixture

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.process import run
+from tests.web import process
+from tests.web.commanding import run
+
+pytestmark = pytest.mark.usefixtures("up_to_date")
 
 PASSWORD = "kopi susu hangat di teras"
 
@@ -57,5 +60,5 @@ def test_a_login_name_is_taken_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    done = run(tmp_path, "admin", "create", "Dewi", "dewi", "--password-file", str(tmp_path / "none"))
+    done = process.run(tmp_path, "admin", "create", "Dewi", "dewi", "--password-file", str(tmp_path / "none"))
     assert (done.returncode, done.stderr) == (2, "The password file cannot be read.\n")

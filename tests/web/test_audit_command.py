@@ -20,7 +20,10 @@ from core.db import Database
 from core.keyfile import master_key
 from tests.accounts import attacks
 from tests.core.test_mail import Post, serve
-from tests.web.process import run, run_json
+from tests.web import process
+from tests.web.commanding import run, run_json
+
+pytestmark = pytest.mark.usefixtures("up_to_date")
 
 
 def fill(folder: Path, rows: int) -> None:
@@ -36,7 +39,6 @@ def fill(folder: Path, rows: int) -> None:
                 await audit.append(db, tag="a:b", actor=None, subject=None, now=SystemClock().now())
         await database.close()
 
-    run(folder, "migrate")
     asyncio.run(append())
 
 
@@ -136,7 +138,7 @@ async def test_a_checkpoint_goes_to_two_people_by_mail(tmp_path: Path, post: Pos
         "SMTP_URL": f"smtp://127.0.0.1:{post.port}",
         "AUDIT_CHECKPOINTS": "mailto:a@example.org,b@example.org",
     }
-    done = await asyncio.to_thread(lambda: run(tmp_path, "audit", "checkpoint", **settings))
+    done = await asyncio.to_thread(lambda: process.run(tmp_path, "audit", "checkpoint", **settings))
     assert (done.returncode, done.stderr) == (0, "")
     assert [to for _, to in post.envelopes] == [["a@example.org"], ["b@example.org"]]
     for letter in post.came:
@@ -146,7 +148,7 @@ async def test_a_checkpoint_goes_to_two_people_by_mail(tmp_path: Path, post: Pos
 async def test_a_mail_server_that_refuses_is_said_so(tmp_path: Path, post: Post) -> None:
     post.answers = ["554 no"]
     settings = {"SMTP_URL": f"smtp://127.0.0.1:{post.port}", "AUDIT_CHECKPOINTS": "mailto:a@example.org"}
-    done = await asyncio.to_thread(lambda: run(tmp_path, "audit", "checkpoint", **settings))
+    done = await asyncio.to_thread(lambda: process.run(tmp_path, "audit", "checkpoint", **settings))
     assert done.returncode == 1
     assert "The mail server did not take the checkpoint." in done.stderr
 

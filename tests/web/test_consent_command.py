@@ -21,7 +21,8 @@ from migrations.run import upgrade
 from tests.accounts.test_consents import client_in, give
 from tests.accounts.test_texts import MASTER
 from tests.fakes import FakeClock
-from tests.web.process import COMMAND, environment, run, run_json
+from tests.web.commanding import run, run_json
+from tests.web.process import COMMAND, environment
 from web.commands.consent import look_at
 
 ORIGIN = "http://localhost:8080"
@@ -53,9 +54,8 @@ async def _given(folder: Path, *, withdrawn: bool) -> tuple[str, str]:
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> tuple[Path, str]:
+def given(tmp_path: Path, up_to_date: None) -> tuple[Path, str]:
     """The file of a receipt, and whose it is."""
-    run(tmp_path, "migrate")
     receipt, user = asyncio.run(_given(tmp_path, withdrawn=False))
     file = tmp_path / "receipt.txt"
     file.write_text(receipt + "\n")
@@ -79,8 +79,7 @@ def test_a_receipt_that_holds_is_told_so(tmp_path: Path, given: tuple[Path, str]
     assert run_json(tmp_path, "consent", "verify", str(file))["holds"] is True
 
 
-def test_it_tells_what_came_after(tmp_path: Path) -> None:
-    run(tmp_path, "migrate")
+def test_it_tells_what_came_after(tmp_path: Path, up_to_date: None) -> None:
     receipt, _ = asyncio.run(_given(tmp_path, withdrawn=True))
     (tmp_path / "receipt.txt").write_text(receipt)
     done = run(tmp_path, "consent", "verify", str(tmp_path / "receipt.txt"))
@@ -107,7 +106,7 @@ def test_the_public_key_alone_checks_the_signature(tmp_path: Path, given: tuple[
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"a.b.c", b"x" * 100_000])
-def test_what_is_no_receipt_is_told_so(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_receipt_is_told_so(tmp_path: Path, up_to_date: None, content: bytes) -> None:
     (tmp_path / "receipt.txt").write_bytes(content)
     done = run(tmp_path, "consent", "verify", str(tmp_path / "receipt.txt"))
     assert done.returncode == 1

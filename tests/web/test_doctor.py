@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from core.addresses import Reach
-from tests.web.process import run
+from tests.web import process
+from tests.web.commanding import run
 from web.doctor import Facts, Level, examine
 from web.tls import FILE, make
 
@@ -137,7 +138,7 @@ def test_the_command_says_what_is_wrong_with_a_fresh_server(tmp_path: Path) -> N
 
 def test_a_policy_that_does_not_fit_stops_it_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "minors.toml").write_text("x = 1")
-    done = run(tmp_path, "doctor", MINORS_POLICY=str(tmp_path / "minors.toml"))
+    done = process.run(tmp_path, "doctor", MINORS_POLICY=str(tmp_path / "minors.toml"))
     assert done.returncode == 2
     assert "which means nothing here" in done.stderr
 

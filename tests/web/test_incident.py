@@ -13,17 +13,17 @@ from accounts.logins import Stage
 from accounts.people import Person
 from core.db import Database
 from core.ids import UserId
-from migrations.run import upgrade
-from tests.web.process import run, run_json
+from tests.web import process
+from tests.web.commanding import run, run_json
+
+pytestmark = pytest.mark.usefixtures("up_to_date")
 
 
 def in_database(tmp_path: Path) -> list[Person]:
     """Make two clients, of whom one is logged in."""
 
     async def go() -> list[Person]:
-        (tmp_path / "var").mkdir(mode=0o700, exist_ok=True)
         database = Database(f"sqlite:///{tmp_path / 'var' / 'teduh.db'}")
-        await upgrade(database)
         now = datetime.now(UTC) - timedelta(hours=1)
         async with database.sessions.begin() as db:
             made = [
@@ -120,5 +120,5 @@ def test_a_file_that_does_not_fit_opens_nothing(tmp_path: Path, content: str | N
 def test_a_time_that_is_none_is_refused_with_a_sentence(tmp_path: Path) -> None:
     arguments = opening("--all")
     arguments[arguments.index("--since") + 1] = "kemarin"
-    done = run(tmp_path, *arguments)
+    done = process.run(tmp_path, *arguments)
     assert (done.returncode, done.stderr) == (2, "kemarin is not a time such as 2026-03-02T09:00.\n")

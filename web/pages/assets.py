@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -73,8 +74,9 @@ class Assets:
         )
 
 
+@cache
 def read_assets(root: Path = STATIC) -> Assets:
-    """Read and compress every file below `root` whose type is known."""
+    """Read and compress every file below `root` whose type is known, once: none changes while this runs."""
     files: dict[str, Asset] = {}
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
