@@ -113,6 +113,8 @@ class Config:
     )
     """Where finished recordings are stored; ``recordings/stored`` in the data directory unless set."""
 
+    recording: bool = _setting("RECORDING", read.flag, default=True, unit="0 or 1")
+    """Whether anybody is asked for a recording; what there is stays until its time is over."""
     recording_hold: int = _setting("RECORDING_HOLD", read.whole(0, 720), 72, "hours")
     """How long after its end nobody may open a recording: time to think it over."""
     recording_days: int = _setting("RECORDING_DAYS", read.whole(1, 3_650), 90, "days")

@@ -14,7 +14,7 @@ from core.errors import InvalidInput, InvalidState, Misfit, NotFound
 from core.ids import SessionId, is_id
 from recordings import withdrawals
 from signaling import directory, quality_record
-from signaling.directory import Created, NewParticipant, Role, SessionRecord, SessionState
+from signaling.directory import Created, NewParticipant, Recording, Role, SessionRecord, SessionState
 from signaling.quality_report import report_of
 from web import api_quality, withdrawing
 from web import api_schemas as schema
@@ -53,7 +53,7 @@ async def create(request: http.Request, key: ApiKey) -> http.Response:
     """Answer ``POST /api/v1/sessions``."""
     services = request.app[SERVICES]
     wanted = await read_body(request, schema.NewSession)
-    check(wanted)
+    check(wanted, may_record=services.config.recording)
     async with services.database.sessions.begin() as db:
         created = await directory.create(
             db,
@@ -69,13 +69,15 @@ async def create(request: http.Request, key: ApiKey) -> http.Response:
     return _json(made(created, services), status=201, headers={"Location": location})
 
 
-def check(wanted: schema.NewSession) -> None:
+def check(wanted: schema.NewSession, *, may_record: bool) -> None:
     """Check what the types do not say; raises ``InvalidInput`` with a pointer for each misfit."""
     misfits: list[Misfit] = []
     if {place.role for place in wanted.participants} != set(Role):
         misfits.append(Misfit("/participants", "One must be the client and the other the counselor."))
     if wanted.starts_at is not None and not _is_a_time(wanted.starts_at):
         misfits.append(Misfit("/starts_at", "It lies outside of the years 1 to 9999 in UTC."))
+    if wanted.recording is Recording.ASK and not may_record:
+        misfits.append(Misfit("/recording", "Nobody is asked for a recording here."))
     if misfits:
         raise InvalidInput("The body does not fit.", misfits)
 

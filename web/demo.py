@@ -209,7 +209,7 @@ async def make_demo(
         created = await directory.create(
             db,
             mode=Mode.VIDEO,
-            recording=Recording.ASK,
+            recording=Recording.ASK if config.recording else Recording.OFF,
             participants=[NewParticipant(role, name, whose.get(role)) for role, name in NAMES.items()],
             owner=None,
             starts_at=None,

@@ -45,10 +45,11 @@ async def open_talk(services: Services, db: AsyncSession, talk: Talk) -> Session
         if found is not None:
             return found
     client = await people.get(db, user=talk.client)
+    asks = services.config.recording and await may_ask(db, talk=talk)
     made = await directory.create(
         db,
         mode=mode,
-        recording=Recording.ASK if await may_ask(db, talk=talk) else Recording.OFF,
+        recording=Recording.ASK if asks else Recording.OFF,
         participants=[
             NewParticipant(Role.COUNSELOR, await _shown_name(db, talk.counselor), talk.counselor),
             NewParticipant(Role.CLIENT, client.name, client.id),

@@ -39,6 +39,7 @@ class LiveStudio:
 
     def __init__(self, config: Config, audit: Audit, vault: Vault) -> None:
         self.audit = audit
+        self._asks = config.recording
         days = config.recording_days
         self.times = Times(
             hold=timedelta(hours=config.recording_hold),
@@ -58,7 +59,7 @@ class LiveStudio:
     async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:
         """Say what is asked in a session; None where nothing may be asked, of whomever."""
         found = await directory.find(db, session_id=session)
-        if found is None or found.recording is Recording.OFF:
+        if not self._asks or found is None or found.recording is Recording.OFF:
             return None
         text = await texts.current(db, kind=Kind.RECORDING)
         talk = await talks.of_session(db, session=session)

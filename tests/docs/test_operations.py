@@ -64,6 +64,7 @@ def test_the_table_says_the_default(field: dataclasses.Field[object]) -> None:
         words: dict[object, tuple[str, ...]] = {
             None: ("none", "off", "found out", "`master.key`"),
             False: ("`0`",),
+            True: ("`1`",),
             (): ("none", "found out"),
             frozenset(): ("none",),
             Outside(): ("none",),

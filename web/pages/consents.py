@@ -112,6 +112,7 @@ async def printed(request: http.Request, content: bytes) -> http.Response:
 
 async def _show(request: http.Request, *, overtaken: Kind | None = None, status: int = 200) -> http.Response:
     person, language = person_of(request), language_of(request)
+    asked = request.app[SERVICES].config.recording
     async with request.app[SERVICES].database.sessions() as db:
         state = await consents.state(db, user=person.id)
         current = {kind: await texts.current(db, kind=kind) for kind in CONSENTS}
@@ -128,6 +129,7 @@ async def _show(request: http.Request, *, overtaken: Kind | None = None, status:
                 shown(current[kind].text(language).body),
             )
             for kind in CONSENTS
+            if kind is not Kind.RECORDING or asked or state.consents[kind].standing in STANDING_GIVEN
         ],
         asking=ASKING,
         withdrawable=STANDING_GIVEN,

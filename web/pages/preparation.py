@@ -167,6 +167,8 @@ async def keep_recording(request: http.Request) -> http.Response:
     answer = {"yes": True, "no": False}.get(str(form.recording.data))
 
     async def keep(db: AsyncSession, occasion: Occasion) -> None:
+        if not services.config.recording:
+            raise InvalidState("Nobody is asked for a recording here.")
         await recording_answers.keep(
             db, services.audit, occasion=occasion, client=person, answer=answer, now=services.now()
         )
@@ -228,7 +230,7 @@ async def _show(
         found = await preparation.find(db, occasion=occasion)
         text = await texts.current(db, kind=Kind.RECORDING)
         told = await preparation.own(db, services.audit, occasion=occasion)
-    asking = asks_recording(occasion, adult=person.adult)
+    asking = asks_recording(occasion, adult=person.adult) if services.config.recording else Asking.NO
     if asking is Asking.FIRST_ALONE and (request.query.get("alone") == "yes" or recording is not None):
         asking = Asking.YES
     asked = text.text(language_of(request))
