@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from accounts.standing import Entry
 from accounts.texts import Kind
 from core.errors import NotFound
-from core.ids import SessionId, UserId
+from core.ids import ParticipantId, SessionId, UserId
 from recordings.tables import RecordingAgreementRow
 
 PAGE = "/room"
@@ -23,6 +23,19 @@ async def of_person(db: AsyncSession, *, user: UserId, session: SessionId) -> li
     rows = await db.scalars(
         select(RecordingAgreementRow)
         .where(RecordingAgreementRow.user == user, RecordingAgreementRow.session_id == session)
+        .order_by(RecordingAgreementRow.number)
+    )
+    return [_entry(row) for row in rows]
+
+
+async def of_place(db: AsyncSession, *, session: SessionId, participant: ParticipantId) -> list[Entry]:
+    """List what was agreed to and taken back in one place of a session, the oldest first."""
+    rows = await db.scalars(
+        select(RecordingAgreementRow)
+        .where(
+            RecordingAgreementRow.session_id == session,
+            RecordingAgreementRow.participant_id == participant,
+        )
         .order_by(RecordingAgreementRow.number)
     )
     return [_entry(row) for row in rows]
@@ -40,15 +53,8 @@ async def with_others(db: AsyncSession, *, receipt: str) -> tuple[Entry, list[En
     """Look a row up with all of the same place in the same session. Raises ``NotFound``."""
     found = await entry(db, receipt=receipt)
     row = await db.get_one(RecordingAgreementRow, found.number)
-    rows = await db.scalars(
-        select(RecordingAgreementRow)
-        .where(
-            RecordingAgreementRow.session_id == row.session_id,
-            RecordingAgreementRow.participant_id == row.participant_id,
-        )
-        .order_by(RecordingAgreementRow.number)
-    )
-    return found, [_entry(one) for one in rows]
+    place = (SessionId(row.session_id), ParticipantId(row.participant_id))
+    return found, await of_place(db, session=place[0], participant=place[1])
 
 
 def _entry(row: RecordingAgreementRow) -> Entry:

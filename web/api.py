@@ -12,7 +12,7 @@ from accounts.apikeys import ApiKey, Scope
 from accounts.roles import Permission
 from core.errors import InvalidInput, InvalidState, Misfit, NotFound
 from core.ids import SessionId, is_id
-from recordings import withdrawals
+from recordings import receipts, withdrawals
 from signaling import directory, quality_record
 from signaling.directory import Created, NewParticipant, Recording, Role, SessionRecord, SessionState
 from signaling.quality_report import report_of
@@ -34,6 +34,7 @@ def setup(app: http.Application) -> None:
     add(app, "GET", "/api/v1/sessions/{id}/quality", quality, Permission.PROGRAM)
     add(app, "POST", "/api/v1/sessions/{id}/end", end, Permission.PROGRAM)
     add(app, "POST", "/api/v1/sessions/{id}/recording/withdraw", withdraw, Permission.PROGRAM)
+    add(app, "GET", "/api/v1/sessions/{id}/recording/receipts", signed, Permission.PROGRAM)
     described = document(app_version())
     answer = msgspec.json.encode(described)
 
@@ -175,6 +176,19 @@ async def withdraw(request: http.Request, key: ApiKey) -> http.Response:
     place = next(one for one in session.participants if one.role is wanted.role)
     await withdrawing.of_place(services, place.id)
     return http.Response(status=204)
+
+
+@with_key(Scope.READ)
+async def signed(request: http.Request, key: ApiKey) -> http.Response:
+    """Answer ``GET /api/v1/sessions/{id}/recording/receipts``: for the two, who have no login."""
+    services = request.app[SERVICES]
+    given: dict[Role, list[str]] = {}
+    async with services.database.sessions() as db:
+        session = await _own(db, request, key)
+        for place in session.participants:
+            entries = await receipts.of_place(db, session=session.id, participant=place.id)
+            given[place.role] = [services.receipts.make(entry) for entry in entries]
+    return _json(schema.Receipts(given[Role.CLIENT], given[Role.COUNSELOR]))
 
 
 async def _own(db: AsyncSession, request: http.Request, key: ApiKey) -> SessionRecord:

@@ -74,6 +74,13 @@ class NewWithdrawal(msgspec.Struct, frozen=True):
     role: Role
 
 
+class Receipts(msgspec.Struct, frozen=True):
+    """Signed receipts (JWS) of what each of the two agreed to and took back, the oldest first."""
+
+    client: list[str]
+    counselor: list[str]
+
+
 class MadePlace(msgspec.Struct, frozen=True):
     """One place: a token for programs, a link for people. Both are shown this once."""
 

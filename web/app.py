@@ -46,6 +46,7 @@ from web import (
     metrics,
     pages,
     place,
+    place_receipts,
     review_media,
     reviews,
     security,
@@ -119,6 +120,7 @@ def make_app(
     for part in (
         api,
         place,
+        place_receipts,
         card,
         health,
         metrics,

@@ -17,6 +17,7 @@ _STRUCTS = (
     schema.Quality,
     schema.NewEnd,
     schema.NewWithdrawal,
+    schema.Receipts,
     schema.Problem,
     schema.Health,
 )
@@ -64,6 +65,7 @@ def document(version: str) -> Json:
             "/api/v1/sessions/{id}/quality": {"get": _quality()},
             "/api/v1/sessions/{id}/end": {"post": _end()},
             "/api/v1/sessions/{id}/recording/withdraw": {"post": _withdraw()},
+            "/api/v1/sessions/{id}/recording/receipts": {"get": _receipts()},
             "/healthz": {"get": _health("healthz", "Whether the process serves.", 200)},
             "/readyz": {"get": _health("readyz", "Whether database and media port work.", 200, 503)},
         },
@@ -150,6 +152,16 @@ def _withdraw() -> Json:
         problems=(400, 401, 403, 404, 409, 413, 422, 429),
         parameters=[_SESSION_ID],
         body="NewWithdrawal",
+    )
+
+
+def _receipts() -> Json:
+    return _operation(
+        "getRecordingReceipts",
+        "Get the signed receipts of what each of the two agreed to and took back, to hand them out.",
+        {200: _content("The receipts of both; the oldest first.", "Receipts")},
+        problems=(401, 403, 404, 429),
+        parameters=[_SESSION_ID],
     )
 
 

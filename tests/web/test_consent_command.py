@@ -87,6 +87,20 @@ def test_it_tells_what_came_after(tmp_path: Path, up_to_date: None) -> None:
     assert "Since then: withdrew service version 1 (id)" in done.stdout
 
 
+def test_a_file_of_more_than_one_receipt_is_checked_to_its_end(
+    tmp_path: Path, given: tuple[Path, str]
+) -> None:
+    file, _ = given
+    receipt = file.read_text()
+    file.write_text(f"{receipt}\n{receipt}")
+    done = run(tmp_path, "consent", "verify", str(file))
+    assert (done.returncode, done.stdout.count("The receipt holds.")) == (0, 2)
+    file.write_text(f"{receipt}\r\n{receipt[:-20]}\n")
+    done = run(tmp_path, "consent", "verify", str(file))
+    assert (done.returncode, done.stdout.count("The receipt holds.")) == (1, 1)
+    assert done.stderr.endswith("Not all of the receipts hold.\n")
+
+
 def test_the_public_key_alone_checks_the_signature(tmp_path: Path, given: tuple[Path, str]) -> None:
     file, _ = given
     pem = tmp_path / "key.pem"

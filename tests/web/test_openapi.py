@@ -29,6 +29,7 @@ async def test_it_is_served_to_everybody_and_names_every_way(client: Client) -> 
         "/api/v1/sessions/{id}/quality",
         "/api/v1/sessions/{id}/end",
         "/api/v1/sessions/{id}/recording/withdraw",
+        "/api/v1/sessions/{id}/recording/receipts",
         "/healthz",
         "/readyz",
     }

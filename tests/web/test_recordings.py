@@ -250,6 +250,44 @@ async def test_a_program_withdraws_for_whoever_says_so_to_it(
     assert (row.state, row.closed_at is not None) == (state, closed)
 
 
+async def test_who_has_no_login_gets_their_receipts_signed(client: Client, program: Program) -> None:
+    made = await program.create(recording="ask")
+    services = client.app[SERVICES]
+    places = {one["role"]: one for one in made["participants"]}
+    path = f"/api/v1/sessions/{made['id']}/recording/receipts"
+    assert await program.ask("GET", path) == (200, {"client": [], "counselor": []})
+    own = f"/api/v1/place/{places['client']['id']}/receipts"
+    await client.post("/api/v1/place", json={"code": places["client"]["join_url"].partition("#")[2]})
+    assert (await get(client, own)).status == 404, "nothing was agreed to"
+    seats = {
+        side: Seat(SessionId(made["id"]), ParticipantId(places[side.value]["id"]), side, None)
+        for side in Side
+    }
+    async with services.database.sessions.begin() as db:
+        for side, granted in ((Side.CLIENT, True), (Side.COUNSELOR, True), (Side.CLIENT, False)):
+            await records.agree(
+                db,
+                services.audit,
+                seat=seats[side],
+                granted=granted,
+                terms=TERMS,
+                why=Why.ASKS,
+                now=services.now(),
+            )
+    page = await get(client, own)
+    said = [services.receipts.read(one) for one in page.text.split("\n\n")]
+    assert [(one.user, one.given) for one in said] == [
+        (places["client"]["id"], True),
+        (places["client"]["id"], False),
+    ]
+    assert (await get(client, f"/api/v1/place/{places['counselor']['id']}/receipts")).status == 401
+    status, given = await program.ask("GET", path)
+    assert (status, given["client"]) == (200, page.text.rstrip("\n").split("\n\n"))
+    (other,) = given["counselor"]
+    assert services.receipts.read(other).user == places["counselor"]["id"]
+    assert (await (await new_program(client, program.clock)).ask("GET", path))[0] == 404
+
+
 async def test_a_stranger_withdraws_nothing(client: Client) -> None:
     found = await recorded(client)
     services = client.app[SERVICES]

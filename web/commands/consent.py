@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from recordings import receipts as receipts_of
 from web.commands.stores import Stores, say
 
 MAX_BYTES: Final = 64 * 1024
+_BETWEEN: Final = re.compile(r"\n[ \t\r]*\n")
+"""What stands between the receipts of a file with more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     actions = commands.add_parser("consent", help="receipts of consent").add_subparsers(
         required=True, metavar="ACTION"
     )
-    one = actions.add_parser("verify", help="check a receipt; status 1 when something does not fit")
-    one.add_argument("receipt", metavar="RECEIPT", help="the receipt's file, or - for the input")
+    one = actions.add_parser("verify", help="check receipts; status 1 when something does not fit")
+    one.add_argument("receipt", metavar="RECEIPT", help="the file of one receipt or more, or - for the input")
     one.add_argument(
         "--public-key",
         type=Path,
@@ -53,24 +56,30 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 async def _verify(config: Config, asked: argparse.Namespace) -> None:
-    text = _read(asked.receipt)
+    said = [one for one in _BETWEEN.split(_read(asked.receipt).decode("utf-8", "replace")) if one.strip()]
     pem = None if asked.public_key is None else _read(str(asked.public_key))
     async with Stores(config) as stores:
         receipts = Receipts(stores.master, origin=config.public_url)
         key = receipts.public_key if pem is None else read_public_pem(pem)
         async with stores.database.sessions() as db:
-            findings = await look_at(db, receipts, text.decode("utf-8", "replace"), key=key)
+            looked = [await look_at(db, receipts, one, key=key) for one in said or [""]]
+    held = [_tell(findings, as_json=asked.json) for findings in looked]
+    if not all(held):
+        raise BadReceipt("The receipt does not hold." if len(held) == 1 else "Not all of the receipts hold.")
+
+
+def _tell(findings: list[Finding], *, as_json: bool) -> bool:
+    """Print what was found of one receipt, and say whether it holds."""
     holds = all(one.fits for one in findings)
-    if asked.json:
+    if as_json:
         told = {one.what: {"fits": one.fits, "sentence": one.sentence} for one in findings}
         say(json.dumps({"holds": holds, **told}))
-    else:
-        for one in findings:
-            say(f"{one.what:<10} {'fits' if one.fits else 'DOES NOT FIT'}: {one.sentence}")
-    if not holds:
-        raise BadReceipt("The receipt does not hold.")
-    if not asked.json:
+        return holds
+    for one in findings:
+        say(f"{one.what:<10} {'fits' if one.fits else 'DOES NOT FIT'}: {one.sentence}")
+    if holds:
         say("The receipt holds.")
+    return holds
 
 
 async def _key(config: Config, _asked: argparse.Namespace) -> None:
