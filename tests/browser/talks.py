@@ -11,7 +11,7 @@ from accounts import logins, people
 from accounts.logins import Stage as LoginStage
 from accounts.people import Person
 from core.ids import ParticipantId
-from counseling import drops, preparation, talks, walkins
+from counseling import drops, preparation, recording_answers, talks, walkins
 from counseling.drops import Drop
 from counseling.entry import Medium
 from counseling.preparation import Contact, OnDrop
@@ -45,8 +45,12 @@ async def make_meeting(
     on_drop: OnDrop = OnDrop.NOTHING,
     alone: Alone = Alone.YES,
     name: str = "Ratna Puspita",
+    refuses_recording: bool = False,
 ) -> Meeting:
-    """Let a client walk in, prepare, and be taken by a counselor."""
+    """Let a client walk in, prepare, and be taken by a counselor.
+
+    Nothing is recorded; where the client has refused it beforehand, the room is as if it might be.
+    """
     audit, now = audit_of(server), datetime.now(UTC)
     ratna = await counselor(server, name=name)
     async with database_of(server) as db:
@@ -66,6 +70,8 @@ async def make_meeting(
         assert occasion is not None
         await preparation.keep_contact(db, audit, occasion=occasion, contact=Contact(number=NUMBER), now=now)
         await preparation.keep_on_drop(db, audit, occasion=occasion, on_drop=on_drop, now=now)
+        if refuses_recording:
+            await recording_answers.keep(db, audit, occasion=occasion, client=embun, answer=False, now=now)
         talk = await talks.begin(
             db,
             audit,
@@ -79,7 +85,7 @@ async def make_meeting(
         made = await directory.create(
             db,
             mode=Mode(medium.value),
-            recording=Recording.OFF,
+            recording=Recording.ASK if refuses_recording else Recording.OFF,
             participants=[
                 NewParticipant(Role.COUNSELOR, name, ratna.id),
                 NewParticipant(Role.CLIENT, embun.name, embun.id),

@@ -11,8 +11,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from counseling.entry import Medium
+from counseling.triage import Risk
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
+from tests.browser.talks import log_in, make_meeting
 from tests.e2e.server import Server
 
 pytestmark = MODULE_LOOP
@@ -116,6 +119,31 @@ async def test_after_a_no_nothing_is_asked_and_the_talk_goes_on(
             assert await one.page.is_visible("#rec-words")
             assert await one.page.get_attribute("main", "data-state") == "connected"
         await counselor.audit("recording-not")
+
+
+async def test_what_is_asked_after_a_no_beforehand_reaches_nobody(
+    server: Server, red_browser: Browser, blue_browser: Browser
+) -> None:
+    meeting = await make_meeting(server, medium=Medium.VIDEO, risk=Risk.NONE, refuses_recording=True)
+    async with room(red_browser, SHAPES[0][0]) as client, room(blue_browser, SHAPES[0][1]) as counselor:
+        for one, person, path in (
+            (client, meeting.client, meeting.client_room),
+            (counselor, meeting.counselor, meeting.counselor_room),
+        ):
+            await log_in(one.page.context, server, server.url, person)
+            await one.open(f"{server.url}{path}")
+            await one.join()
+        await asyncio.gather(client.reaches("connected"), counselor.reaches("connected"))
+        await stands(client, "off")
+        assert not await client.page.is_visible("[data-action=rec-ask]"), "a no holds for the whole session"
+        await counselor.act("rec-ask")
+        await counselor.act("rec-yes")
+        await stands(counselor, "asked")
+        await counselor.act("rec-stop")
+        await stands(counselor, "off")
+        await stands(client, "off")
+        assert not await client.page.is_visible("#rec-question")
+        await client.audit("recording-not-asked")
 
 
 async def test_the_sign_is_there_again_after_a_reload(
