@@ -73,7 +73,7 @@ class BucketStore:
     async def put(self, name: str, path: Path) -> None:
         """Upload a file, in parts when it is large. What an upload before this one left behind is ended."""
         key = self._key(name)
-        with _told():
+        with self._told():
             await asyncio.to_thread(lambda: self._end(self._uploads(key)))
             await obstore.put_async(
                 self._objects, name, path, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
@@ -82,19 +82,19 @@ class BucketStore:
     async def size(self, name: str) -> int:
         """Give the size in bytes. Raises ``NotStored``."""
         self._key(name)
-        with _told():
+        with self._told():
             return (await obstore.head_async(self._objects, name))["size"]
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
         """Read a part. Raises ``NotStored``."""
         self._key(name)
-        with _told():
+        with self._told():
             return bytes(await obstore.get_range_async(self._objects, name, start=offset, length=length))
 
     async def delete(self, name: str) -> int:
         """Delete every version, delete marker and begun upload of a name, and look that none is left."""
         key = self._key(name)
-        with _told():
+        with self._told():
             gone = await asyncio.to_thread(lambda: self._end(self._left(key)))
             left = await asyncio.to_thread(lambda: self._left(key))
         if left:
@@ -103,7 +103,7 @@ class BucketStore:
 
     async def every(self) -> AsyncIterator[Stored]:
         """List all objects with names of ours."""
-        with _told():
+        with self._told():
             async for batch in obstore.list(self._objects):
                 for one in batch:
                     if whose(one["path"]) is not None:
@@ -116,7 +116,7 @@ class BucketStore:
         def old() -> list[_Part]:
             return [one for one in self._uploads(prefix) if one.at < before]
 
-        with _told():
+        with self._told():
             return await asyncio.to_thread(lambda: self._end(old()))
 
     async def close(self) -> None:
@@ -139,6 +139,17 @@ class BucketStore:
                 s3={"addressing_style": "path"},
             ),
         )
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in our words what went wrong; the libraries' own may hold what opens the bucket."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise NotStored("There is nothing under this name.") from None
+        except (BaseError, BotoCoreError, ClientError, ValueError, OSError) as error:
+            what = type(error).__name__
+            raise StoreFailed(f"The bucket {self._bucket} did not do it ({what}).") from error
 
     def _key(self, name: str) -> str:
         if whose(name) is None:
@@ -186,14 +197,3 @@ class BucketStore:
                 version = {"VersionId": one.version} if one.version else {}
                 self._client.delete_object(**place, **version)
         return len(parts)
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Say in our words what went wrong; the libraries' own may hold URLs."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise NotStored("There is nothing under this name.") from None
-    except (BaseError, BotoCoreError, ClientError, ValueError, OSError) as error:
-        raise StoreFailed(f"The bucket did not do it ({type(error).__name__}).") from error

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from core.agefile import START_BYTES, Identity, Payload
 from core.errors import NotFound, TeduhError
+from core.keyring import KeyBroken, KeyMissing
 from core.warrants import SYSTEM, Purpose
 from recordings.log import Chain, LogBroken, check_log
 from recordings.sides import log_path
@@ -102,7 +103,7 @@ async def _stored(shop: Workshop, row: RecordingSideRow, side: Side) -> str | No
         return "the file is gone"
     except NotFound:
         return "it has no key"
-    except _Unopened as error:
+    except (KeyMissing, KeyBroken, _Unopened) as error:
         return f"it does not open: {error}"
     return None if digest == row.final_sha256 else "the file was changed"
 

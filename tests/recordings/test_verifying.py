@@ -114,6 +114,24 @@ async def test_a_key_that_is_gone(shop: Workshop, kept: Ended) -> None:
     assert await problems(shop) == [f"{side}: it has no key" for _ in range(2) for side in Side]
 
 
+async def test_a_wrapping_key_that_is_gone_stops_no_look_at_the_others(
+    shop: Workshop, kept: Ended, clock: FakeClock, tmp_path: Path
+) -> None:
+    [wrapping] = (tmp_path / "data" / "keys").glob("*.txt")
+    clock.advance(31 * 86_400)
+    later = await end_one(shop)
+    await work(shop)
+    wrapping.unlink()
+    file_of(shop, later).unlink()
+    first, second, third = await problems(shop)
+    assert wrapping.stem in first
+    assert (first.split(": ")[:2], second.split(": ")[:2]) == (
+        ["client", "it does not open"],
+        ["counselor", "it does not open"],
+    )
+    assert third == "client: the file is gone"
+
+
 async def test_what_was_destroyed_and_came_back(shop: Workshop, kept: Ended) -> None:
     content = file_of(shop, kept).read_bytes()
     await destroy(shop, kept)

@@ -72,7 +72,7 @@ def server(
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     made = Server(tmp_path, capsys)
-    assert made.run("list") == (0, "", "")
+    assert made.run("list") == (0, "There is no recording.\n", "")
     yield made
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -182,7 +182,7 @@ def test_a_proof_says_what_is_gone_and_until_when_it_could_come_back(server: Ser
     until = datetime.now(UTC) + BACKUPS_KEPT
     assert ", 2 files deleted by " in said
     assert said.endswith(f"; the last backup copy of its key expires on {until:%Y-%m-%d}\n")
-    assert server.run("list").out == ""
+    assert server.run("list").out == "There is no recording.\n"
     assert made in server.run("list", "--all").out
     [proof] = server.json("proofs")
     assert (proof["id"], proof["why"], proof["files"], proof["problem"]) == (made, "withdrawn", 2, None)

@@ -125,8 +125,10 @@ async def _list(config: Config, asked: argparse.Namespace) -> None:
         problem = f"  {one['problem']}, {one['tries']} tries" if one["problem"] else ""
         say(
             f"{one['id']}  {one['state']:<10}  {one['side']:<9}  {one['side_state']:<9}  "
-            f"{one['bytes']:>12}  until {one['expires_at']}{problem}"
+            f"{one['bytes']:>12} bytes  until {one['expires_at']}{problem}"
         )
+    if not rows:
+        say("There is no recording.")
 
 
 async def _verify(config: Config, asked: argparse.Namespace) -> None:
