@@ -47,12 +47,15 @@ class _Out:
 
 def bundle(sources: Sequence[BinaryIO], writer: Writer, told: Callable[[int], None]) -> None:
     """Put WebM files that share a timeline into one Matroska file, in the order of time."""
-    given = [av.open(source, format="matroska", options=OPTIONS) for source in sources]
+    given = [av.open(source, "r", format="matroska", options=OPTIONS) for source in sources]
     with av.open(_Out(writer), "w", format="matroska", options=OPTIONS) as made:
         streams = {}
+        length = _length(max(one.duration or 0 for one in given))
         for number, one in enumerate(given):
             for stream in one.streams:
-                streams[number, stream.index] = made.add_stream_from_template(stream)
+                copied = streams[number, stream.index] = made.add_stream_from_template(stream)
+                # What cannot go back to its head writes the Duration that it finds here, and none without.
+                copied.metadata["DURATION"] = length
         last_ms = 0
         for at_ms, number, packet in heapq.merge(*(_packets(n, one) for n, one in enumerate(given))):
             index = packet.value.stream.index
@@ -63,6 +66,12 @@ def bundle(sources: Sequence[BinaryIO], writer: Writer, told: Callable[[int], No
                 told(at_ms)
     for one in given:
         one.close()
+
+
+def _length(us: int) -> str:
+    """Write a length as Matroska's tag DURATION has it."""
+    seconds, rest = divmod(us, av.time_base)
+    return f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}000"
 
 
 class _Packet:

@@ -26,6 +26,7 @@ from recordings.states import Side
 from recordings.states import State as Kept
 from recordings.store_local import LocalStore
 from tests.fakes import FakeClock
+from tests.media.rig import until
 from tests.recordings.staged import make_people, make_recording
 from tests.recordings.test_playback import MASTER, FakeVault
 
@@ -148,6 +149,17 @@ def codecs_of(path: Path) -> list[str]:
     return seen.stdout.split()
 
 
+def length_s(path: Path) -> float:
+    """Have ffprobe say what the file's head says of its length, which a player shows."""
+    seen = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(seen.stdout)
+
+
 async def made(
     tmp_path: Path, plain: dict[Side, bytes], recipient: str
 ) -> tuple[Exporter, Export, Recording, FakeVault]:
@@ -191,6 +203,8 @@ async def test_the_file_opens_with_the_recipients_key_and_plays_both_sides(tmp_p
     out = tmp_path / "out.mkv"
     out.write_bytes(decrypt(sealed, [identity]))
     assert codecs_of(out) == ["vp8", "opus", "vp8", "opus"]
+    out.write_bytes(out.read_bytes()[:20_000])  # the head alone: of a whole file ffprobe finds out by itself
+    assert length_s(out) == pytest.approx(4.0, abs=0.1)
     assert sorted(path.name for path in (tmp_path / "exports").iterdir()) == ["x_1.mkv.age"]
     exporter.remove(export.id)
     assert list((tmp_path / "exports").iterdir()) == []
@@ -210,7 +224,7 @@ async def test_one_that_is_given_up_leaves_no_process_and_no_file(tmp_path: Path
         tmp_path, {Side.CLIENT: webm(tmp_path / "a.webm", 440)}, str(Identity.generate().recipient)
     )
     making = asyncio.create_task(exporter.make(export, recording, now=NOW, told=lambda _: None))
-    await asyncio.sleep(0.3)
+    await until(exporter._part(export.id).exists)
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
