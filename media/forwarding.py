@@ -82,7 +82,11 @@ class Forwarder:
             return None
         sink = leg.sink
         if sink is not None:
-            self._tap(sink, leg, at, stream.kind, now)
+            try:
+                sink.rtp(self.view[at : at + length[0]], stream.kind, now)
+            except Exception:
+                logger.exception("media.sink_failed", extra={"leg": leg.id})
+                self._take_off(leg)
         if leg.key_frames_due and stream.kind is Kind.VIDEO:
             self._look_for_key_frame(leg, at, payload_type)
         out = peer.out
@@ -116,14 +120,6 @@ class Forwarder:
         if begins_key_frame(self.view[at : at + self.length[0]], payload_type):
             leg.key_frames_due.clear()
 
-    def _tap(self, sink: Sink, leg: Leg, at: int, kind: Kind, now: float) -> None:
-        """Show a packet to the sink; one that raises is taken off, and the call goes on."""
-        try:
-            sink.rtp(self.view[at : at + self.length[0]], kind, now)
-        except Exception:
-            logger.exception("media.sink_failed", extra={"leg": leg.id})
-            self._take_off(leg)
-
     def _tap_report(self, sink: Sink, leg: Leg, report: SenderReport, now: float) -> None:
         try:
             sink.sender_report(report, now)
@@ -132,6 +128,7 @@ class Forwarder:
             self._take_off(leg)
 
     def _take_off(self, leg: Leg) -> None:
+        """Take a sink off that raised: the call goes on without it."""
         leg.sink = None
         self.counters["sinks_failed"] += 1
 

@@ -71,9 +71,10 @@ class Worker:
                 held = len(rest)
                 place[:held] = rest
             now_s = time.monotonic()
-            if now_s - looked_s >= LOOK_EVERY_S:
-                looked_s = now_s
-                self._look(now_s)
+            if now_s - looked_s < LOOK_EVERY_S:
+                continue
+            looked_s = now_s
+            self._look(now_s)
             if self._channels and now_s - said_s >= ALIVE_EVERY_S:
                 said_s = now_s
                 self._told.put(ToldAlive())
