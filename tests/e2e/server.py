@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import jwt
 
+from accounts import apikeys
+from accounts.tokens import Tokens
+from core.db import Database
+from core.keyfile import master_key
+from tests.conftest import migrate
 from tests.peers.peer import Place
+
+T = TypeVar("T")
 
 START_S = 60.0  # some 2 s on a quiet machine; how long it takes is no matter of these tests
 STOP_S = 8.0
@@ -39,9 +50,24 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise RuntimeError("no port is free for both UDP and TCP")
 
 
+def aside(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end, whether or not a loop is running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+@cache
+def up_to_date() -> bytes:
+    """A database that is up to date: to make one takes as long as the start of a server."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "teduh.db"
+        aside(migrate(f"sqlite:///{file}"))
+        return file.read_bytes()
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What ``teduh api-key create --json`` printed."""
+    """What a program signs its requests with."""
 
     key_id: str
     secret: str
@@ -85,6 +111,11 @@ class Server:
         return self.extra.get("TEDUH_PUBLIC_URL", self.url)
 
     @property
+    def database_url(self) -> str:
+        """Where its database is."""
+        return self.extra.get("TEDUH_DATABASE_URL", f"sqlite:///{self.data_dir / 'teduh.db'}")
+
+    @property
     def log_path(self) -> Path:
         """All that the process wrote, over all its starts."""
         return self.data_dir / "server.log"
@@ -109,13 +140,16 @@ class Server:
     def start(self) -> None:
         """Start the process and wait until it is ready. Raises RuntimeError with its output."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        file = self.data_dir / "teduh.db"
+        if not file.exists():
+            file.write_bytes(up_to_date())
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*COMMAND, "serve"], env=self.environment(), stdout=log, stderr=log
             )
         self.wait_ready()
         if self.key is None:
-            self.key = self.create_key()
+            self.key = aside(self.create_key())
 
     def wait_ready(self) -> None:
         """Wait until ``/readyz`` says 200."""
@@ -131,10 +165,15 @@ class Server:
         self.process.kill()
         raise RuntimeError(f"the server did not get ready:\n{self.log()[-4000:]}")
 
-    def create_key(self) -> ApiKey:
-        """Make an API key with the real command."""
-        made = json.loads(self.command("api-key", "create", "tests", "--json"))
-        return ApiKey(made["id"], made["secret"])
+    async def create_key(self) -> ApiKey:
+        """Make an API key, as ``teduh api-key create`` does."""
+        database = Database(self.database_url)
+        async with database.sessions.begin() as db:
+            key = await apikeys.create(
+                db, name="tests", scopes=apikeys.ALL_SCOPES, now=dt.datetime.now(dt.UTC)
+            )
+        await database.close()
+        return ApiKey(key.id, Tokens(master_key(self.data_dir)).api_secret(key.id))
 
     def command(self, *words: str) -> str:
         """Run a ``teduh`` command against the same data; returns what it prints."""
