@@ -319,6 +319,26 @@ async def test_a_comment_is_kept_without_leaving_and_the_counselor_reads_it(
         await expect(page.locator("main")).to_contain_text("membahas pembukaan sesi")
 
 
+async def test_a_comment_that_does_not_get_through_is_still_there(
+    red_browser: Browser, staged: Staged
+) -> None:
+    async with room(red_browser, AT_DESK) as one:
+        page = await open_it(one, staged)
+        words, told = page.locator("[data-comment-form] [name=text]"), page.locator("[data-told]")
+        await page.fill("[data-comment-form] [name=at]", "0:10")
+        await words.fill("Here she hesitates.")
+        for answers in (lambda route: route.abort(), lambda route: route.fulfill(status=503)):
+            await page.route("**/comments", answers)
+            await page.click("[data-comment-form] button[type=submit]")
+            await expect(told).to_contain_text("try again")
+            await expect(words).to_have_value("Here she hesitates.")
+            await state_is(page, "paused")
+            await page.unroute("**/comments")
+            await told.evaluate("one => (one.textContent = '')")
+        await page.click("[data-comment-form] button[type=submit]")
+        await expect(page.locator("[data-comments] li", has_text="Here she hesitates.")).to_be_visible()
+
+
 async def test_a_withdrawal_ends_it_while_it_plays(red_browser: Browser, staged: Staged) -> None:
     async with room(red_browser, AT_DESK) as one:
         page = await open_it(one, staged)

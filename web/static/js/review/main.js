@@ -153,22 +153,23 @@ for (const one of sides) {
 
 /**
  * Send a form of the comments and put what the page says now in the place of what it said: the player plays on.
+ * Where it does not get through, what was typed stays.
  * @param {HTMLFormElement} form
  * @param {HTMLElement | null} by
  */
 async function keep(form, by) {
   const fields = new URLSearchParams();
   for (const [name, value] of new FormData(form, by)) fields.append(name, String(value));
-  /** @type {Response} */
-  let answer;
-  try {
-    answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
-  } catch {
-    form.submit();
+  const told = /** @type {HTMLElement} */ (document.querySelector("[data-told]"));
+  const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } }).catch(
+    () => null,
+  );
+  if (answer && [401, 403, 404].includes(answer.status)) {
+    player.end();
     return;
   }
-  if (!answer.ok && answer.status !== 422) {
-    player.end();
+  if (!answer || (!answer.ok && answer.status !== 422)) {
+    told.textContent = told.dataset.unsent ?? "";
     return;
   }
   const there = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -177,7 +178,6 @@ async function keep(form, by) {
     const here = document.querySelector(place);
     if (now && here) here.replaceChildren(...now.childNodes);
   }
-  const told = /** @type {HTMLElement} */ (document.querySelector("[data-told]"));
   told.textContent = there.querySelector(".done[role=status]")?.textContent ?? "";
   const wrong = /** @type {HTMLElement | null} */ (document.querySelector("#said #wrong"));
   (wrong ?? toggle).focus();
