@@ -12,6 +12,7 @@ BENCHES = (
     "forward",
     "latency",
     "recording",
+    "seek",
     "voice200",
     "memory",
     "observe",
