@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from accounts import people
 from accounts.tokens import Tokens
 from core.clock import SystemClock
-from core.db import Base, Database
+from core.db import Database
 from core.ids import ParticipantId, SessionId, UserId
 from media.codecs import Mode
 from signaling import directory
@@ -232,16 +233,15 @@ MakeHouse = Callable[..., Awaitable[House]]
 
 
 @pytest.fixture
-async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
+async def make_house(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[MakeHouse]:
     """Build a house; several may stand on the same database, one after the other."""
     made: list[House] = []
 
     async def make(**options: Any) -> House:
         database = options.pop("database", None)
         if database is None:
-            database = Database(f"sqlite:///{tmp_path}/teduh.db")
-            async with database.engine.begin() as connection:
-                await connection.run_sync(Base.metadata.create_all)
+            shutil.copy(migrated_sqlite, tmp_path / "teduh.db")
+            database = Database(f"sqlite:///{tmp_path / 'teduh.db'}")
         relay, clock, tokens = FakeRelay(), MovableClock(), Tokens(b"0" * 32)
         hub = Hub(
             db=options.pop("sessions", database.sessions),
