@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 import enum
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,10 +22,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts.chain import GENESIS
 from accounts.tokens import Tokens
-from accounts.trust_tables import AuditHeadRow
-from core.db import Base, Database
+from core.db import Database
 from core.errors import TeduhError
 from core.ids import SessionId
 from media.codecs import Kind, Mode
@@ -267,12 +266,11 @@ class World:
                 await one.rows.settle()
 
 
-async def live_through(story: list[tuple[Step, Side, bool]]) -> int:
+async def live_through(migrated: Path, story: list[tuple[Step, Side, bool]]) -> int:
     """Live through a story and give how many packets were recorded."""
     with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(migrated, Path(folder) / "teduh.db")
         database = Database(f"sqlite:///{Path(folder) / 'teduh.db'}")
-        async with database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
         world = World(database, await make_session(database))
         await world.boot()
         for step, side, settles in story:
@@ -294,7 +292,6 @@ async def live_through(story: list[tuple[Step, Side, bool]]) -> int:
 
 async def make_session(database: Database) -> SessionId:
     async with database.sessions.begin() as db:
-        db.add(AuditHeadRow(id=1, count=0, hash=GENESIS))
         made = await directory.create(
             db,
             mode=Mode.VIDEO,
@@ -322,10 +319,12 @@ async def ledger_agrees(world: World) -> None:
 @given(STORIES)
 @example([(Step.RISK, Side.CLIENT, True), *BOTH])
 @example([*BOTH, (Step.NO_ELSEWHERE, Side.CLIENT, True), *BOTH])
-def test_no_packet_is_recorded_without_both_consents(story: list[tuple[Step, Side, bool]]) -> None:
-    asyncio.run(live_through(story))
+def test_no_packet_is_recorded_without_both_consents(
+    migrated_sqlite: Path, story: list[tuple[Step, Side, bool]]
+) -> None:
+    asyncio.run(live_through(migrated_sqlite, story))
 
 
-def test_the_stories_do_record() -> None:
-    assert asyncio.run(live_through(BOTH)) == PER_STEP
-    assert asyncio.run(live_through([*BOTH, (Step.CRASH, Side.CLIENT, True)])) == PER_STEP
+def test_the_stories_do_record(migrated_sqlite: Path) -> None:
+    assert asyncio.run(live_through(migrated_sqlite, BOTH)) == PER_STEP
+    assert asyncio.run(live_through(migrated_sqlite, [*BOTH, (Step.CRASH, Side.CLIENT, True)])) == PER_STEP
