@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ import pytest
 
 from tests.e2e.conftest import MakePeer, running
 from tests.e2e.server import Server, Session
-from tests.e2e.traffic import media_of
+from tests.e2e.traffic import arrives, media_of
 from tests.peers.peer import Peer
 
 WITHIN_S = 10.0
@@ -109,3 +110,34 @@ async def test_a_killed_server_has_ended_it_when_it_is_back(
     server.start()
     assert one(server, "SELECT state, reason FROM recordings")[1] == "crash"
     assert one(server, "SELECT sum(granted), count(*) FROM recording_agreements") == (2, 4)
+
+
+def recorder_of(server: Server) -> int:
+    """Find the process that records."""
+    assert server.process is not None
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    (found,) = [
+        int(one) for one in children if b"recordings.taping" in Path(f"/proc/{one}/cmdline").read_bytes()
+    ]
+    return found
+
+
+async def test_a_disk_that_takes_no_more_ends_the_recording_and_not_the_call(
+    server: Server, http: aiohttp.ClientSession, make_peer: MakePeer
+) -> None:
+    """The process that records may make no file longer than they are."""
+    _, client, counselor = await meet(server, http, make_peer)
+    await agree(counselor)
+    await agree(client)
+    for peer in (client, counselor):
+        await peer.on.expect("recording", state="on")
+    await talk(client, counselor, first=0)
+    await until(lambda: bytes_of(server) > 0)
+    resource.prlimit(recorder_of(server), resource.RLIMIT_FSIZE, (1, 1))
+    await talk(client, counselor, first=1_000)
+    for peer in (client, counselor):
+        await peer.on.expect("recording", state="off", reason="disk")
+    await arrives(client, counselor, first=2_000)
+    await arrives(counselor, client, first=2_000)
+    await until(lambda: one(server, "SELECT reason FROM recordings") == ("disk",))
+    await until(lambda: one(server, "SELECT state FROM recordings") == ("stored",))
