@@ -72,6 +72,17 @@ async def test_a_server_that_was_off_ends_what_is_over_a_day_later(shop: Worksho
     assert await state_of(shop, made.id) is State.DESTROYED
 
 
+async def test_who_knows_that_the_clock_is_right_need_not_wait(shop: Workshop, clock: FakeClock) -> None:
+    made = await end_one(shop)
+    await work(shop)
+    clock.advance(100 * DAY_S)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.STORED
+    (shop.spool / NAME).unlink()
+    await work(shop)
+    assert await state_of(shop, made.id) is State.DESTROYED
+
+
 async def test_what_goes_with_its_session_waits_for_no_clock(shop: Workshop, clock: FakeClock) -> None:
     made = await end_one(shop)
     await work(shop)
