@@ -6,6 +6,7 @@ read, so another site cannot ride on the cookie.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,8 +19,9 @@ from accounts.roles import Permission
 from accounts.tokens import PlaceClaims
 from core.errors import InvalidInput, NotFound, Unauthenticated
 from core.ids import ParticipantId
+from recordings import receipts, withdrawals
 from signaling import directory
-from signaling.directory import ParticipantRecord, Role, SessionRecord, SessionState
+from signaling.directory import ParticipantRecord, Recording, Role, SessionRecord, SessionState
 from signaling.wire import Comer
 from web import withdrawing
 from web.bodies import read_body
@@ -41,13 +43,20 @@ class CodeIn(msgspec.Struct, frozen=True):
 
 
 class PlaceOut(msgspec.Struct, frozen=True):
-    """What the room page needs to enter; the cookie goes beside it."""
+    """What the room page needs to enter; the cookie goes beside it.
+
+    ``login``: it is the place of somebody with a login here. ``agreed``: whoever sits there agreed once to be
+    recorded; ``recorded``: the session was.
+    """
 
     participant: str
     session: str
     role: str
     mode: str
     recording: str
+    login: bool
+    agreed: bool
+    recorded: bool
     ticket: str
 
 
@@ -75,11 +84,12 @@ async def exchange(request: http.Request) -> http.Response:
     async with services.database.sessions() as db:
         place = await directory.open_code(db, code=wanted.code, now=now)
         session = None if place is None else await directory.find(db, session_id=place.session_id)
-    if place is None or session is None:
+        made = None if place is None or session is None else await _made(db, session, place)
+    if place is None or session is None or made is None:
         services.attempts.spend(client_address(request, services.config), services.clock.monotonic())
         raise NotFound("This link has expired or was never given out.")
     cookie = _cookie(services, session, place)
-    response = _answer(services, session, place, cookie)
+    response = _answer(services, session, place, cookie, made)
     _give(request, response, session, place, cookie, lasting=True)
     return response
 
@@ -102,12 +112,13 @@ async def ticket(request: http.Request) -> http.Response:
             raise
     async with services.database.sessions() as db:
         session, place = await _place(db, participant)
+        made = await _made(db, session, place)
     if holds:
-        return _answer(services, session, place, cookie)
+        return _answer(services, session, place, cookie, made)
     if visitor.person is None or place.user != visitor.person.id or session.state is SessionState.ENDED:
         raise Unauthenticated("This browser has no such place.")
     cookie = _cookie(services, session, place, login=visitor.login)
-    response = _answer(services, session, place, cookie)
+    response = _answer(services, session, place, cookie, made)
     _give(request, response, session, place, cookie, lasting=False)
     return response
 
@@ -264,11 +275,34 @@ async def _place(db: AsyncSession, participant: ParticipantId) -> tuple[SessionR
     return session, place
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What there is of a recording, for the page to lead to at the end."""
+
+    agreed: bool
+    recorded: bool
+
+
+async def _made(db: AsyncSession, session: SessionRecord, place: ParticipantRecord) -> _Made:
+    if session.recording is Recording.OFF:
+        return _Made(agreed=False, recorded=False)
+    said = await receipts.of_place(db, session=session.id, participant=place.id)
+    newest = await withdrawals.latest(db, session=session.id)
+    return _Made(agreed=bool(said), recorded=newest is not None)
+
+
 def _answer(
-    services: Services, session: SessionRecord, place: ParticipantRecord, cookie: str
+    services: Services, session: SessionRecord, place: ParticipantRecord, cookie: str, made: _Made
 ) -> http.Response:
-    ticket_text = services.tokens.issue_ticket(participant=place.id, cookie=cookie, now=services.now())
     body = PlaceOut(
-        place.id, session.id, place.role.value, session.mode.value, session.recording.value, ticket_text
+        participant=place.id,
+        session=session.id,
+        role=place.role.value,
+        mode=session.mode.value,
+        recording=session.recording.value,
+        login=place.user is not None,
+        agreed=made.agreed,
+        recorded=made.recorded,
+        ticket=services.tokens.issue_ticket(participant=place.id, cookie=cookie, now=services.now()),
     )
     return http.Response(body=msgspec.json.encode(body), content_type="application/json")

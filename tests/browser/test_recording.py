@@ -119,6 +119,39 @@ async def test_after_a_no_nothing_is_asked_and_the_talk_goes_on(
             assert await one.page.is_visible("#rec-words")
             assert await one.page.get_attribute("main", "data-state") == "connected"
         await counselor.audit("recording-not")
+        await client.act("leave")
+        await client.reaches("left")
+        assert not await client.page.is_visible("#gone-kept"), "they agreed to nothing"
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=lambda shapes: shapes[0].name)
+async def test_who_came_by_a_link_is_told_who_opens_it_and_keeps_a_receipt(
+    server: Server, red_browser: Browser, blue_browser: Browser, shapes: tuple[Shape, Shape]
+) -> None:
+    async with talk(server, (red_browser, blue_browser), shapes) as (client, counselor):
+        await ask(counselor, client)
+        assert await client.page.is_visible("#rec-who-guest")
+        assert not await client.page.is_visible("#rec-who"), "there is no page of recordings for them"
+        await client.audit("recording-asked-guest")
+        await client.act("rec-yes")
+        await asyncio.gather(stands(client, "on"), stands(counselor, "on"))
+        await counselor.act("rec-stop")
+        await counselor.sees("#rec-dialog")
+        await counselor.audit("recording-stop-guest")
+        await counselor.page.click("#rec-dialog button[value=yes]")
+        await stands(client, "off")
+        await counselor.act("end")
+        await counselor.page.click("#end-yes")
+        await client.reaches("ended")
+        await client.audit("recording-receipt")
+        async with client.page.expect_download() as saving:
+            await client.page.click("#gone-kept-link")
+        saved = await (await saving.value).path()
+        assert saved.read_text().startswith("eyJ"), "as it was signed"
+        await client.page.reload()
+        await client.join()
+        await client.reaches("ended")
+        assert await client.page.is_visible("#gone-kept-link"), "the server knows it too"
 
 
 async def test_what_is_asked_after_a_no_beforehand_reaches_nobody(

@@ -219,6 +219,8 @@ async def talk(house: House, client: Room, ratna: Room) -> Talk:
     await ratna.act("end")
     await ratna.page.click("#end-yes")
     await asyncio.gather(*(one.reaches("ended") for one in both))
+    for one in both:
+        assert await one.page.get_attribute("#gone-kept-link:visible", "href") == "/me/recordings"
     return Talk(began_ms, (off_from_ms, off_until_ms), resumed_ms, ended_ms)
 
 

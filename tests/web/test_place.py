@@ -49,6 +49,9 @@ async def test_a_code_becomes_a_cookie_and_a_ticket_that_open_the_place(
         "role": "client",
         "mode": "voice",
         "recording": "ask",
+        "login": False,
+        "agreed": False,
+        "recorded": False,
     }
 
 

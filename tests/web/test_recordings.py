@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -274,6 +275,8 @@ async def test_who_has_no_login_gets_their_receipts_signed(client: Client, progr
                 why=Why.ASKS,
                 now=services.now(),
             )
+    place = await ticket(client, places["client"]["id"])
+    assert (place["login"], place["agreed"], place["recorded"]) == (False, True, False)
     page = await get(client, own)
     said = [services.receipts.read(one) for one in page.text.split("\n\n")]
     assert [(one.user, one.given) for one in said] == [
@@ -286,6 +289,23 @@ async def test_who_has_no_login_gets_their_receipts_signed(client: Client, progr
     (other,) = given["counselor"]
     assert services.receipts.read(other).user == places["counselor"]["id"]
     assert (await (await new_program(client, program.clock)).ask("GET", path))[0] == 404
+
+
+async def test_the_room_of_who_has_a_login_leads_to_what_was_recorded(client: Client) -> None:
+    found = await recorded(client)
+    async with client.app[SERVICES].database.sessions() as db:
+        place = await withdrawals.place_of(db, recording=found.id, user=found.client.id)
+    await log_in(client, found.client)
+    told = await ticket(client, place)
+    assert (told["login"], told["agreed"], told["recorded"]) == (True, True, True)
+
+
+async def ticket(client: Client, place: str) -> dict[str, Any]:
+    """What the room page of a place is told."""
+    async with client.post(f"/api/v1/place/{place}/ticket") as answer:
+        told: dict[str, Any] = await answer.json()
+    assert answer.status == 200
+    return told
 
 
 async def test_a_stranger_withdraws_nothing(client: Client) -> None:

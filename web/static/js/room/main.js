@@ -239,6 +239,8 @@ function over(why, by, told) {
   const ended = why === 'ended' || why === 'unknown' || why === 'token';
   state.apply(ended ? 'end' : 'leave');
   const words = why === 'ended' && by ? `ended_${by}` : why === 'token' ? 'closed' : why;
+  if (place && (why === 'left' || why === 'ended')) recording.showKept(place.participant);
+  else box('gone-kept').hidden = true;
   showGone(words, !ended, why === 'elsewhere' ? 'gone.here' : why === 'refused' ? 'gone.ask_again' : 'gone.back');
 }
 
@@ -278,6 +280,7 @@ async function arrive() {
     return;
   }
   const { role, mode, participant } = place;
+  recording.begin(place);
   box('room').dataset.role = role;
   state.mode = mode;
   bornChat = mode === 'chat';

@@ -8,6 +8,9 @@
  * @property {'client'|'counselor'} role
  * @property {import('./state.js').Mode} mode
  * @property {string} recording
+ * @property {boolean} login somebody's login opens it: they have a page of their recordings
+ * @property {boolean} agreed who sits here agreed to be recorded once
+ * @property {boolean} recorded the session was
  * @property {string} ticket goes with the WebSocket's upgrade; bound to the cookie
  */
 

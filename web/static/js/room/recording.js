@@ -57,6 +57,11 @@ export class Recording {
     this.now = null;
     /** The question is open because we want to ask, not because we are asked. */
     this.asking = false;
+    /** What stays when the session is over: that we agreed once, and that something was recorded. */
+    this.agreed = false;
+    this.recorded = false;
+    /** Whether we have a page of our recordings, and a supervisor may open them. */
+    this.login = true;
     this.dialog = byId('rec-dialog', HTMLDialogElement);
     action('rec-ask').onclick = () => this.#ask(true);
     action('rec-pause').onclick = () => void this.#send('recording', { off_record: true });
@@ -73,10 +78,21 @@ export class Recording {
     this.dialog.onclose = () => this.dialog.returnValue === 'yes' && void this.#consent(false);
   }
 
+  /** What the server knows of before this page. @param {import('./place.js').Place} place */
+  begin({ agreed, recorded, login }) {
+    this.agreed = agreed;
+    this.recorded = recorded;
+    this.login = login;
+    box('rec-who').hidden = !login;
+    box('rec-who-guest').hidden = login;
+  }
+
   /** @param {Standing} now */
   heard(now) {
     const before = this.now;
     this.now = now;
+    this.agreed ||= now.granted;
+    this.recorded ||= now.state === 'on' || now.state === 'paused';
     if (now.state !== 'off' || !now.may_agree) this.asking = false;
     if (now.state === 'off') this.dialog.close();
     const fresh = words(now, this.call().me) !== (before && words(before, this.call().me));
@@ -110,6 +126,18 @@ export class Recording {
     text.href = `/texts/recording/${now.terms}`;
   }
 
+  /** Where one goes on to at the end, if to anywhere. @param {string} participant */
+  showKept(participant) {
+    const { login } = this;
+    const kept = login ? this.recorded : this.agreed;
+    const link = byId('gone-kept-link', HTMLAnchorElement);
+    box('gone-kept').hidden = !kept;
+    link.href = login ? '/me/recordings' : `/api/v1/place/${encodeURIComponent(participant)}/receipts`;
+    link.toggleAttribute('download', !login);
+    write(link, t(login ? 'rec.kept_own' : 'rec.kept_receipt'));
+    write(box('gone-kept-words'), t(login ? 'rec.kept_own_words' : 'rec.kept_receipt_words'));
+  }
+
   /** The session is over, or another begins: nothing is known of it. */
   forget() {
     this.now = null;
@@ -128,7 +156,7 @@ export class Recording {
   #confirm() {
     const running = this.now?.state === 'on' || this.now?.state === 'paused';
     if (!running) return void this.#consent(false);
-    write(box('rec-end-words'), t(`rec.end_${this.call().role}`));
+    write(box('rec-end-words'), t(`rec.end_${this.call().role}${this.login ? '' : '_guest'}`));
     this.dialog.returnValue = 'no';
     this.dialog.showModal();
     return undefined;
