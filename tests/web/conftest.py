@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web as http
+from aiohttp import web_app
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
@@ -215,6 +216,13 @@ def make_config(tmp_path: Path, database_url: str = "", **changed: object) -> Co
         "database_url": database_url,
     }
     return Config(**(settings | changed))
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Let go of a test's applications: aiohttp remembers whose handlers it put together, a thousand of them."""
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture
