@@ -220,7 +220,7 @@ def make_config(tmp_path: Path, database_url: str = "", **changed: object) -> Co
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """Let go of a test's applications: aiohttp remembers whose handlers it put together, a thousand of them."""
+    """Let go of a test's applications: aiohttp remembers a thousand, by whose handlers it put together."""
     yield
     web_app._cached_build_middleware.cache_clear()
 
