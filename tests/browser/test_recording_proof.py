@@ -96,7 +96,7 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one side's player showed at a moment of the timeline; while it played, what it sounded like too."""
+    """What one side's player showed at a moment of the timeline; while it played, its sound too."""
 
     at_ms: float
     code: int
