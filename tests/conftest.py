@@ -127,6 +127,9 @@ async def migrate(url: str) -> None:
 
 
 KEEP_STEPS = """
+CREATE SCHEMA fences;
+CREATE VIEW fences.present AS SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal;
+CREATE TABLE fences.whole AS TABLE fences.present;
 CREATE SCHEMA steps;
 DO $$ DECLARE one record; BEGIN
     FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
@@ -134,6 +137,7 @@ DO $$ DECLARE one record; BEGIN
     END LOOP;
 END $$
 """
+FENCED = "SELECT present.count = whole.count FROM fences.present, fences.whole"
 EMPTY = """
 SET session_replication_role = replica;
 DO $$ DECLARE one record; BEGIN
@@ -158,11 +162,16 @@ async def query(server: str, statement: str, database: str = "postgres") -> None
 
 
 async def empty(server: str, database: str) -> bool:
-    """Take out what a test put into a database, past every trigger; False when it is still in use."""
+    """Take out what a test put into a database, past every trigger.
+
+    False when it is still in use, or when the test took a trigger away.
+    """
     connection = await asyncpg.connect(f"{server}/{database}")
     try:
         others = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
         if await connection.fetchval(others, database):
+            return False
+        if not await connection.fetchval(FENCED):
             return False
         await connection.execute(EMPTY)
     finally:
