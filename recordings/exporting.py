@@ -118,6 +118,7 @@ class Exporter:
         finally:
             for read, _ in pipes:
                 os.close(read)
+        done = False
         try:
             if process.stdout is None or process.stderr is None:
                 raise NotExported("The process that seals the export has no output.")
@@ -126,10 +127,12 @@ class Exporter:
                     group.create_task(self._feed(media, payload, write))
                 group.create_task(_keep(process.stdout, part))
                 group.create_task(_listen(process.stderr, told))
+            done = True
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         finally:
-            if process.returncode is None:
+            if not done:
+                # Never one that ends by itself: looking whether it lives takes its status from who waits.
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
             await process.wait()
@@ -143,11 +146,10 @@ class Exporter:
             lambda: asyncio.streams.FlowControlMixin(loop=loop), os.fdopen(write, "wb", 0)
         )
         pipe = asyncio.StreamWriter(transport, protocol, None, loop)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.closing(pipe), contextlib.suppress(ConnectionError):
             for piece in ranges.pieces(Span(0, payload.size - 1, partial=False)):
                 pipe.write(await read_chunks(self._store, media.object_name, payload, piece))
                 await pipe.drain()
-        pipe.close()
 
     def _part(self, export: str) -> Path:
         return self._directory / f"{export}{PART}"
