@@ -91,6 +91,11 @@ class Preparation:
     has_contact: bool
     changed_at: datetime
 
+    @property
+    def is_for_others(self) -> bool:
+        """Whether there is anything for a counselor to see: an answer to the recording question is not."""
+        return self.has_contact or self.on_drop is not OnDrop.NOTHING
+
 
 def gone_at(risk: Risk, ended_at: datetime | None) -> datetime | None:
     """Say when it is deleted by itself; None while what it was prepared for is still to come or goes on."""
@@ -225,10 +230,16 @@ async def opened(db: AsyncSession, grant: Grant, audit: Audit, *, preparation: s
 
 
 async def close(db: AsyncSession, audit: Audit, *, preparation: str, person: Person, now: datetime) -> None:
-    """Delete what was prepared: a counselor says that it is not needed any more."""
+    """Delete what was prepared for them: a counselor says that it is not needed any more.
+
+    What the client said of being recorded stays until the session is over: it is not the counselor's.
+    """
     row = await _held(db, preparation)
     client = UserId(row.client_id)
-    await db.delete(row)
+    if row.recording is None:
+        await db.delete(row)
+    else:
+        row.contact, row.on_drop = None, OnDrop.NOTHING.value
     await db.flush()
     await audit.append(
         db, tag="preparation:close", actor=person.id, subject=client, object_id=preparation, now=now

@@ -11,7 +11,7 @@ from accounts.people import Person
 from accounts.roles import Permission, Role
 from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
 from core.ids import new_id
-from counseling import preparation, walkins
+from counseling import preparation, recording_answers, walkins
 from counseling.entry import Medium
 from counseling.preparation import (
     Contact,
@@ -198,6 +198,24 @@ async def test_a_counselor_closes_what_is_not_needed_any_more(desk: Desk) -> Non
         assert (await db.scalars(select(PreparationRow))).all() == []
         tags = [row.tag for row in await desk.audit.own(db, person=embun.id)]
     assert tags[:2] == ["preparation:close", "preparation:keep"]
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_what_is_closed_leaves_the_answer_about_recording(desk: Desk, *, answer: bool) -> None:
+    """Else a counselor would take back a client's consent, or have asked who said no."""
+    embun, ratna = await client_of(desk), await desk.make(Role.COUNSELOR)
+    occasion = await walk_in(desk, embun)
+    talk = await talk_of(desk, occasion, ratna)
+    found = await prepare(desk, occasion)
+    now = desk.clock.now()
+    async with desk.database.sessions.begin() as db:
+        await recording_answers.keep(db, desk.audit, occasion=occasion, client=embun, answer=answer, now=now)
+        await preparation.close(db, desk.audit, preparation=found.id, person=ratna, now=now)
+    async with desk.database.sessions() as db:
+        assert await recording_answers.answer_of(db, talk=talk) is answer
+        assert await recording_answers.reaches(db, talk=talk) is answer
+        (row,) = await db.scalars(select(PreparationRow))
+        assert (row.contact, row.on_drop) == (None, "nothing")
 
 
 async def test_without_a_number_nobody_is_asked_to_call(desk: Desk) -> None:

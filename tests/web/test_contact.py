@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from sqlalchemy import insert
 
 from accounts import notices
@@ -10,6 +13,7 @@ from accounts.roles import Role
 from core.ids import UserId, new_id
 from counseling import preparation, roster
 from counseling.preparation import Contact, OnDrop
+from counseling.preparation_tables import PreparationRow
 from counseling.way_tables import TalkRow
 from tests.fakes import FakeClock
 from tests.web.browsing import get
@@ -19,6 +23,7 @@ from tests.web.test_preparation import waiting
 from web.services import SERVICES
 
 TOLD = Contact("Kos Melati", "Ibu", "0812 3456 789", "0811 222 333")
+TOKEN = re.compile(r'value="[^"]*"')
 REASON = "Klien menyebut cara dan tempat."
 
 
@@ -161,3 +166,25 @@ async def test_what_is_closed_is_gone(client: Client) -> None:
     assert page.status == 200
     assert f'action="{path}/' not in page.text, "there is nothing to open"
     assert f"/counselor/messages/to/{talk}" in page.text
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_what_a_client_said_of_being_recorded_shows_nowhere(client: Client, *, answer: bool) -> None:
+    _, ratna, _, talk, walkin = await case(client)
+    await as_person(client, ratna)
+    path = f"/contact/{talk}"
+    assert (await send(client, f"{path}/close", {}, page=path))[0] == 303
+    nothing = TOKEN.sub("", (await get(client, path)).text)
+    async with client.app[SERVICES].database.sessions.begin() as db:
+        db.add(
+            PreparationRow(
+                id=new_id("r"),
+                client_id=(await db.get_one(TalkRow, talk)).client_id,
+                walkin_id=walkin,
+                on_drop="nothing",
+                recording=answer,
+                changed_at=client.app[SERVICES].now(),
+            )
+        )
+    assert TOKEN.sub("", (await get(client, path)).text) == nothing
+    assert (await send(client, f"{path}/close", {}, page=path))[0] == 404

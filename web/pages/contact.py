@@ -254,6 +254,8 @@ async def _case(request: http.Request, db: AsyncSession) -> Case:
         found = await preparation.of_walkin(db, walkin=about)
     if not await breakglass.may_open(db, person=me, client=client, duty=duty, now=now):
         raise NotFound("There is nothing here.")
+    if found is not None and not found.is_for_others:
+        found = None  # What a client said of being recorded is not to be told from nothing said.
     person = await people.get(db, user=client)
     return Case(about, talk, found, does, person, duty, await breakglass.seconds(db, person=me, duty=duty))
 
