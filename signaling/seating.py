@@ -119,7 +119,8 @@ class Seating:
             self.door.forget_asked(place.id)
         elif place.leg is not None:
             place.leg.negotiation.prolong(now)
-            place.leg.abandoned = False
+            for leg in place.legs:
+                leg.abandoned = False
         session, heartbeat_s = self.session(place.id)
         effects.append(RecordPlace(place.id, self.pairing.view(place, session.mode), place.seat_hash))
         welcome = self.telling.welcome(
