@@ -122,6 +122,19 @@ test('a page that is left tells all that it has', async () => {
   assert.deepEqual(page.heard, [{ from_ms: 0, to_ms: 5000 }, { from_ms: 60_000, to_ms: 61_000 }]);
 });
 
+test('what begins while the page says that it is there is told too', async () => {
+  page.tick();
+  watched.begin();
+  page.playing = true;
+  page.ms = 5000;
+  watched.flush();
+  await settled();
+  page.playing = false;
+  page.tick();
+  await settled();
+  assert.deepEqual(page.heard.slice(0, 2), [{}, { from_ms: 0, to_ms: 5000 }]);
+});
+
 test('who may not go on is told so, and tells nothing more', async () => {
   watched.begin();
   page.status = 403;

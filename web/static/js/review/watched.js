@@ -21,6 +21,8 @@ export function watch(recording, where, ended) {
   /** What was played and the server has not heard of, in its order. @type {Stretch[]} */
   const untold = [];
   let telling = false;
+  /** Whether the first of them is on its way. */
+  let sending = false;
 
   /** @param {Stretch | {}} report */
   const send = (report) =>
@@ -37,25 +39,27 @@ export function watch(recording, where, ended) {
     telling = true;
     try {
       do {
-        const answer = await send(untold[0] ?? {});
+        const first = untold[0];
+        sending = first !== undefined;
+        const answer = await send(first ?? {});
         if ([401, 403, 404].includes(answer.status)) {
           untold.length = 0;
           ended();
           return;
         }
         if (!answer.ok && answer.status !== 422) return;
-        untold.shift();
+        if (first) untold.shift();
       } while (untold.length);
     } catch {
       // No network: it stays untold until the next time.
     } finally {
-      telling = false;
+      telling = sending = false;
     }
   };
 
   /** @param {Stretch} played */
   const add = (played) => {
-    const last = untold.length > (telling ? 1 : 0) ? untold[untold.length - 1] : undefined;
+    const last = untold.length > (sending ? 1 : 0) ? untold[untold.length - 1] : undefined;
     const follows = last?.to_ms === played.from_ms && played.to_ms - last.from_ms <= LONGEST_MS;
     if (last && follows) last.to_ms = played.to_ms;
     else untold.push(played);
@@ -78,7 +82,7 @@ export function watch(recording, where, ended) {
   addEventListener("online", () => void tell());
   addEventListener("pagehide", () => {
     flush();
-    for (const one of untold.splice(telling ? 1 : 0)) void send(one).catch(() => undefined);
+    for (const one of untold.splice(sending ? 1 : 0)) void send(one).catch(() => undefined);
   });
 
   return {
