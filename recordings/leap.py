@@ -56,7 +56,11 @@ def is_believed(spool: Path, *, now: datetime) -> bool:
     if before is None or before.is_believed is not seen.is_believed or abs(now - before.at) >= EVERY:
         if seen.leapt_at == now:
             logger.error("recording.clock_leapt", extra={"was": before and before.at.isoformat()})
-        _write(path, seen)
+        try:
+            _write(path, seen)
+        except OSError:
+            # A disk that is full gets room by what is destroyed; at worst a later look finds a leap in this.
+            logger.exception("recording.clock_not_written")
     return seen.is_believed
 
 

@@ -54,8 +54,9 @@ class Finishing:
         for recording in due:
             try:
                 await Destroyer(self._shop).destroy_key(recording, now=services.now())
-            except TeduhError as error:
-                about = {"recording": recording, "problem": error.code}
+            except (TeduhError, OSError) as error:
+                problem = error.code if isinstance(error, TeduhError) else "disk"
+                about = {"recording": recording, "problem": problem}
                 logger.warning("recording.key_not_destroyed", extra=about)
 
     async def finish_recordings(self, services: Services) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete
 
+from recordings import leap
 from recordings.leap import NAME, Seen, after
 from recordings.states import State
 from recordings.working import work
@@ -37,6 +39,22 @@ DAY_S = 86_400
 )
 def test_what_is_seen_of_a_clock(seen: Seen | None, then: Seen) -> None:
     assert after(seen, now=NOW) == then
+
+
+async def test_a_disk_that_takes_no_more_stops_no_destruction(
+    shop: Workshop, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await end_one(shop)
+    await work(shop)
+    pass_time(shop, clock, 91 * DAY_S)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(leap, "_write", full)
+    clock.advance(120)
+    await work(shop)
+    assert await state_of(shop, made.id) is State.DESTROYED
 
 
 async def test_a_start_ten_years_ahead_destroys_nothing(
