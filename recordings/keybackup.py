@@ -39,6 +39,9 @@ def back_up(store: KeyStore, directory: Path, *, now: datetime) -> Backup:
         path = directory / now.astimezone(UTC).strftime(_FORM)
         store.copy_to(path)
         prune(directory, now=now)
+        # Of a time to come: it was not today's clock that was wrong, as far as who makes one today can know.
+        for ahead in backups(directory)[len(_dated(directory, now)) :]:
+            ahead.path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"No backup of the keys in {directory}: {error.strerror}.") from None
     return Backup(path, now)
@@ -55,12 +58,9 @@ def backups(directory: Path) -> list[Backup]:
 def prune(directory: Path, *, now: datetime) -> int:
     """Delete backups whose time is over; gives how many.
 
-    Those of a time to come go as soon as there is one of today: it may be today's clock that is wrong.
+    Those of a time to come stay until another is made: it may be today's clock that is wrong.
     """
-    there, dated = backups(directory), _dated(directory, now)
-    old = [backup for backup in dated if now - backup.at > BACKUPS_KEPT - EARLIER]
-    if len(old) < len(dated):
-        old += there[len(dated) :]
+    old = [backup for backup in _dated(directory, now) if now - backup.at > BACKUPS_KEPT - EARLIER]
     for backup in old:
         backup.path.unlink(missing_ok=True)
     return len(old)

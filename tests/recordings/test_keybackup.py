@@ -146,6 +146,17 @@ async def test_a_clock_that_was_ahead_ends_no_backups(
     assert [one.at for one in keybackup.backups(tmp_path)] == [right]
 
 
+async def test_a_clock_that_is_behind_ends_no_backups(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    right = clock.now()
+    for days in (4, 0):
+        back_up(config, FakeClock(right - timedelta(days=days)), tmp_path)
+    behind = right - timedelta(days=3)
+    assert keybackup.prune(tmp_path, now=behind) == 0
+    assert [one.at for one in keybackup.backups(tmp_path)] == [right - timedelta(days=4), right]
+
+
 async def test_a_wrapping_key_emptied_in_a_time_to_come_goes_too(
     vault: Vault, config: Config, clock: FakeClock
 ) -> None:
