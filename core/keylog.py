@@ -24,6 +24,8 @@ from core.warrants import Purpose, Warrant
 
 NAME: Final = "openings.jsonl"
 REFUSED: Final = "refusals.jsonl"
+REFUSED_BYTES: Final = 64_000_000
+"""So much is kept of them: whoever is refused ever so often does not fill the disk either."""
 HOURLY: Final = 60
 HOURLY_WORK: Final = 3_600
 """What finishing may open in an hour, and verifying, each: nobody sees anything of it."""
@@ -76,10 +78,11 @@ class KeyLog:
             )
 
     def refused(self, warrant: Warrant, *, why: str, now: datetime) -> None:
-        """Write down that a warrant was refused. Raises ``LogUnwritable``."""
+        """Write down that a warrant was refused, as long as there is room. Raises ``LogUnwritable``."""
         path = self._path.with_name(REFUSED)
         with _told(path), _File(path) as file:
-            file.add(_line(warrant, why, now))
+            if file.size < REFUSED_BYTES:
+                file.add(_line(warrant, why, now))
 
     def _free_at(self, file: _File, *, purpose: Purpose, now: datetime) -> datetime | None:
         """Say when another may be opened; None is now."""
@@ -121,9 +124,14 @@ class _File:
     def __exit__(self, *_error: object) -> None:
         os.close(self._descriptor)
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return os.fstat(self._descriptor).st_size
+
     def add(self, line: _Line) -> None:
         """Append one line, on disk when this returns. Raises ``OSError``, and then leaves nothing of it."""
-        text, size = msgspec.json.encode(line) + b"\n", os.fstat(self._descriptor).st_size
+        text, size = msgspec.json.encode(line) + b"\n", self.size
         if os.write(self._descriptor, text) < len(text):
             os.ftruncate(self._descriptor, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -131,7 +139,7 @@ class _File:
 
     def tail(self) -> tuple[list[_Line], bool]:
         """Give the last lines, and whether these are all there are."""
-        size = os.fstat(self._descriptor).st_size
+        size = self.size
         begin = max(size - TAIL_BYTES, 0)
         return list(_lines(os.pread(self._descriptor, size - begin, begin), whole=not begin)), not begin
 

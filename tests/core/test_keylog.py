@@ -127,6 +127,15 @@ def test_refusals_neither_hide_openings_nor_keep_anybody_from_one(
     assert {line["viewer"] for line in refusals(tmp_path / "log")} == {"u" * keylog.WORD_CHARS, "u_1"}
 
 
+def test_refusals_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keylog, "REFUSED_BYTES", 1_000)
+    log = KeyLog(tmp_path / "log")
+    for _ in range(20):
+        log.refused(warrant(), why="forged", now=NOW)
+    assert 1_000 <= (tmp_path / keylog.REFUSED).stat().st_size < 1_500
+    log.opened(warrant(), now=NOW)
+
+
 def test_more_openings_than_can_be_counted_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
