@@ -294,6 +294,7 @@ class Destroyer:
             await _forget_objects(db, recording, RecordingSideRow.side == side.value)
 
     async def _confirm(self, db: AsyncSession, recording: str, files: int, now: datetime) -> None:
+        await self._shop.audit.hold(db)  # before the row, as whoever is erased meanwhile holds it
         row = await db.get_one(RecordingRow, recording, with_for_update=True)
         if State(row.state) is not State.DESTROYING:
             return
