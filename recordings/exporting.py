@@ -33,6 +33,7 @@ PART: Final = ".part"
 WITHIN_S: Final = 3_600.0
 WARRANT: Final = timedelta(minutes=5)
 READ_BYTES: Final = 1 << 18
+ENDS_WITHIN_S: Final = 10.0
 ROOT: Final = Path(__file__).parent.parent
 
 
@@ -135,7 +136,7 @@ class Exporter:
                 # Never one that ends by itself: looking whether it lives takes its status from who waits.
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-            await process.wait()
+            await _ended(process)
         if process.returncode != 0:
             raise NotExported("The process that seals the export failed.")
 
@@ -153,6 +154,16 @@ class Exporter:
 
     def _part(self, export: str) -> Path:
         return self._directory / f"{export}{PART}"
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a process that has nothing left to do, and end one that stays."""
+    try:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def _keep(sealed_out: asyncio.StreamReader, part: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from core.agefile import Identity, decrypt, encrypt
 from core.db import Database
 from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
 from core.warrants import Purpose, Warrants
-from recordings import exports, reviews
+from recordings import exporting, exports, reviews
 from recordings.exporting import Exporter, NotExported
 from recordings.exports import TABLE, Event, Export, State, after
 from recordings.reviews import MediaSide, Recording
@@ -229,6 +230,13 @@ async def test_one_that_is_given_up_leaves_no_process_and_no_file(tmp_path: Path
     with pytest.raises(asyncio.CancelledError):
         await making
     assert list((tmp_path / "exports").glob("*")) == []
+
+
+async def test_a_process_that_stays_when_it_is_done_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "ENDS_WITHIN_S", 0.1)
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    await exporting._ended(process)
+    assert process.returncode == -signal.SIGKILL
 
 
 OPENS = """
