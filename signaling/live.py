@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ class Live:
     call: Call
     outboxes: dict[ParticipantId, Outbox] = field(default_factory=dict)
     refs: dict[ParticipantId, Refs] = field(default_factory=dict)
+    noes: Counter[ParticipantId] = field(default_factory=Counter)
+    """How often each said no to a recording, wherever they said it: no yes of before overtakes it."""
     meters: dict[ParticipantId, Meter] = field(default_factory=dict)
     leg_owners: dict[LegId, ParticipantId] = field(default_factory=dict)
     opened_s: dict[LegId, float] = field(default_factory=dict)

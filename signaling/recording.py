@@ -162,11 +162,14 @@ class Recordings:
         """Give a consent to the text of this version. Raises ``Refused``, ``InvalidState``.
 
         What may be asked is read anew: nobody is asked who was found at risk, or not alone, since they came.
-        Who is not at the same page any more when that is read has said nothing.
+        Who is not at the same page any more when that is read has said nothing, and a no meanwhile is the
+        later word.
         """
-        said_by = _connection(live, participant)
+        said_by, noes = _connection(live, participant), live.noes[participant]
         if not await self.prepare(live) or _connection(live, participant) != said_by:
             raise Refused("not_now", "nobody can say now whether this may be asked")
+        if live.noes[participant] != noes:
+            raise Refused("not_now", "a no came after this")
         one, side = self._of(live, participant)
         if terms != one.asking.version:
             raise Refused("terms_outdated", "the text has changed; show the new one and ask again")
@@ -178,6 +181,7 @@ class Recordings:
 
     def refuse(self, live: Live, participant: ParticipantId) -> None:
         """Say no, or take a consent back. Raises ``Refused`` where nothing is ever asked."""
+        live.noes[participant] += 1
         one, side = self._of(live, participant)
         one.apply(steps.Refuses(side))
 
@@ -188,6 +192,7 @@ class Recordings:
 
     async def withdraw(self, live: Live, participant: ParticipantId) -> None:
         """Take a consent back for somebody who says so elsewhere, and wait until it is written down."""
+        live.noes[participant] += 1
         one = self._all.get(live.id)
         place = live.call.place(participant)
         if one is None or one.live is not live or place is None:

@@ -209,32 +209,61 @@ async def test_nobody_is_asked_while_the_database_does_not_answer(
     assert (await counselor.ask("consent", **consent(granted=True)))["code"] == "not_now"
 
 
+class Slowly:
+    """A studio whose next answer takes until it is let go."""
+
+    def __init__(self, studio: FakeStudio, patch: pytest.MonkeyPatch) -> None:
+        self.reads, self.may_go_on = asyncio.Event(), asyncio.Event()
+        self._asking = studio.asking
+        patch.setattr(studio, "asking", self.asking)
+
+    async def asking(self, db: AsyncSession, session: SessionId) -> Asking | None:
+        self.reads.set()
+        await self.may_go_on.wait()
+        return await self._asking(db, session)
+
+
+async def answered(room: Room, index: int, ref: str) -> str:
+    """Wait until a request is answered; gives the code of its error, nothing for ``ok``."""
+    house, _, session, *_ = room
+    live = house.hub._lives.get(session.id)
+    assert live is not None
+    async with asyncio.timeout(3):
+        while (answer := live.answered(session.participants[index].id, ref)) is None:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+    return answer.code if isinstance(answer, Error) else ""
+
+
 async def test_who_left_while_it_was_looked_up_has_agreed_to_nothing(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, studio, session, client, counselor = room
-    place, live = session.participants[0].id, house.hub._lives.get(session.id)
-    assert live is not None
-    reads, left, asking = asyncio.Event(), asyncio.Event(), studio.asking
-
-    async def slow(db: AsyncSession, session: SessionId) -> Asking | None:
-        reads.set()
-        await left.wait()
-        return await asking(db, session)
-
-    monkeypatch.setattr(studio, "asking", slow)
+    slowly = Slowly(studio, monkeypatch)
     await client.send("consent", ref="c", **consent(granted=True))
-    await reads.wait()
-    house.hub.leave_quickly(place)
-    left.set()
-    async with asyncio.timeout(3):
-        while (answer := live.answered(place, "c")) is None:  # noqa: ASYNC110  # nobody tells
-            await asyncio.sleep(0.01)
-    assert isinstance(answer, Error)
-    assert answer.code == "not_now"
+    await slowly.reads.wait()
+    house.hub.leave_quickly(session.participants[0].id)
+    slowly.may_go_on.set()
+    assert await answered(room, 0, "c") == "not_now"
     await written(room)
     assert await rows(house, RecordingAgreementRow) == []
     assert not any(message.get("question") == "yours" for message in counselor.heard)
+
+
+async def test_a_no_elsewhere_is_not_overtaken_by_a_yes_that_was_being_looked_up(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, studio, session, client, counselor = room
+    slowly = Slowly(studio, monkeypatch)
+    await client.send("consent", ref="c", **consent(granted=True))
+    await slowly.reads.wait()
+    await house.hub.stop_recording(session.participants[0].id)
+    slowly.may_go_on.set()
+    assert await answered(room, 0, "c") == "not_now"
+    await written(room)
+    assert await rows(house, RecordingAgreementRow) == []
+    assert not any(message.get("question") == "yours" for message in counselor.heard)
+    await agree(client)
+    await counselor.get("recording", state="asked", question="yours")
 
 
 async def test_nothing_goes_on_while_one_page_cannot_see_that_it_does(room: Room) -> None:
