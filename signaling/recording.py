@@ -134,10 +134,13 @@ class Recordings:
         one.apply(steps.Sees(side) if place.is_here else steps.Loses(side))
 
     def _prepared(self, one: Recorded) -> None:
-        """Take what the client agreed to beforehand, when they are there."""
-        terms = one.asking.prepared
+        """Take what the client agreed to beforehand, when they are there.
+
+        While a question stands that was answered by a no, it waits: the counselor is to see no answer.
+        """
+        terms = one.asking.prepared if one.may_prepare and not one.machine.declined else None
         place = one.live.call.place(one.seats[Side.CLIENT].participant)
-        if terms is not None and one.may_prepare and place is not None and place.is_here:
+        if terms is not None and place is not None and place.is_here:
             one.may_prepare = False
             one.apply(steps.Agrees(Side.CLIENT, terms, prepared=True))
 

@@ -137,6 +137,31 @@ async def test_a_no_that_became_a_yes_before_entering_counts_no_more(make_house:
     await client.get("recording", state="on")
 
 
+async def test_a_no_that_became_a_yes_while_the_counselor_asks_counts_when_the_time_is_over(
+    make_house: MakeHouse,
+) -> None:
+    studio = FakeStudio(heard=False)
+    house = await open_house(make_house, studio)
+    user = await house.account()
+    session = await house.session(recording=Recording.ASK, user=user)
+    client, counselor = await house.pair(session)
+    await agree(counselor)
+    await counselor.get("recording", state="asked", question="theirs")
+    before = about_it(counselor)
+    studio.heard, studio.prepared = True, TEXTS["id"]
+    await house.hub.recheck_recordings_of(user)
+    assert (await counselor.ask("chat", text="Halo"))["type"] == "ok"
+    assert about_it(counselor) == before
+    house.clock.advance(181)
+    house.hub.tick()
+    await counselor.get("recording", state="off", granted=False)
+    house.hub.tick()
+    await counselor.get("recording", state="asked", question="yours")
+    await agree(counselor)
+    await client.get("recording", state="on")
+    assert house.hub._counts["internal_errors"] == 0
+
+
 @pytest.mark.parametrize("heard", [True, False])
 async def test_who_said_no_hears_of_no_question_on_coming_back(make_house: MakeHouse, heard: bool) -> None:
     house, _, session, client, counselor = await enter(make_house, heard=heard)
