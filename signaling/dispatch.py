@@ -216,6 +216,9 @@ async def handle(asked: Asked, message: client.ClientMessage) -> None:
     if known is not None:
         asked.send(asked.participant, known)
         return
+    pending = asked.live.refs[asked.participant].pending
+    if message.ref in pending:
+        return  # its answer is on the way, to wherever they sit by then
     reply: server.Ok | server.Error = server.Ok(ref=message.ref)
     if isinstance(message, _ANSWERED_FIRST):
         refusal = _may_not(asked, message)
@@ -223,7 +226,12 @@ async def handle(asked: Asked, message: client.ClientMessage) -> None:
         if refusal is None:
             await _try(asked, message)
         return
-    _answer(asked, message.ref, await _try(asked, message) or reply)
+    pending.add(message.ref)
+    try:
+        failure = await _try(asked, message)
+    finally:
+        pending.discard(message.ref)
+    _answer(asked, message.ref, failure or reply)
 
 
 def _answer(asked: Asked, ref: str, reply: server.Ok | server.Error) -> None:

@@ -32,6 +32,8 @@ from signaling.terms import Refused
 logger = logging.getLogger(__name__)
 
 CLOSE_WITHIN_S: Final = 2.0
+AGREE_WITHIN_S: Final = 1.5
+"""Less than a page waits before it holds its socket for lost: nothing else is read from it meanwhile."""
 
 
 class Recordings:
@@ -166,10 +168,15 @@ class Recordings:
 
         What may be asked is read anew: nobody is asked who was found at risk, or not alone, since they came.
         Who is not at the same page any more when that is read has said nothing, and a no meanwhile is the
-        later word.
+        later word. A database that is only slow refuses this yes, and lets stand what was said before.
         """
         said_by, noes = _connection(live, participant), live.noes[participant]
-        if not await self.prepare(live) or _connection(live, participant) != said_by:
+        try:
+            async with asyncio.timeout(AGREE_WITHIN_S):
+                known = await self.prepare(live)
+        except TimeoutError:
+            known = False
+        if not known or _connection(live, participant) != said_by:
             raise Refused("not_now", "nobody can say now whether this may be asked")
         if live.noes[participant] != noes:
             raise Refused("not_now", "a no came after this")

@@ -39,6 +39,8 @@ async def room(make_house: MakeHouse) -> Room:
     return house, studio, session, client, counselor
 
 
+PAGE_WAITS_S = 2.0
+"""The beat in which a page that hears nothing holds its socket for lost, when its media is silent too."""
 NEWER = {locale: Terms(3, locale, locale[1] * 64) for locale in ("id", "en")}
 
 
@@ -232,6 +234,39 @@ async def answered(room: Room, index: int, ref: str) -> str:
         while (answer := live.answered(session.participants[index].id, ref)) is None:  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.01)
     return answer.code if isinstance(answer, Error) else ""
+
+
+async def test_a_slow_database_refuses_a_yes_before_the_page_drops_its_socket(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, studio, _, client, counselor = room
+    await agree(counselor)
+    await client.get("recording", state="asked", question="yours")
+    with monkeypatch.context() as patch:
+        Slowly(studio, patch)
+        async with asyncio.timeout(PAGE_WAITS_S):
+            assert (await client.ask("consent", **consent(granted=True)))["code"] == "not_now"
+    await agree(client)
+    await counselor.get("recording", state="on")
+
+
+async def test_a_request_sent_again_while_it_is_looked_up_is_handled_once(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, studio, session, client, _ = room
+    slowly = Slowly(studio, monkeypatch)
+    await client.send("consent", ref="c", **consent(granted=True))
+    await slowly.reads.wait()
+    monkeypatch.undo()
+    # The page holds this socket for lost; the server has not noticed.
+    key = next(m["resume_key"] for m in client.heard if m["type"] == "welcome")
+    back = await house.join(session, 0, resume={"key": key, "seq": 10_000})
+    await back.send("consent", ref="c", **consent(granted=True))
+    assert (await back.ask("chat", text="Halo"))["type"] == "ok"
+    slowly.may_go_on.set()
+    assert (await back.get("error", ref="c"))["code"] == "not_now"
+    await written(room)
+    assert await rows(house, RecordingAgreementRow) == []
 
 
 async def test_who_left_while_it_was_looked_up_has_agreed_to_nothing(
