@@ -115,6 +115,7 @@ class Hub:
             send=self.send,
             tap=self._relay.tap,
             want_key_frame=self._relay.request_key_frame,
+            is_held=lambda live: self._lives.get(live.id) is live,
             growing=Growing(self._db),
         )
 

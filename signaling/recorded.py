@@ -81,6 +81,8 @@ class Hands:
     send: Callable[[Live, ParticipantId, ServerMessage], None]
     tap: Callable[[LegId, Sink | None], None]
     want_key_frame: Callable[[LegId], None]
+    is_held: Callable[[Live], bool]
+    """Whether a session is still in memory, and not over."""
     growing: Growing
 
 

@@ -99,7 +99,8 @@ class Recordings:
         known = self._all.get(live.id)
         if known is not None and known.live is live:
             known.renew(asking)
-        elif known is None and asking is not None:
+        elif known is None and asking is not None and self._hands.is_held(live):
+            # Nobody would let go what is made for a session that ended while this was read.
             made = Recorded(live, asking, self._hands, asked_before=asked, may_prepare=not before)
             self._all[live.id] = made
         return True

@@ -16,6 +16,7 @@ from recordings.tables import RecordingAgreementRow, RecordingRow
 from signaling.directory import Recording
 from signaling.server_messages import Error
 from signaling.studio import Asking
+from signaling.terms import Refused
 from tests.signaling.conftest import MakeHouse
 from tests.signaling.studio import TEXTS, FakeStudio
 from tests.signaling.test_recording import (
@@ -299,6 +300,26 @@ async def test_a_no_elsewhere_is_not_overtaken_by_a_yes_that_was_being_looked_up
     assert not any(message.get("question") == "yours" for message in counselor.heard)
     await agree(client)
     await counselor.get("recording", state="asked", question="yours")
+
+
+async def test_nothing_is_kept_of_a_session_that_ended_while_it_was_looked_up(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = FakeStudio()
+    house = await open_house(make_house, studio)
+    user = await house.account()
+    session = await house.session(recording=Recording.ASK, user=user)
+    await house.pair(session)
+    assert house.hub.recordings is not None
+    ((live, place),) = house.hub.recordings.of_client(user)
+    slowly = Slowly(studio, monkeypatch)
+    agreeing = asyncio.create_task(house.hub.recordings.agree(live, place, terms="2", locale="id"))
+    await slowly.reads.wait()
+    await house.hub.end(session.id, reason="ended")
+    slowly.may_go_on.set()
+    with pytest.raises(Refused):
+        await agreeing
+    assert house.hub.recordings.of_client(user) == []
 
 
 async def test_nothing_goes_on_while_one_page_cannot_see_that_it_does(room: Room) -> None:
