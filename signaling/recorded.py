@@ -292,6 +292,7 @@ class Recorded:
 
         async def finish() -> None:
             async with self._hands.db.begin() as db:
+                await studio.audit.hold(db)  # before any row of a recording, as everybody does
                 await records.grew(db, made.growth.values())
                 await records.finish(
                     db, studio.audit, recording=made.id, reason=reason, times=studio.times, now=now

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.chain import GENESIS
@@ -294,6 +294,30 @@ async def test_what_grew_is_written_down_and_a_key_frame_is_asked_for(room: Room
             await asyncio.sleep(0.01)
     assert (sides["client"].records, sides["client"].head, sides["client"].until_ms) == (2, "07" * 32, 2_000)
     assert "counselor" not in sides
+
+
+async def test_whoever_ends_it_waits_for_other_writers_of_the_audit_before_it_takes_rows(room: Room) -> None:
+    house, studio, _, client, _ = room
+    await record(room)
+    studio.recorders[0].on_event(Grew(Side.CLIENT, 1, b"\x07" * 32, 900, 1_000))
+    await asyncio.sleep(0.1)
+    done: dict[Connection, list[str]] = {}
+    before: list[list[str]] = []
+    engine = house.database.engine.sync_engine
+
+    def begins(connection: Connection) -> None:
+        done[connection] = []
+
+    def executes(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if "UPDATE recording_sides" in statement:
+            before.append([*done[connection]])
+        done[connection].append(" ".join(statement.split()[:2]))
+
+    event.listen(engine, "begin", begins)
+    event.listen(engine, "before_cursor_execute", executes)
+    await client.ask("consent", **consent(granted=False))
+    await written(room)
+    assert before == [["UPDATE audit_head"]]
 
 
 async def test_the_end_of_the_session_ends_it(room: Room) -> None:
