@@ -155,6 +155,23 @@ async def test_a_lost_database_is_told_once_to_each_of_them(
     await until(database, [0, 0, 2, 0])
 
 
+async def test_whoever_cannot_take_the_loss_keeps_nobody_else_from_hearing_it(
+    database: Database, counted: Counted, growing: Growing, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = sorted([await begin(database), await begin(database)])
+    counted.is_away, told = True, list[str]()
+
+    def cannot() -> None:
+        raise RuntimeError("its relay is gone")
+
+    growing.put(growth(first, Side.CLIENT, 1), cannot)
+    growing.put(growth(second, Side.CLIENT, 1), lambda: told.append(second))
+    async with asyncio.timeout(5):
+        while not told:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+    assert "recording.not_ended" in [record.message for record in caplog.records]
+
+
 async def test_after_the_end_nothing_is_written(
     database: Database, counted: Counted, growing: Growing
 ) -> None:
