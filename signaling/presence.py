@@ -1,7 +1,8 @@
 """Whether somebody is there, left, or is gone because their line broke. Pure.
 
 A quick exit is not a drop, and neither is leaving: only who is away without a word of their own is gone.
-A line that is silent while its socket lives is gone too, and a socket that is lost while media flows is not.
+A line that is silent while its socket lives is gone too, and a socket that is lost while media flows is not,
+unless the page itself closed it as it went (1001).
 """
 
 from __future__ import annotations

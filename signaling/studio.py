@@ -25,7 +25,8 @@ class Asking:
     """What is asked in a session: the text that holds now, by language; the first is the service's own.
 
     ``prepared`` is the text that the client agreed to beforehand, alone; None where that was not asked, or
-    answered otherwise. Where they are not ``heard`` they said no: the counselor may ask, and nobody hears it.
+    answered otherwise. Where they are not ``heard`` the counselor may ask, and nobody hears it: they said no,
+    have not answered for this appointment, or took their consent back as a whole.
     """
 
     texts: Mapping[str, Terms]
