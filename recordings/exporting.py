@@ -162,7 +162,8 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(ENDS_WITHIN_S):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 
