@@ -20,7 +20,7 @@ SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
 TOOLS := age=age ffmpeg=ffmpeg sqlite3=sqlite3 npm=npm node=nodejs /usr/sbin/nft=nftables turnserver=coturn espeak-ng=espeak-ng ip=iproute2
 
 # Calls between browsers need the machine to themselves: they run alone, after all that may run two at a time.
-ALONE := $(patsubst %,tests/browser/test_%.py,bad_quarter call call_firefox fault_cut ladder new_address page_return recording_proof review turn)
+ALONE := $(patsubst %,tests/browser/test_%.py,bad_quarter call call_firefox fault_cut ladder new_address page_return pill recording_proof review turn)
 
 .PHONY: run setup test lint format bench clean
 

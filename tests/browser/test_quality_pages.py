@@ -1,4 +1,4 @@
-"""How lines were and are, as people read it: reports, trends, what is in trouble, and behind the pill."""
+"""How lines were, as people read it: the list, a report of each session, and trends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.ids import SessionId
 from counseling import supervision
 from tests.browser.conftest import MODULE_LOOP
 from tests.browser.counselors import audit_of, database_of, enter
-from tests.browser.houses import House, house, meeting
+from tests.browser.houses import House, house
 from tests.browser.paper import look
 from tests.browser.rooms import DESK, PHONE, Shape, room
 from tests.e2e.server import Server
@@ -27,7 +27,6 @@ __all__ = ["house"]
 
 pytestmark = MODULE_LOOP
 
-UNKNOWN = "\N{EN DASH}"
 ON_PHONE, AT_DESK = Shape(PHONE, "light", "id-ID"), Shape(DESK, "dark", "en-GB")
 
 
@@ -108,33 +107,3 @@ async def test_from_the_list_to_a_report_and_the_trends(
         await page.goto(f"{url}/admin")
         await page.click("a[href='/quality']")
         await look(one, "quality-live-none")
-
-
-async def test_behind_the_pill_stand_both_lines_and_a_broken_one_comes_to_the_list(
-    red_browser: Browser, house: House, staged: Staged
-) -> None:
-    async with (
-        room(red_browser, AT_DESK) as office,
-        meeting(red_browser, house, (ON_PHONE, AT_DESK)) as (phone, desk, session),
-    ):
-        for one in (phone, desk):
-            await one.act("line")
-            for side in ("mine", "theirs"):
-                for of in ("grade", "rtt_ms", "bytes"):
-                    cell = one.page.locator(f"[data-side={side}][data-of={of}]")
-                    await expect(cell).not_to_have_text(UNKNOWN, timeout=20_000)
-                    await expect(cell).not_to_have_text("")
-            await one.audit("quality-pill")
-            await one.page.keyboard.press("Escape")
-            await expect(one.page.locator("#line-dialog")).to_be_hidden()
-            await expect(one.page.locator("#pill")).to_be_focused()
-
-        await enter(office, staged.server, staged.dewi)
-        await office.page.goto(f"{staged.server.url}/quality")
-        report = office.page.locator(f"a[href='/quality/sessions/{session.id}']")
-        await expect(report).to_have_count(0)
-        await phone.page.context.close()
-        await expect(report).to_be_visible(timeout=20_000)
-        await look(office, "quality-live")
-        await report.click()
-        await expect(office.page.locator("h1")).to_have_text("Laporan sambungan")
