@@ -20,6 +20,28 @@ from signaling.server_messages import Error, Ok
 
 
 @dataclass(slots=True)
+class Readings:
+    """Of what several read at once: whoever began last is right, whoever ends last."""
+
+    begun: int = 0
+    taken: int = 0
+    is_known: bool = True
+    """Whether the one that stands could be read."""
+
+    def begin(self) -> int:
+        """Begin to read; gives the number to ``take`` it by."""
+        self.begun += 1
+        return self.begun
+
+    def take(self, number: int, *, known: bool) -> bool:
+        """Take what was read, or that it could not be. False when what was begun later is taken already."""
+        if number < self.taken:
+            return False
+        self.taken, self.is_known = number, known
+        return True
+
+
+@dataclass(slots=True)
 class Live:
     """One session in memory. The chat's text and the replay buffers live here and nowhere else."""
 
@@ -30,6 +52,8 @@ class Live:
     refs: dict[ParticipantId, Refs] = field(default_factory=dict)
     noes: Counter[ParticipantId] = field(default_factory=Counter)
     """How often each said no to a recording, wherever they said it: no yes of before overtakes it."""
+    readings: Readings = field(default_factory=Readings)
+    """Of what may be asked for."""
     meters: dict[ParticipantId, Meter] = field(default_factory=dict)
     leg_owners: dict[LegId, ParticipantId] = field(default_factory=dict)
     opened_s: dict[LegId, float] = field(default_factory=dict)

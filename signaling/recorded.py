@@ -235,7 +235,7 @@ class Recorded:
             return
         hands = self._hands
         recipient = await hands.studio.key(made.id)
-        now = hands.clock.now()
+        now, number = hands.clock.now(), self.live.readings.begin()
         async with hands.db.begin() as db:
             asking = await hands.studio.asking(db, self.live.id)
             holds = asking is not None and asking.heard and self._all_agreed_to(asking)
@@ -249,7 +249,7 @@ class Recorded:
                     now=now,
                 )
         if not holds:
-            if self._made is made:
+            if self._made is made and self.live.readings.take(number, known=True):
                 self.renew(asking)
             if self._made is made:
                 self.apply(steps.Breaks(Ending.OVERTAKEN))

@@ -83,9 +83,13 @@ class Recordings:
     # --- what happens to the call
 
     async def prepare(self, live: Live) -> bool:
-        """Find out what may be asked in a session, and say whether that was possible. The call goes on."""
+        """Find out what may be asked in a session, and say whether that was possible. The call goes on.
+
+        What somebody else read meanwhile, and began later, stands.
+        """
         if live.call.terms.recording != "ask":
             return True
+        number = live.readings.begin()
         try:
             async with asyncio.timeout(WITHIN_S), self._hands.db() as db:
                 asking = await self._hands.studio.asking(db, live.id)
@@ -93,9 +97,12 @@ class Recordings:
                 before = asking is not None and await records.has_agreed(db, session=live.id)
         except Exception:  # whatever a database does, the call goes on
             logger.warning("recording.unprepared", exc_info=True)
-            if (known := self._all.get(live.id)) is not None and known.live is live:
+            known = self._all.get(live.id)
+            if live.readings.take(number, known=False) and known is not None and known.live is live:
                 known.doubt()
-            return False
+            return live.readings.is_known
+        if not live.readings.take(number, known=True):
+            return live.readings.is_known
         known = self._all.get(live.id)
         if known is not None and known.live is live:
             known.renew(asking)
