@@ -26,6 +26,7 @@ from media.climb import (
 from media.codecs import Mode
 from media.diagnosis import Cause, Direction, Trouble
 from media.grading import Limits
+from media.silence import QUIET_MS
 
 __all__ = ["Advice", "Blame", "Ladder", "Picture", "Side"]
 
@@ -33,8 +34,6 @@ _MODES = tuple(Mode)
 
 # While nothing at all comes from a side its line is cut: that is the coming back's, not a rate's.
 SILENT_MS = 1_200
-# From who sends no voice, as in chat, only checks come: from Firefox up to 5.9 s apart.
-QUIET_MS = 6_500
 USELESS_LOSS_PCT = 30.0
 USELESS_MOS = 2.0
 BEST_MOS = 5.0

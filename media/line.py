@@ -16,6 +16,7 @@ from media.emodel import voice_mos
 from media.events import LegSample, Seen
 from media.grading import LOST_AFTER_MS, Grade, Limits, Steady, grade
 from media.ring import Ring, Second
+from media.silence import QUIET_MS
 
 WINDOW_S = 10
 BASE_S = 60
@@ -87,7 +88,9 @@ class Line:
         low_ms, spread_ms = self._transits(seen)
         if before is None:
             return None
-        if (sample.silent_ms or 0) >= CUT_AFTER_MS or (seen.stalled_ms or 0) >= CUT_AFTER_MS:
+        sends = seen.unsaid_ms is not None or any(one.expected_up for one in self._recent)
+        silent_after_ms = CUT_AFTER_MS if sends else QUIET_MS
+        if (sample.silent_ms or 0) >= silent_after_ms or (seen.stalled_ms or 0) >= CUT_AFTER_MS:
             self._cut_until_s = now_s + AFTER_CUT_S
         second = Second(
             at_s=int(now_s),

@@ -9,6 +9,8 @@ AUDIO_SILENCE_S = 1.0
 LOSSY_AUDIO_SILENCE_S = 1.4
 LOSSY_PCT = 2.0
 ANY_SILENCE_S = 15.0
+# From who sends no voice, as in chat, only checks come: from Firefox up to 5.9 s apart.
+QUIET_MS = 6_500
 
 
 def silence_limit_s(

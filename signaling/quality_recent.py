@@ -15,7 +15,7 @@ NOTHING: Final = ""
 
 
 def recent(ring: Ring, limits: Limits) -> tuple[str, ...]:
-    """Say how each ten seconds were, the oldest first: a grade, ``gap`` for a break, "" before it began."""
+    """Say how each ten seconds were, the oldest first: a grade, ``gap``, or "" where nothing is known."""
     seconds = ring.last(SECONDS)
     blocks = [seconds[max(0, end - BLOCK_S) : end] for end in range(len(seconds), 0, -BLOCK_S)][::-1]
     missing = SECONDS // BLOCK_S - len(blocks)
@@ -26,6 +26,9 @@ def _word(seconds: Sequence[Second], limits: Limits) -> str:
     if any(one.cut for one in seconds):
         return GAP
     rtts_ms = [one.rtt_ms for one in seconds if one.rtt_ms is not None]
+    rtts_ms = rtts_ms or [one.ws_rtt_ms for one in seconds if one.ws_rtt_ms is not None]
+    if not rtts_ms and not any(one.expected_up or one.expected_down for one in seconds):
+        return NOTHING
     losses = [
         100 * max(0, sum(one.lost_up for one in seconds)) / max(1, sum(one.expected_up for one in seconds)),
         100

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from media.diagnosis import Direction, Trouble
+from media.diagnosis import Cause, Direction, Trouble
 from media.events import LegId, LegSample, Seen, Transport
 from media.grading import Grade
 from media.line import Line, Said, heard_mos, wander
@@ -131,6 +131,28 @@ def test_a_muted_side_is_not_lost() -> None:
         line.take(sample(Seen(at=now_s), silent_ms=900 * now_s), ws_rtt_ms=None, now_s=now_s)
         line.look(silent_ms=900 * now_s, expected=False, peer_spread_ms=0, now_s=now_s)
     assert line.steady.grade is Grade.GOOD
+
+
+def test_who_only_listens_has_a_line_too() -> None:
+    """No voice and no picture come from them, only checks each 2.5 s; a third of what they hear is lost."""
+    line = Line()
+    for now_s in range(30):
+        silent_ms = (1_000 * now_s + 700) % 2_500
+        seen = Seen(at=now_s, expected_down=50 * now_s, lost_down=15 * now_s, rtts_ms=(60.0,))
+        line.take(sample(seen, silent_ms=silent_ms), ws_rtt_ms=None, now_s=now_s)
+        line.look(silent_ms=silent_ms, expected=False, peer_spread_ms=0, now_s=now_s)
+    assert not any(one.cut for one in line.ring.last(30))
+    assert (line.steady.grade, line.cause) == (Grade.POOR, Cause(Trouble.LOSS, Direction.DOWN))
+
+
+def test_a_picture_alone_that_stops_is_cut_at_once_and_a_listener_after_some_checks() -> None:
+    for frames, cut_after_s in ((50, 1), (0, 7)):
+        line = Line()
+        for now_s in range(20):
+            silent_ms = 1_000 * max(0, now_s - 11)
+            seen = Seen(at=now_s, expected_up=frames * min(now_s, 11))
+            line.take(sample(seen, silent_ms=silent_ms), ws_rtt_ms=None, now_s=now_s)
+        assert [one.cut for one in line.ring.last(8)] == [at >= cut_after_s for at in range(1, 9)]
 
 
 def test_a_browser_alone_makes_no_line_bad() -> None:

@@ -35,3 +35,8 @@ def test_a_line_of_more_than_ten_minutes_forgets_the_oldest() -> None:
 def test_a_report_that_takes_loss_back_is_no_gain() -> None:
     back = Second(0, expected_up=50, expected_down=50, lost_down=-400)
     assert recent(ring(*[back] * 10), Limits())[-1] == "good"
+
+
+def test_in_chat_the_socket_tells_and_where_nothing_does_there_is_no_word() -> None:
+    words = recent(ring(*[Second(0, ws_rtt_ms=900)] * 10, *[Second(0)] * 10), Limits())
+    assert words[-2:] == ("poor", "")
