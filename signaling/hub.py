@@ -263,9 +263,11 @@ class Hub:
         try:
             asked = claim(hello, wire, tokens=self._tokens, now=self.clock.now())
             live = await self._lives.enter(asked)
-            if self.recordings is not None:
+            before = None
+            while self.recordings is not None and live is not before:
                 await self.recordings.prepare(live)
-                live = await self._lives.enter(asked)  # it may be over meanwhile
+                # Meanwhile it may be over; or forgotten, as nobody is in it, and be another one now.
+                before, live = live, await self._lives.enter(asked)
         except TurnedAway as away:
             self._close(wire, away.close)
             return

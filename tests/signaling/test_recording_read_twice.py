@@ -15,7 +15,7 @@ from signaling.studio import Asking
 from signaling.terms import Refused
 from tests.signaling.conftest import House, MakeHouse, Person
 from tests.signaling.studio import FakeStudio
-from tests.signaling.test_recording import Room, agree, open_house, record, tapped
+from tests.signaling.test_recording import Room, agree, consent, open_house, record, tapped
 
 
 class Late:
@@ -148,3 +148,21 @@ async def test_what_was_read_for_a_beginning_does_not_count_when_it_was_read_aga
     lates[0].may_go_on.set()
     await counselor.get("recording", state="off", reason="overtaken", may_agree=True)
     assert tapped(known.room) == set()
+
+
+async def test_whoever_enters_a_session_that_is_forgotten_meanwhile_can_be_asked(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = FakeStudio()
+    house = await open_house(make_house, studio)
+    session = await house.session(recording=Recording.ASK)
+    late = Late(studio, monkeypatch)
+    counselor = await house.enter(session, 1)
+    await late.reads.wait()
+    house.pass_time(6)
+    assert house.hub._lives.get(session.id) is None
+    late.may_go_on.set()
+    await counselor.get("welcome")
+    await counselor.get("recording", state="off", may_agree=True)
+    await house.join(session, 0)
+    assert (await counselor.ask("consent", **consent(granted=True)))["type"] == "ok"
