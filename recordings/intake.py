@@ -179,8 +179,14 @@ class Intake:
                 self._say(line, packet.timestamp, packet.payload, packet)
 
     def _say(self, line: Line, timestamp: int, data: bytes, packet: Packet) -> None:
-        """Take one packet of Opus unless it was taken before; RED says again what may have been lost."""
-        if line.taken is not None and (line.taken - timestamp) & 0xFFFFFFFF < SAID_AGAIN:
+        """Take one packet of Opus unless it was taken before; RED says again what may have been lost.
+
+        What the first packet of a line says again is left out: it was first said while nothing was recorded.
+        """
+        if line.taken is None:
+            if timestamp != packet.timestamp:
+                return
+        elif (line.taken - timestamp) & 0xFFFFFFFF < SAID_AGAIN:
             return
         came_ms = (packet.came_s - self._started_s) * 1000
         # What is said again came late: where it belongs is known from the packet that brings it.

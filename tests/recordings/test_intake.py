@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
+import re
 import struct
 
 import pytest
@@ -149,18 +150,39 @@ def test_voice_that_is_lost_is_silence_and_all_else_stays_in_its_place() -> None
     assert {at for at in loud if at > 2100}
 
 
-def test_voice_that_is_said_again_fills_what_was_lost() -> None:
-    """RED (RFC 2198): each packet carries the one before it."""
-    sender, plain = Sender(), heard(100)
+def said_again(sender: Sender, packets: list[bytes], *, levels: int = 1) -> list[Sent]:
+    """RED (RFC 2198): each packet of voice carries those before it, the farthest first."""
     sent = []
-    for number, data in enumerate(plain):
-        stamp, before = sender.clock + 960 * number, plain[number - 1] if number else b""
-        head = (0x80 | 111) << 24 | 960 << 10 | len(before)
-        payload = struct.pack("!IB", head, 111) + before + data
+    for number, data in enumerate(packets):
+        again = [(back, packets[number - back] if number >= back else b"") for back in range(levels, 0, -1)]
+        heads = [(0x80 | 111) << 24 | 960 * back << 10 | len(said) for back, said in again]
+        payload = struct.pack(f"!{levels}IB", *heads, 111) + b"".join(said for _, said in again) + data
+        stamp = sender.clock + 960 * number
         sent.append(Sent(number * 0.02, sender.packet(63, sender.voice_ssrc, stamp, payload)))
+    return sent
+
+
+def test_voice_that_is_said_again_fills_what_was_lost() -> None:
+    sent = said_again(Sender(), list(heard(100)))
     shown = played([one for number, one in enumerate(sent) if number % 5 != 3])
     assert no_hole(shown)
     assert all(abs(tone - 440) < 20 for at, tone in shown.tones if 200 < at < 1800)
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize("lost", [0, 1])
+def test_voice_that_is_said_again_brings_nothing_from_before_it_was_recorded(levels: int, lost: int) -> None:
+    """Neither from before both agreed nor from off the record; the first packet after it may be lost too."""
+    intake = Intake(2.0)
+    sent = said_again(Sender(), [b"\xf8said%04d" % number for number in range(300)], levels=levels)
+    for one in [*sent[100 + lost : 160], *sent[200 + lost :]]:
+        if one is sent[200 + lost]:
+            intake.pause()
+            intake.resume()
+        intake.packet(one.data, one.at_s)
+    intake.close()
+    kept = {int(said) for piece in intake.take_pieces() for said in re.findall(rb"said(\d{4})", piece.plain)}
+    assert kept == {*range(100 + lost, 160), *range(200 + lost, 300)}
 
 
 def test_silence_that_is_not_sent_is_silence_in_the_file() -> None:
