@@ -108,12 +108,16 @@ class Intake:
         line.give(line, line.order.push(sequence, packet))
 
     def _repair(self, packet: Packet) -> None:
-        """Take a retransmission (RFC 4588, 4): what it had as a number comes first, all else is as it was."""
+        """Take a retransmission (RFC 4588, 4): what it had as a number comes first, all else is as it was.
+
+        What was sent before the first packet of the line is left out: nothing was recorded then.
+        """
         line, repaired = self._lines.get(Kind.VIDEO), _REPAIRS.get(packet.payload_type)
         if line is not None and repaired is not None and len(packet.payload) > 2:
             packet.payload_type = repaired
             sequence, packet.payload = int.from_bytes(packet.payload[:2], "big"), packet.payload[2:]
-            line.give(line, line.order.push(sequence, packet))
+            if not line.order.is_before_all(sequence):
+                line.give(line, line.order.push(sequence, packet))
 
     def report(self, ssrc: int, middle: int, timestamp: int) -> None:
         """Take a sender report."""

@@ -117,6 +117,15 @@ def test_retransmissions_fill_the_holes(codec: Codec) -> None:
     assert shown.numbers == list(range(90))
 
 
+def test_a_retransmission_brings_no_picture_from_before_it_was_recorded() -> None:
+    """A whole key frame was lost on its way before both agreed, and comes again after that."""
+    sent = Sender().pictures(Codec.VP8, seen(Codec.VP8, 60))
+    key = [one for one in sent if one.at_s < 0.03]
+    later = [one for one in sent if one.at_s >= 0.03]
+    came = [later[0], *(Sent(later[0].at_s + 0.01, as_repair(one.data)) for one in key), *later[1:]]
+    assert played(came).numbers == [*range(30, 60)]
+
+
 @pytest.mark.parametrize(("lost", "kept"), [(0.01, 0.85), (0.05, 0.5)])
 def test_with_key_frames_on_asking_most_pictures_are_kept(lost: float, kept: float) -> None:
     """A sender that answers: 60 s, and nothing is sent again."""
