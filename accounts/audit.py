@@ -85,16 +85,9 @@ class Audit:
         """
         chain.check_tag(tag)
         text = chain.encode_detail(detail)
+        count, before = await self._take_head(db)
         key = await self._key(db, subject)
-        seq, before = (
-            await db.execute(
-                update(AuditHeadRow)
-                .where(AuditHeadRow.id == HEAD)
-                .values(count=AuditHeadRow.count + 1)
-                .returning(AuditHeadRow.count, AuditHeadRow.hash)
-                .execution_options(synchronize_session=False)
-            )
-        ).one()
+        seq = count + 1
         fields = chain.encode_fields(seq, now, tag=tag, actor=actor, subject=subject, object_id=object_id)
         nonce = os.urandom(chain.NONCE_BYTES)
         commitment = chain.commit(nonce, text)
@@ -115,10 +108,10 @@ class Audit:
         await db.execute(
             update(AuditHeadRow)
             .where(AuditHeadRow.id == HEAD)
-            .values(hash=hashed)
+            .values(count=seq, hash=hashed)
             .execution_options(synchronize_session=False)
         )
-        return int(seq)
+        return seq
 
     async def hold(self, db: AsyncSession) -> None:
         """Wait for other appenders now, not at the end: nobody else appends until this is committed.
@@ -126,12 +119,23 @@ class Audit:
         For whoever decides on what others change too and writes it down: what is read after it is still so
         at the commit. Two who hold never wait for each other in a circle, as everybody comes by here first.
         """
-        await db.execute(
+        await self._take_head(db)
+
+    async def _take_head(self, db: AsyncSession) -> tuple[int, bytes]:
+        """Have the end of the chain to oneself; gives how many rows there are, and the hash of the last."""
+        taken = await db.execute(
             update(AuditHeadRow)
             .where(AuditHeadRow.id == HEAD)
             .values(count=AuditHeadRow.count)
+            .returning(AuditHeadRow.count, AuditHeadRow.hash)
             .execution_options(synchronize_session=False)
         )
+        count, before = taken.one()
+        return count, before
+
+    async def newest_at(self, db: AsyncSession) -> datetime | None:
+        """Say when the last row was written; None where there is none."""
+        return await db.scalar(select(AuditRow.at).order_by(AuditRow.seq.desc()).limit(1))
 
     async def own(
         self,

@@ -27,6 +27,11 @@ class Figures:
     undestroyed: int
 
     @property
+    def there(self) -> int:
+        """How many exist: all but those that were destroyed."""
+        return sum(count for state, count in self.states.items() if state is not State.DESTROYED)
+
+    @property
     def need_people(self) -> int:
         """How many do not get on by themselves."""
         return max(self.unstored, self.states[State.STUCK]) + self.states[State.BROKEN] + self.undestroyed

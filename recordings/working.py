@@ -6,7 +6,6 @@ destroys: whoever works holds a lock, which the system takes back when the proce
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import logging
@@ -54,7 +53,7 @@ def alone(spool: Path) -> Iterator[None]:
 
 async def is_due(shop: Workshop, *, now: datetime) -> bool:
     """Whether there is anything to do now; begins to destroy what is due for that."""
-    believed = await asyncio.to_thread(leap.is_believed, shop.spool, now=now)
+    believed = (await leap.look(shop, now=now)).is_believed
     async with shop.database.sessions.begin() as db:
         for recording, why in await ending.begin_due(db, shop.audit, now=now, believed=believed):
             logger.info("recording.due", extra={"recording": recording, "why": why.value})

@@ -149,6 +149,7 @@ def _live_and_die(app: http.Application, database: Database, engine: Engine) -> 
         try:
             await upgrade(database)
             services = app[SERVICES]
+            await app[finishing.FINISHING].look_at_clock(services)
             async with database.sessions.begin() as db:
                 await texts.put_first(db, now=services.now())
                 await guard.check(db, services.vault)

@@ -10,8 +10,9 @@ from core.bucket import Bucket
 from core.clock import Clock
 from core.config import Config
 from core.errors import TeduhError
-from recordings import orphans
+from recordings import leap, orphans
 from recordings.figures import Figures, measure
+from recordings.leap import Seen
 from recordings.orphans import Lack
 from recordings.states import State
 from recordings.workshop import Workshop
@@ -36,6 +37,7 @@ class RecordingFacts:
     problem: str | None
     """Why the store did not answer, as a sentence."""
     lost: dict[Lack, int] | None
+    clock: Seen
 
 
 async def gather_recordings(config: Config, *, clock: Clock, offline: bool) -> RecordingFacts:
@@ -43,6 +45,7 @@ async def gather_recordings(config: Config, *, clock: Clock, offline: bool) -> R
     problem, lost = None, None
     async with Stores(config) as stores:
         shop = Workshop.of(config, database=stores.database, master=stores.master, clock=clock)
+        seen = leap.after(await leap.known(shop), now=clock.now())
         async with stores.database.sessions() as db:
             figures = await measure(db, now=clock.now())
         try:
@@ -54,12 +57,12 @@ async def gather_recordings(config: Config, *, clock: Clock, offline: bool) -> R
         finally:
             await shop.store.close()
     place = "the data directory" if config.recordings_url is None else str(config.recordings_url)
-    return RecordingFacts(figures=figures, place=place, problem=problem, lost=lost)
+    return RecordingFacts(figures=figures, place=place, problem=problem, lost=lost, clock=seen)
 
 
 def examine_recordings(facts: RecordingFacts) -> list[Finding]:
     """Look at everything, in an order that stays the same."""
-    return [finding for check in (_store, _waiting, _broken, _lost) for finding in check(facts)]
+    return [finding for check in (_store, _clock, _waiting, _broken, _lost) for finding in check(facts)]
 
 
 def _store(facts: RecordingFacts) -> Iterator[Finding]:
@@ -70,6 +73,17 @@ def _store(facts: RecordingFacts) -> Iterator[Finding]:
         yield Finding(ABOUT, Level.NOTE, f"{facts.place} was not asked.")
     else:
         yield Finding(ABOUT, Level.FINE, f"{count} recordings are stored in {facts.place}, {size:.1f} GB.")
+
+
+def _clock(facts: RecordingFacts) -> Iterator[Finding]:
+    if facts.figures.there and not facts.clock.is_believed:
+        yield Finding(
+            ABOUT,
+            Level.WRONG,
+            "The clock was {was}, and at the next look {leapt}: it leapt, or teduh did not run. No recording "
+            "whose time is over is destroyed before {until}. If the clock is wrong, set it: that is all. If "
+            "it is right: teduh recordings clock-right ends the wait.".format(**facts.clock.places),
+        )
 
 
 def _waiting(facts: RecordingFacts) -> Iterator[Finding]:

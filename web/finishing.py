@@ -12,16 +12,19 @@ import logging
 import os
 import pickle
 import sys
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web as http
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import notices, people
 from accounts.roles import Role
 from core.config import Config
 from core.errors import TeduhError
-from recordings import ending, orphans, restored, working
+from recordings import ending, leap, orphans, restored, working
 from recordings.ending import Destroyer
 from recordings.figures import Figures, measure
 from recordings.orphans import Orphan
@@ -37,6 +40,7 @@ HOUR_S: Final = 3600.0
 AFTER_A_CRASH_S: Final = 60.0
 ROOT: Final = Path(__file__).parent.parent
 STUCK: Final = "recording_stuck"
+LEAPT: Final = "recording_clock"
 
 
 class Finishing:
@@ -46,6 +50,21 @@ class Finishing:
         self.figures: Figures | None = None
         self.orphans: list[Orphan] | None = None
         self._shop = shop
+        self._told_of_leap = False
+
+    async def look_at_clock(self, services: Services) -> None:
+        """Look at the clock, and tell the admins once when recordings are not destroyed because it leapt.
+
+        At the start too, before anything is written down by a clock that is wrong.
+        """
+        seen = await leap.look(self._shop, now=services.now())
+        if seen.is_believed:
+            self._told_of_leap = False
+        elif not self._told_of_leap:
+            async with services.database.sessions.begin() as db:
+                if (await measure(db, now=services.now())).there:
+                    await _tell_admins(db, LEAPT, services.now(), places=seen.places)
+                    self._told_of_leap = True
 
     async def destroy_keys(self, services: Services) -> None:
         """Destroy the keys of what is to be destroyed: this waits for no worker and no store."""
@@ -69,8 +88,7 @@ class Finishing:
         async with services.database.sessions.begin() as db:
             self.figures = await measure(db, now=services.now())
             if self.figures.need_people or self.orphans:
-                admins = [one.id for one in await people.with_role(db, role=Role.ADMIN)]
-                await notices.post_all(db, users=admins, kind=STUCK, once=True, now=services.now())
+                await _tell_admins(db, STUCK, services.now())
 
     async def begin_again(self, _services: Services) -> None:
         """Begin to destroy again what a restored backup brought back; before anything is served too."""
@@ -125,6 +143,7 @@ def setup(app: http.Application) -> None:
             clock=services.clock,
         )
     )
+    every(app, MEASURE_S, jobs.look_at_clock)
     every(app, LOOK_S, jobs.destroy_keys)
     every(app, LOOK_S, jobs.finish_recordings)
     every(app, MEASURE_S, jobs.measure_recordings)
@@ -136,6 +155,13 @@ def setup(app: http.Application) -> None:
         await store.close()
 
     app.on_cleanup.append(close)
+
+
+async def _tell_admins(
+    db: AsyncSession, kind: str, now: datetime, *, places: Mapping[str, str] | None = None
+) -> None:
+    admins = [one.id for one in await people.with_role(db, role=Role.ADMIN)]
+    await notices.post_all(db, users=admins, kind=kind, places=places, once=True, now=now)
 
 
 async def have_worked(config: Config) -> bool:

@@ -21,6 +21,7 @@ from tests.recordings.ended import end_one, pass_time, state_of
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DAY_S = 86_400
+OLD = NOW - 400 * DAY
 
 
 @pytest.mark.parametrize(
@@ -29,12 +30,17 @@ DAY_S = 86_400
         (None, Seen(NOW)),
         (Seen(NOW - HOUR), Seen(NOW)),
         (Seen(NOW - 2 * DAY), Seen(NOW)),
-        (Seen(NOW - 2 * DAY - HOUR), Seen(NOW, NOW)),
-        (Seen(NOW - 3_650 * DAY), Seen(NOW, NOW)),
-        (Seen(NOW - HOUR, NOW - 2 * HOUR), Seen(NOW, NOW - 2 * HOUR)),
-        (Seen(NOW - HOUR, NOW - DAY), Seen(NOW)),
-        (Seen(NOW + timedelta(seconds=1), NOW - HOUR), Seen(NOW, NOW - HOUR)),
+        (Seen(NOW - 2 * DAY - HOUR), Seen(NOW, NOW, NOW - 2 * DAY - HOUR)),
+        (Seen(NOW - 3_650 * DAY), Seen(NOW, NOW, NOW - 3_650 * DAY)),
+        (Seen(NOW - HOUR, NOW - 2 * HOUR, OLD), Seen(NOW, NOW - 2 * HOUR, OLD)),
+        (Seen(NOW - HOUR, NOW - DAY, OLD), Seen(NOW)),
+        (Seen(NOW + timedelta(seconds=1), NOW - HOUR, OLD), Seen(NOW, NOW - HOUR, OLD)),
+        (Seen(NOW + 3_650 * DAY), Seen(NOW)),
+        # It was set: right, or to another wrong time.
         (Seen(NOW + 3_650 * DAY, NOW + 3_650 * DAY), Seen(NOW)),
+        (Seen(NOW + 3 * DAY, NOW + 3 * DAY, NOW - HOUR), Seen(NOW)),
+        (Seen(NOW + DAY, NOW + DAY, NOW - 2 * DAY), Seen(NOW)),
+        (Seen(NOW + 3_650 * DAY, NOW + 3_650 * DAY, OLD), Seen(NOW, NOW, OLD)),
     ],
 )
 def test_what_is_seen_of_a_clock(seen: Seen | None, then: Seen) -> None:
@@ -96,9 +102,33 @@ async def test_who_knows_that_the_clock_is_right_need_not_wait(shop: Workshop, c
     clock.advance(100 * DAY_S)
     await work(shop)
     assert await state_of(shop, made.id) is State.STORED
-    (shop.spool / NAME).unlink()
+    leap.believe(shop.spool, now=clock.now())
     await work(shop)
     assert await state_of(shop, made.id) is State.DESTROYED
+
+
+@pytest.mark.parametrize("torn", [None, b"", b"{"])
+async def test_where_nothing_was_written_down_the_audit_says_when_time_was_known(
+    shop: Workshop, clock: FakeClock, torn: bytes | None
+) -> None:
+    """A new disk, a restored backup, a file torn by a power cut: and the machine starts with a wrong year."""
+    made = await end_one(shop)
+    await work(shop)
+    known = clock.now()
+    (shop.spool / NAME).unlink()
+    if torn is not None:
+        (shop.spool / NAME).write_bytes(torn)
+    clock.advance(3_650 * DAY_S)
+    for _ in range(2):
+        await work(shop)
+        assert await state_of(shop, made.id) is State.STORED
+    assert leap.read(shop.spool) == Seen(clock.now(), clock.now(), known)
+
+
+async def test_a_house_in_which_nothing_ever_happened_holds_nothing_up(
+    shop: Workshop, clock: FakeClock
+) -> None:
+    assert await leap.look(shop, now=clock.now()) == Seen(clock.now()) == leap.read(shop.spool)
 
 
 async def test_what_goes_with_its_session_waits_for_no_clock(shop: Workshop, clock: FakeClock) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from recordings.figures import Figures
+from recordings.leap import Seen
 from recordings.orphans import Lack
 from recordings.states import State
 from web.doctor import Level
 from web.doctor_recordings import RecordingFacts, examine_recordings
 
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+LEAPT = Seen(NOW, NOW, NOW - timedelta(days=400))
 NOTHING = dict.fromkeys(State, 0)
 WHOLE = dict.fromkeys(Lack, 0)
 FINE = RecordingFacts(
@@ -19,6 +23,7 @@ FINE = RecordingFacts(
     place="the data directory",
     problem=None,
     lost=WHOLE,
+    clock=Seen(NOW),
 )
 
 
@@ -39,12 +44,22 @@ def test_all_is_well() -> None:
         (dataclasses.replace(FINE, figures=figures(states=NOTHING | {State.BROKEN: 4})), "4 do not hold"),
         (dataclasses.replace(FINE, lost=WHOLE | {Lack.MEDIA: 1}), "1 stored files that rows tell of"),
         (dataclasses.replace(FINE, lost=WHOLE | {Lack.KEY: 2}), "2 recordings have no key"),
+        (
+            dataclasses.replace(FINE, clock=LEAPT),
+            "The clock was 2025-01-26 09:00 UTC, and at the next look 2026-03-02 09:00 UTC: it leapt, or",
+        ),
+        (dataclasses.replace(FINE, clock=LEAPT), "is destroyed before 2026-03-03 09:00 UTC."),
         (dataclasses.replace(FINE, problem="It is down.", lost=None), "does not answer: It is down."),
     ],
 )
 def test_what_is_wrong_is_said(facts: RecordingFacts, said: str) -> None:
     [wrong] = [one for one in examine_recordings(facts) if one.level is Level.WRONG]
     assert said in wrong.text
+
+
+def test_a_clock_that_leapt_where_there_is_no_recording_holds_nothing_up() -> None:
+    [found] = examine_recordings(dataclasses.replace(FINE, clock=LEAPT, figures=figures(states=NOTHING)))
+    assert found.level is Level.FINE
 
 
 def test_a_bucket_that_was_not_asked_is_no_fault() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,11 @@ from sqlalchemy import delete, select, update
 
 from accounts import erasure as erasing
 from accounts import notices, people
+from accounts.notices import Notice
+from accounts.people import Person
 from accounts.roles import Role
 from core.ids import new_id
-from recordings import ending
+from recordings import ending, leap
 from recordings.retention import Why
 from recordings.states import Side, State
 from recordings.store import Stored, StoreFailed, object_name
@@ -86,6 +88,7 @@ async def test_a_real_worker_gets_its_settings_through_a_pipe(
     data_dir = services.config.data_dir
     monkeypatch.chdir(data_dir.parent)
     made = await end_one(shop)
+    leap.believe(shop.spool, now=datetime.now(UTC))
     relative = dataclasses.replace(services.config, data_dir=Path(data_dir.name))
     assert await finishing.have_worked(relative)
     assert await state_of(shop, made.id) is State.DESTROYED
@@ -175,21 +178,65 @@ async def test_admins_hear_once_of_what_is_stuck(
     admin = await make(client, Role.ADMIN, name="Wira")
     await make(client, Role.COUNSELOR, name="Ratna")
 
-    async def heard() -> int:
-        async with services.database.sessions() as db:
-            inbox = await notices.inbox(db, user=admin.id)
-        return sum(one.kind == finishing.STUCK for one in inbox)
-
     made = await end_one(shop)
     await jobs.measure_recordings(services)
-    assert await heard() == 0
+    assert await heard(services, admin, finishing.STUCK) == []
     async with services.database.sessions.begin() as db:
         await db.execute(
             update(RecordingRow).where(RecordingRow.id == made.id).values(state=State.STUCK.value)
         )
     await jobs.measure_recordings(services)
     await jobs.measure_recordings(services)
-    assert await heard() == 1
+    assert len(await heard(services, admin, finishing.STUCK)) == 1
+
+
+async def heard(services: Services, person: Person, kind: str) -> list[Notice]:
+    async with services.database.sessions() as db:
+        return [one for one in await notices.inbox(db, user=person.id) if one.kind == kind]
+
+
+@pytest.mark.usefixtures("here")
+async def test_admins_hear_once_of_a_clock_that_leapt(
+    client: Client, services: Services, shop: Workshop, jobs: Finishing, clock: FakeClock
+) -> None:
+    admin = await make(client, Role.ADMIN, name="Wira")
+    clock.advance(365 * 86_400)
+    await jobs.look_at_clock(services)
+    assert await heard(services, admin, finishing.LEAPT) == [], "there is no recording to be held up"
+    leap.believe(shop.spool, now=clock.now())
+    made = await end_one(shop)
+    await jobs.finish_recordings(services)
+    clock.advance(365 * 86_400)
+    for _ in range(2):
+        await jobs.look_at_clock(services)
+        await jobs.finish_recordings(services)
+    [notice] = await heard(services, admin, finishing.LEAPT)
+    assert notice.said("id") == {
+        "was": "2027-03-02 09:00 UTC",
+        "leapt": "2028-03-01 09:00 UTC",
+        "until": "2028-03-02 09:00 UTC",
+    }
+    assert await state_of(shop, made.id) is State.STORED
+    leap.believe(shop.spool, now=clock.now())
+    await jobs.look_at_clock(services)
+    await jobs.finish_recordings(services)
+    assert await state_of(shop, made.id) is State.DESTROYED
+    assert len(await heard(services, admin, finishing.LEAPT)) == 1
+
+
+async def test_a_start_with_a_wrong_clock_is_known_before_anything_is_written_by_it(
+    aiohttp_client: AiohttpClient, client: Client, services: Services, shop: Workshop, clock: FakeClock
+) -> None:
+    """What a start writes down itself, such as recordings that a crash has ended, says nothing of time."""
+    admin = await make(client, Role.ADMIN, name="Wira")
+    await end_one(shop)
+    (shop.spool / leap.NAME).unlink()
+    wrong = FakeClock(clock.now() + timedelta(days=3_650))
+    await aiohttp_client(make_app(services.config, clock=wrong, make_engine=FakeEngine))
+    assert len(await heard(services, admin, finishing.LEAPT)) == 1
+    seen = leap.read(shop.spool)
+    assert seen is not None
+    assert (seen.leapt_at, seen.was) == (wrong.now(), clock.now())
 
 
 async def test_the_metrics_tell_what_stands_where(

@@ -17,7 +17,8 @@ from sqlalchemy import select
 
 from core.config import Config
 from core.db import Database
-from recordings import ending
+from recordings import ending, leap
+from recordings.leap import Seen
 from recordings.retention import Why
 from recordings.sides import log_path
 from recordings.states import Side
@@ -166,6 +167,24 @@ def test_one_that_was_put_right_is_tried_again(server: Server) -> None:
     done = server.run("retry", made)
     assert done.status == 1
     assert server.run("retry", "r_nobody").err == ("There is no such recording.\n")
+
+
+def test_a_clock_that_leapt_is_told_and_somebody_says_that_it_is_right(server: Server) -> None:
+    recorded(server)
+    spool = server.folder / "var" / "recordings"
+    now = datetime.now(UTC)
+    leap.keep(spool, Seen(now - timedelta(days=100)), now=now)
+
+    def wrong() -> list[str]:
+        found = json.loads(server.teduh("doctor", "--json", "--offline").out)
+        return [one["text"] for one in found if one["text"].startswith("The clock was ")]
+
+    [said] = wrong()
+    assert said.startswith(f"The clock was {now - timedelta(days=100):%Y-%m-%d %H:%M} UTC, and at the next")
+    assert "teduh recordings clock-right" in said
+    done = server.run("clock-right")
+    assert (done.status, done.out[:16]) == (0, f"It is {datetime.now(UTC):%Y-%m-%d}")
+    assert wrong() == []
 
 
 def test_a_proof_says_what_is_gone_and_until_when_it_could_come_back(server: Server) -> None:

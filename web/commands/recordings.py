@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from accounts.audit import Audit
 from core.clock import SystemClock, rfc3339
 from core.config import Config
 from core.errors import TeduhError
-from recordings import ending, finishing, orphans
+from recordings import ending, finishing, leap, orphans
 from recordings.orphans import Lack
 from recordings.states import State
 from recordings.tables import RecordingRow, RecordingSideRow
@@ -77,6 +78,12 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     one = actions.add_parser("drop-key", help="destroy a key of which the database knows no recording")
     one.add_argument("id", metavar="ID")
     one.set_defaults(command=_drop_key)
+
+    one = actions.add_parser(
+        "clock-right",
+        help="say that the machine's clock is right, when it leapt and nothing is destroyed because of it",
+    )
+    one.set_defaults(command=_clock_right)
 
     one = actions.add_parser("proofs", help="print the proofs of destruction, the newest first")
     one.add_argument("--json", action="store_true", help="print JSON")
@@ -193,6 +200,13 @@ async def _drop_key(config: Config, asked: argparse.Namespace) -> None:
     async with _workshop(config) as shop:
         await orphans.drop_key(shop, recording=asked.id)
     say("The key is destroyed: what was sealed for it opens no more.")
+
+
+async def _clock_right(config: Config, _asked: argparse.Namespace) -> None:
+    now = SystemClock().now()
+    async with _workshop(config) as shop:
+        await asyncio.to_thread(leap.believe, shop.spool, now=now)
+    say(f"It is {rfc3339(now)}. What is over by that is destroyed: by the server within seconds.")
 
 
 async def _proofs(config: Config, asked: argparse.Namespace) -> None:
