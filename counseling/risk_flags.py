@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts import notices
@@ -34,6 +34,19 @@ async def stands(db: AsyncSession, *, talk: str) -> bool:
         select(WalkinRow.risk).join(TalkRow, TalkRow.walkin_id == WalkinRow.id).where(TalkRow.id == talk)
     )
     return risk is not None and risk != Risk.NONE.value
+
+
+async def clients(db: AsyncSession) -> frozenset[UserId]:
+    """Name the clients of the open talks in which a risk is seen."""
+    rows = await db.scalars(
+        select(TalkRow.client_id)
+        .outerjoin(RiskFlagRow, RiskFlagRow.talk_id == TalkRow.id)
+        .outerjoin(WalkinRow, WalkinRow.id == TalkRow.walkin_id)
+        .where(
+            TalkRow.ended_at.is_(None), func.coalesce(RiskFlagRow.stands, WalkinRow.risk != Risk.NONE.value)
+        )
+    )
+    return frozenset(map(UserId, rows))
 
 
 async def put(

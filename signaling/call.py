@@ -17,7 +17,7 @@ event change the places, then settles: asks at the door, opens legs, makes offer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,10 +26,11 @@ from msgspec import UNSET
 
 from core.clock import rfc3339
 from core.errors import InvalidState
-from core.ids import ParticipantId
+from core.ids import ParticipantId, UserId
 from media.codecs import Mode
 from media.ladder import Picture
 from signaling import events as ev
+from signaling.beats import Pace
 from signaling.door import Door
 from signaling.effects import (
     CloseSocket,
@@ -133,18 +134,24 @@ class Call:
 
     @property
     def heartbeat_s(self) -> float:
-        """How often the server pings, in the present mode."""
+        """How often a line is asked, in the present mode, as both are told it."""
         return self.terms.heartbeat_chat_s if self.mode.mode is Mode.CHAT else self.terms.heartbeat_s
 
-    def beat_s(self, participant: ParticipantId | None) -> float:
+    def pace(self, participant: ParticipantId | None, *, closely: Collection[UserId] = ()) -> Pace:
         """Say how often to ping whom: in voice less, while the voice itself proves the line.
 
-        None is a newcomer who is held.
+        In chat nothing but the answer proves it: while there is none it is asked as often as anywhere, and
+        those who are watched ``closely`` are asked more often. None is a newcomer who is held.
         """
-        if participant is None or self.mode.mode is not Mode.VOICE:
-            return self.heartbeat_s
-        proved = self.view(participant) is WireState.CONNECTED
-        return QUIET_BEATS * self.heartbeat_s if proved else self.heartbeat_s
+        every_s = self.heartbeat_s
+        place = None if participant is None else self._place(participant)
+        if self.mode.mode is Mode.CHAT:
+            if place is not None and place.user in closely:
+                every_s = min(every_s, self.terms.heartbeat_risk_s)
+            return Pace(every_s, self.terms.heartbeat_s)
+        if place is not None and self.mode.mode is Mode.VOICE and self.view(place.id) is WireState.CONNECTED:
+            every_s *= QUIET_BEATS
+        return Pace(every_s, every_s)
 
     @property
     def is_idle(self) -> bool:

@@ -22,7 +22,6 @@ from signaling.client_messages import ClientMessage, Hello, Ping
 from signaling.protocol import CloseCode
 
 HELLO_WITHIN_S = 5.0
-MISSED_BEATS = 3
 MESSAGES_PER_S = 20.0
 BURST = 120.0
 BYTES_PER_MESSAGE = 4096

@@ -21,6 +21,7 @@ from media.events import LegId, MediaEvent
 from signaling import directory, records
 from signaling import events as ev
 from signaling.advising import protections
+from signaling.beats import Pace
 from signaling.breaks import GOING_AWAY
 from signaling.carrying import Carrier, RelayLike
 from signaling.client_messages import Hello
@@ -93,6 +94,7 @@ class Hub:
         self._numbers = itertools.count(1)
         self._clockwork: list[asyncio.Task[None]] = []
         self._closing = False
+        self._closely: frozenset[UserId] = frozenset()
         self._counts = {"joins": 0, "internal_errors": 0}
         self.hearing = Hearing(clock, self._lives, self, self._close, self._hello)
         self.survey = Survey(
@@ -223,8 +225,11 @@ class Hub:
             wire.close(CloseCode.UNAUTHENTICATED)
             return
         live = self._lives.get(wire.session)
-        due_s = live.call.beat_s(wire.participant) if live is not None else self.settings.heartbeat_s
-        if not wire.beat(now_s, due_s):
+        beat_s = self.settings.heartbeat_s
+        pace = Pace(beat_s, beat_s)
+        if live is not None:
+            pace = live.call.pace(wire.participant, closely=self._closely)
+        if not wire.beat(now_s, pace):
             wire.close(CloseCode.HEARTBEAT_LOST)
             self._socket_lost(wire)
 
@@ -332,6 +337,10 @@ class Hub:
             place = None if live is None or wire.participant is None else live.call.place(wire.participant)
             if live is not None and place is not None and place.is_kept:
                 self.apply(live, ev.Leaves(place.id))
+
+    def watch_closely(self, clients: frozenset[UserId]) -> None:
+        """Ask the lines of these clients, and of no others, more often in chat: they may be in danger."""
+        self._closely = clients
 
     def by_phone(self, participant: ParticipantId) -> None:
         """Let somebody go on with the other by telephone; nothing happens while both are connected."""

@@ -89,6 +89,7 @@ class SignalingSettings:
     grace_s: float = 600.0
     heartbeat_s: float = 2.0
     heartbeat_chat_s: float = 15.0
+    heartbeat_risk_s: float = 5.0
     ice_servers: tuple[IceServer, ...] = ()
     turned_on: frozenset[str] = frozenset()
     unseated_per_address: int = 50
@@ -177,6 +178,7 @@ def revive(
             grace_s=settings.grace_s,
             heartbeat_s=settings.heartbeat_s,
             heartbeat_chat_s=settings.heartbeat_chat_s,
+            heartbeat_risk_s=settings.heartbeat_risk_s,
             max_minutes=record.max_minutes,
             ice_servers=settings.ice_servers,
             turned_on=recordable(settings.turned_on)

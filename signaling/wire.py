@@ -15,7 +15,8 @@ from aiohttp import ClientConnectionResetError
 from aiohttp import web as http
 
 from core.ids import ParticipantId, SessionId, UserId
-from signaling.connection import MISSED_BEATS, Connection, Event, State
+from signaling.beats import MISSED_BEATS, Beats, Due, Pace
+from signaling.connection import Connection, Event, State
 from signaling.participant import ConnectionId
 from signaling.protocol import CloseCode
 from signaling.server_messages import ServerMessage, encode
@@ -83,7 +84,6 @@ class Wire:
         self.comer = comer
         self.session: SessionId | None = None
         self.participant: ParticipantId | None = None
-        self.last_beat_s = now_s
         # How long the last ping took and when something last came, None and -inf before; see ``ponged``.
         self.rtt_ms: float | None = None
         self.heard_s = float("-inf")
@@ -91,7 +91,7 @@ class Wire:
         self.closed_with: int | None = None
         self._pings = 0
         self._pinged_s: dict[bytes, float] = {}
-        self._missed = 0
+        self._beats = Beats(now_s)
         self._socket = socket
         self._cut = cut
         self._waiting: deque[_Item] = deque()
@@ -126,7 +126,7 @@ class Wire:
 
     def alive(self, now_s: float) -> None:
         """Note a sign of life."""
-        self._missed = 0
+        self._beats.heard()
         self.heard_s = now_s
 
     def ponged(self, data: bytes, now_s: float) -> None:
@@ -136,14 +136,11 @@ class Wire:
         if sent_s is not None:
             self.rtt_ms = (now_s - sent_s) * 1000
 
-    def beat(self, now_s: float, due_s: float) -> bool:
+    def beat(self, now_s: float, pace: Pace) -> bool:
         """Send a ping frame when one is due; False once three went without a sign of life."""
-        if now_s - self.last_beat_s < due_s or not self.is_open:
-            return True
-        self.last_beat_s = now_s
-        if self._missed >= MISSED_BEATS:
-            return False
-        self._missed += 1
+        due = self._beats.due(now_s, pace) if self.is_open else Due.NOTHING
+        if due is not Due.PING:
+            return due is Due.NOTHING
         self._pings = (self._pings + 1) % 256
         mark = bytes([self._pings])
         if len(self._pinged_s) > MISSED_BEATS:

@@ -38,6 +38,7 @@ from web.services import Services
 logger = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
+FLAGS_EVERY_S: Final = 10.0
 HOUR_S: Final = 3600.0
 ASK_AGAIN_S: Final = 30.0
 _NOT_HERE: Final = frozenset({WireState.ABSENT.value, WireState.LEFT.value})
@@ -119,7 +120,15 @@ def may_see(person: Person) -> bool:
 async def look(services: Services, watch: Drops) -> None:
     """Look after something was changed: a flag may stand that did not, and somebody may have seen a drop."""
     watch.ask_again()
+    await watch_closely(services)
     await look_each_second(services, watch)
+
+
+async def watch_closely(services: Services) -> None:
+    """Have the lines of those watched more closely in whose talk a risk flag stands."""
+    async with services.database.sessions() as db:
+        flagged = await risk_flags.clients(db)
+    services.calls.watch_closely(flagged)
 
 
 async def look_each_second(services: Services, watch: Drops) -> None:
@@ -283,4 +292,5 @@ def setup(app: http.Application) -> None:
             await drops.prune(db, now=services.now())
 
     every(app, EVERY_S, look_for_drops)
+    every(app, FLAGS_EVERY_S, watch_closely)
     every(app, HOUR_S, forget_old_drops)

@@ -73,6 +73,10 @@ class Calls(Protocol):
         """Look again whether a client may be asked for a recording in the live sessions."""
         ...
 
+    def watch_closely(self, clients: frozenset[UserId]) -> None:
+        """Notice soonest when the line of one of these breaks, and of no others."""
+        ...
+
     def by_phone(self, participant: ParticipantId) -> None:
         """Let somebody go on with the other by telephone; nothing happens while both are connected."""
         ...

@@ -54,7 +54,9 @@ async def flag(line_: Line, talk: Talk, *, raised: bool) -> bool:
             today=TODAY,
             now=line_.clock.now(),
         )
-        return await risk_flags.stands(db, talk=talk.id)
+        stands = await risk_flags.stands(db, talk=talk.id)
+        assert await risk_flags.clients(db) == ({talk.client} if stands else set())
+        return stands
 
 
 async def drop_of(line_: Line, talk: Talk) -> Drop:

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 
 from core.errors import InvalidState
+from core.ids import UserId
 from media.codecs import Kind, Mode
 from media.description import Answer, Direction, OfferRequest
 from media.events import LegId, Streams
 from signaling import effects as fx
 from signaling import events as ev
+from signaling.beats import Pace
 from signaling.call import IN_EVERY_STATE
 from signaling.mode import ModeState, Verdict
 from signaling.participant import ConnectionId
@@ -335,13 +337,28 @@ def test_voice_that_comes_spares_heartbeats(mode: Mode, beat_s: float) -> None:
     rig = Rig(mode)
     rig.join(A)
     alone = 15 if mode is Mode.CHAT else 2
-    assert rig.call.beat_s(A) == alone, "nothing comes yet"
+    assert rig.call.pace(A).every_s == alone, "nothing comes yet"
     rig.join(B)
     rig.answer_all()
-    assert (rig.call.beat_s(A), rig.call.beat_s(B)) == (beat_s, beat_s)
+    paces = [rig.call.pace(who) for who in (A, B)]
+    assert paces == [Pace(beat_s, 2 if mode is Mode.CHAT else beat_s)] * 2
     if mode is not Mode.CHAT:
         rig.apply(ev.LegSilent(rig.leg_of[A], 1_300))
-        assert (rig.call.beat_s(A), rig.call.beat_s(B)) == (alone, beat_s), "who is silent is asked again"
+        assert rig.call.pace(A).every_s == alone, "who is silent is asked again"
+        assert rig.call.pace(B).every_s == beat_s
+
+
+@pytest.mark.parametrize(("mode", "beat_s"), [(Mode.VIDEO, 2), (Mode.VOICE, 2), (Mode.CHAT, 5)])
+def test_in_chat_a_client_in_danger_is_asked_more_often(mode: Mode, beat_s: float) -> None:
+    rig = Rig(mode)
+    rig.call.places[0].user = UserId("u_a")
+    rig.join(A)
+    rig.join(B)
+    before = rig.call.pace(B)
+    closely = frozenset({UserId("u_a")})
+    assert rig.call.pace(A, closely=closely) == Pace(beat_s, 2)
+    assert rig.call.pace(B, closely=closely) == before, "the other side pays for nothing"
+    assert rig.call.heartbeat_s == (15 if mode is Mode.CHAT else 2), "no page is told that somebody watches"
 
 
 def test_what_a_side_sends_is_expected_only_while_its_peer_is_connected() -> None:

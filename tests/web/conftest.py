@@ -51,6 +51,7 @@ class FakeCalls:
     logged_out: list[str] = field(default_factory=list)
     gone: list[Dropped] = field(default_factory=list)
     stand: dict[ParticipantId, Presence] = field(default_factory=dict)
+    closely: frozenset[UserId] = frozenset()
     phoning: list[ParticipantId] = field(default_factory=list)
     stopped: list[ParticipantId] = field(default_factory=list)
     stopped_of: list[UserId] = field(default_factory=list)
@@ -94,6 +95,9 @@ class FakeCalls:
 
     async def stop_recording(self, participant: ParticipantId) -> None:
         self.stopped.append(participant)
+
+    def watch_closely(self, clients: frozenset[UserId]) -> None:
+        self.closely = clients
 
     def by_phone(self, participant: ParticipantId) -> None:
         self.phoning.append(participant)

@@ -31,7 +31,7 @@ from tests.web.conftest import Client, FakeCalls
 from tests.web.counselors import verified
 from tests.web.people import log_in, log_out, make, send
 from web import opening
-from web.drops import DROPS, look, look_each_second
+from web.drops import DROPS, look, look_each_second, watch_closely
 from web.services import SERVICES, Services
 
 NUMBER = "0811 222 333"
@@ -185,6 +185,30 @@ async def test_without_a_risk_flag_nothing_calls_until_the_counselor_raises_one(
     assert (await met.ask("POST", "risk", stands=False))[1]["risk"] is False
     await met.breaks()
     assert await met.open() == []
+
+
+async def test_the_line_of_a_client_is_watched_closely_while_a_flag_stands_and_they_talk(
+    client: Client, clock: FakeClock
+) -> None:
+    met = await meeting(client, clock, risk=Risk.NONE)
+    await watch_closely(met.services)
+    assert met.calls.closely == frozenset()
+    await met.ask("POST", "risk", stands=True)
+    assert met.calls.closely == {met.embun.id}, "at once"
+    await met.ask("POST", "risk", stands=False)
+    assert met.calls.closely == frozenset()
+
+
+async def test_what_the_triage_found_watches_a_line_until_the_counselor_says_otherwise(
+    client: Client, clock: FakeClock
+) -> None:
+    met = await meeting(client, clock, risk=Risk.WATCH)
+    await watch_closely(met.services)
+    assert met.calls.closely == {met.embun.id}
+    async with met.services.database.sessions.begin() as db:
+        await talks.end(db, met.services.audit, talk=met.talk.id, now=clock.now())
+    await watch_closely(met.services)
+    assert met.calls.closely == frozenset(), "a talk that is over has no line"
 
 
 async def test_coming_back_ends_it_and_the_next_break_calls_again(client: Client, clock: FakeClock) -> None:
