@@ -410,6 +410,50 @@ test('a page that moves from chat to voice takes over the heartbeat of voice', a
   signal.close();
 });
 
+test('a line in chat is asked seldom, and soon again when nothing answers', async (context) => {
+  const { signal, socket, says, pass, sent } = await connected(context);
+  says('mode', 15);
+  pass(15);
+  assert.deepEqual(sent, ['ping']);
+  pass(4);
+  assert.deepEqual(sent, ['ping', 'ping', 'ping']);
+  says('pong');
+  pass(14);
+  assert.equal(sent.length, 3, 'an answer that came late is one');
+  pass(7);
+  assert.equal(socket.closed, false);
+  pass(1);
+  assert.equal(socket.closed, true, '22 s after the last word');
+  signal.close();
+});
+
+test('who writes into a line of chat that broke is told so soon', async (context) => {
+  const { signal, socket, says, pass, sent } = await connected(context);
+  says('mode', 15);
+  pass(5);
+  signal.request('chat', { text: 'one', ref: '1' }).catch(() => undefined);
+  pass(1);
+  says('chat', 15);
+  pass(6);
+  assert.deepEqual(sent, ['chat'], 'a line that is answered costs no ping');
+  signal.request('chat', { text: 'two', ref: '2' }).catch(() => undefined);
+  pass(6);
+  assert.equal(socket.closed, false);
+  pass(1);
+  assert.equal(socket.closed, true);
+  signal.close();
+});
+
+test('who writes while they talk changes nothing of when their line is lost', async (context) => {
+  const { signal, socket, pass, sent } = await connected(context);
+  signal.pingEvery = 6;
+  signal.request('chat', { text: 'one', ref: '1' }).catch(() => undefined);
+  pass(11);
+  assert.deepEqual(sent, ['chat']);
+  assert.equal(socket.closed, false);
+  signal.close();
+});
+
 test('what a sleeping page did not hear is not held against its socket', async (context) => {
   const { signal, socket, document, pass, says } = await connected(context);
   pass(3);

@@ -9,6 +9,13 @@ export const FINAL = Object.freeze({ 4403: 'refused', 4404: 'unknown', 4409: 'el
 /** How long a socket may take to say its first word, in ms; a browser alone waits for minutes after a cut. */
 export const PATIENCE_MS = 8000;
 
+/**
+ * Where beats are rare, as in chat: how soon to ask again, and how long an answer is waited for, in ms. A radio that rested takes seconds
+ * to wake; and over TCP no ping is lost, but the next one does not wait for the retry of the one before.
+ */
+const AGAIN_MS = 2000;
+const RESTED_MS = 6000;
+
 /** Messages that mean nothing to a session that started afresh. */
 const OF_A_LEG = new Set(['answer', 'restart']);
 const NO_REF = new Set(['hello', 'ping', 'typing', 'quality']);
@@ -178,7 +185,10 @@ export class Signal {
     const message = { type, ...fields, ref };
     return new Promise((done, failed) => {
       this.unanswered.set(ref, { message, done, failed });
-      if (this.welcomed) this.#put(message);
+      if (!this.welcomed) return;
+      this.#put(message);
+      // Who writes into a line that broke is told so soon, and no ping is spent on it.
+      if (type === 'chat' && this.#isRare) this.askedAt ??= performance.now();
     });
   }
 
@@ -205,11 +215,18 @@ export class Signal {
     this.tell('ping', { t: Math.round(this.pingedAt) });
   }
 
+  /** Whether beats are rare, because nothing else goes over the line and each is paid for. */
+  get #isRare() {
+    return this.heartbeatMs > AGAIN_MS;
+  }
+
   #heartbeat() {
     if (!this.welcomed || document.visibilityState === 'hidden') return;
     const now = performance.now();
-    if (now - Math.max(this.pingedAt, this.heardAt) >= this.heartbeatMs * this.pingEvery - 100) this.probe();
-    const patienceMs = this.heartbeatMs * (this.suspect ? 1 : 2);
+    const asked = this.#isRare ? this.askedAt : null;
+    const everyMs = asked === null ? this.heartbeatMs * this.pingEvery : AGAIN_MS;
+    if (now - Math.max(this.pingedAt, this.heardAt, asked ?? 0) >= everyMs - 100) this.probe();
+    const patienceMs = this.#isRare ? RESTED_MS : this.heartbeatMs * (this.suspect ? 1 : 2);
     if (this.askedAt !== null && now - this.askedAt > patienceMs) this.#lost(this.socket, 4408);
   }
 
