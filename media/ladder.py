@@ -40,6 +40,8 @@ BEST_MOS = 5.0
 # How far a round trip may rise over what it was: the packets wait somewhere.
 QUEUE_MS = 300.0
 CLEAR_QUEUE_MS = 120.0
+# Less than this more of one round trip, or not twice the other's, says nothing of whose line it is.
+TELLING_QUEUE_MS = 80.0
 # A base that rises so fast forgets a quicker path within minutes.
 BASE_RISES_MS_PER_S = 1.0
 REDUNDANCY_KBPS = 40.0
@@ -122,7 +124,7 @@ class Ladder:
             way.look(ease if mode is Mode.VIDEO else None, now_s, held=sender.held)
             way.ease = ease
             if sender.held is None and STEPS.index(way.step) > STEPS.index(before):
-                self._blames[number] = _blame(number, sides, queues_ms)
+                self._blames[number] = _blame(number, sides, queues_ms) or self._blames[number]
             elif way.step is Picture.FULL:
                 self._blames[number] = None
             room = max(queues_ms) <= CLEAR_QUEUE_MS and _carries(sender, way.step, REDUNDANCY_KBPS)
@@ -269,13 +271,15 @@ def _whose(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]
     return number if queues_ms[number] >= queues_ms[1 - number] else 1 - number
 
 
-def _blame(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]) -> Blame:
-    """Say whose line spoils the way of this sender, and by what.
+def _blame(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]) -> Blame | None:
+    """Say whose line spoils the way of this sender, and by what; None where a browser's word is all there is.
 
     Where packets wait, too much is sent, and what is lost is what the queue did not take.
     """
     whose = _whose(number, sides, queues_ms)
     lost_pct = sides[whose].loss_up_pct if whose == number else sides[whose].loss_down_pct
-    waits = queues_ms[whose] > CLEAR_QUEUE_MS
-    kind = Trouble.LOSS if (lost_pct or 0.0) > SINGLE_LOSS_PCT and not waits else Trouble.RATE
+    lossy = (lost_pct or 0.0) > SINGLE_LOSS_PCT
+    if not lossy and max(queues_ms) < max(TELLING_QUEUE_MS, 2 * min(queues_ms)):
+        return None
+    kind = Trouble.LOSS if lossy and queues_ms[whose] <= CLEAR_QUEUE_MS else Trouble.RATE
     return Blame(whose, Cause(kind, Direction.UP if whose == number else Direction.DOWN))

@@ -50,7 +50,7 @@ def _side(live: Live, place: Place, meter: Meter, now_s: float) -> Side:
         loss_up_pct=ways.loss_up_pct,
         loss_down_pct=ways.loss_down_pct,
         rtt_ms=meter.rtt_ms(now_s),
-        available_kbps=meter.reports.available_kbps if video else None,
+        available_kbps=meter.reports.said(now_s).available_kbps if video else None,
         mos=meter.mos,
         silent_ms=sample.silent_ms,
         speaks=live.call.mode.mode is not Mode.CHAT and (media is None or media.audio),

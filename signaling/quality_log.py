@@ -16,7 +16,7 @@ from media.silence import AUDIO_RECENT_S
 from signaling.breaks import Breaks
 from signaling.client_messages import QualityReport
 from signaling.records import QualitySample
-from signaling.reports import REPORT_HOLDS_S, Reports
+from signaling.reports import Reports
 from signaling.server_messages import LineQuality
 
 FREEZES_APART_S = 10.0
@@ -109,7 +109,7 @@ class Meter:
         """Return the relay's round trip, or else the browser's if it is not too old."""
         if self.sample is not None and self.sample.rtt_ms is not None:
             return self.line.ways.rtt_ms if self.line.ways.rtt_ms is not None else self.sample.rtt_ms
-        return self.reports.rtt_ms if now_s - self.reports.at_s <= REPORT_HOLDS_S else None
+        return self.reports.said(now_s).rtt_ms
 
     @property
     def cause(self) -> Cause | None:
@@ -140,7 +140,7 @@ class Meter:
     def row(self, participant: ParticipantId, *, now: datetime, now_s: float) -> QualitySample:
         """Sum up the last ten seconds, and what came since the session began."""
         sample, ways, reports = self.sample, self.line.ways, self.reports
-        said = reports.said(now_s)
+        said, holds = reports.said(now_s), reports.holds(now_s)
         return QualitySample(
             participant_id=participant,
             at=now,
@@ -158,9 +158,9 @@ class Meter:
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
             freezes=self.new_freezes(),
-            fps=reports.fps,
-            height=reports.height,
-            network=reports.network,
+            fps=reports.fps if holds else None,
+            height=reports.height if holds else None,
+            network=reports.network if holds else None,
             transport=sample.transport if sample is not None else None,
             ip_version=sample.ip_version if sample is not None else None,
         )

@@ -105,4 +105,7 @@ def _stepped_down(live: Live) -> bool:
     mode = live.call.mode
     if mode.mode is not Mode.VIDEO:
         return mode.reason is Reason.NETWORK
-    return any(advice.picture is not Picture.FULL for advice in live.advice.values())
+    # A picture that a browser alone finds too large is smaller too; that brings nobody to a list of troubles.
+    return any(
+        advice.picture is not Picture.FULL and advice.blame is not None for advice in live.advice.values()
+    )

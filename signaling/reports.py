@@ -96,9 +96,13 @@ class Reports:
 
     def said(self, now_s: float) -> Said:
         """Return what holds still."""
-        if now_s - self.at_s > REPORT_HOLDS_S:
+        if not self.holds(now_s):
             return NOTHING_SAID
         return Said(self.rtt_ms, self.buffer_ms, self.concealed_pct, self.available_kbps)
+
+    def holds(self, now_s: float) -> bool:
+        """Whether the last report is young enough to speak of now."""
+        return now_s - self.at_s <= REPORT_HOLDS_S
 
 
 def _of(report: QualityReport, kind: str) -> Inbound | None:

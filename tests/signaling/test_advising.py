@@ -8,9 +8,11 @@ import pytest
 
 from media.codecs import Mode
 from media.events import LegId
+from media.ladder import Advice
 from signaling import quality_record
 from signaling.joining import SignalingSettings, revive
 from signaling.protocol import Reason
+from signaling.quality_trouble import in_trouble
 from tests.signaling.conftest import House, Person
 from tests.signaling.relay import sample
 
@@ -67,6 +69,17 @@ async def test_the_record_says_whose_line_made_a_picture_smaller(house: House) -
         "step": "less", "by": "line", "whose": "client", "kind": "loss", "direction": "up"
     }  # fmt: skip
     assert steps["small"] == {"step": "small", "by": "user"}, "what a person chose is nobody's fault"
+
+
+async def test_a_browsers_word_alone_holds_for_its_time_and_brings_nobody_to_the_list(house: House) -> None:
+    client, _, leg, _ = await talking(house)
+    await client.send("quality", leg=leg, available_kbps=1)
+    await tick(house, 10)
+    assert (await client.get("quality", picture="less"))["advice"] == "reduce_video"
+    (live,) = house.hub._lives
+    assert in_trouble([live], now_s=house.clock.monotonic()) == []
+    await tick(house, 150)
+    assert live.advice[live.call.places[0].id] == Advice()
 
 
 async def test_what_stays_bad_is_answered_with_voice_by_who_owns_the_line(house: House) -> None:

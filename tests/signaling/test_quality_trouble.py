@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.ids import ParticipantId, SessionId
+from media import ladder
 from media.codecs import Mode
 from media.diagnosis import Cause, Direction, Trouble
 from media.grading import Grade
@@ -64,9 +65,12 @@ def test_who_is_gone_goes_before_who_is_lost_and_weak() -> None:
 
 def test_what_the_line_took_is_trouble_and_what_somebody_chose_is_none() -> None:
     _, paused = live()
-    paused.advice = {A: Advice(picture=Picture.PAUSED)}
+    blame = ladder.Blame(0, Cause(Trouble.RATE, Direction.UP))
+    paused.advice = {A: Advice(picture=Picture.PAUSED, blame=blame)}
     (found,) = in_trouble([paused], now_s=0.0)
     assert found.stepped_down
+    paused.advice = {A: Advice(picture=Picture.PAUSED)}
+    assert in_trouble([paused], now_s=0.0) == [], "a browser's word alone"
     for reason, count in ((Reason.NETWORK, 1), (Reason.USER, 0)):
         rig, moved = live()
         rig.apply(ev.WishesMode(A, Mode.VOICE, reason))
