@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, Final
 import av
 
 from core.agefile import Recipient, Writer
+from core.dumps import forbid_dumps
 
 MEMORY_BYTES: Final = 1_000_000_000
 CPU_S: Final = 1_800
@@ -105,6 +106,7 @@ def confine() -> None:
     with contextlib.suppress(OSError, AttributeError):
         # Where the system lets it: a network of its own, with nobody in it.
         ctypes.CDLL(None, use_errno=True).unshare(NEW_USER | NEW_NETWORK)
+    forbid_dumps()  # now, for new rights may make a process one that is dumped again (prctl(2))
     for what, limit in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, CPU_S),

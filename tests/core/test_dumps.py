@@ -66,3 +66,16 @@ def test_processes_that_see_media_cannot_be_dumped(module: str) -> None:
         check=True,
     )
     assert done.stdout == b"0\n"
+
+
+def test_the_process_that_seals_an_export_cannot_be_dumped() -> None:
+    program = (
+        "import ctypes\n"
+        "from recordings.bundle import confine\n"
+        "confine()\n"
+        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n"
