@@ -49,7 +49,7 @@ class SideNow:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TroubledSession:
     """One session. ``stepped_down``: the line took picture or voice from it."""
 
     session: SessionId
@@ -69,14 +69,16 @@ class Trouble:
         return max(10 if side.gone else 0 if side.grade is None else ORDER[side.grade] for side in self.sides)
 
 
-def in_trouble(lives: Iterable[Live], *, now_s: float) -> list[Trouble]:
+def in_trouble(lives: Iterable[Live], *, now_s: float) -> list[TroubledSession]:
     """List the live sessions in trouble, the worst first; those in which nobody was yet are none."""
     found = []
     for live in lives:
         sides = tuple(_side(live, place, now_s) for place in live.call.places)
         stepped_down = _stepped_down(live)
         if any(side.is_bad for side in sides) or stepped_down:
-            found.append(Trouble(live.id, live.call.mode.mode, stepped_down, live.call.started_at, sides))
+            found.append(
+                TroubledSession(live.id, live.call.mode.mode, stepped_down, live.call.started_at, sides)
+            )
     return sorted(found, key=lambda one: (-one.badness, one.session))
 
 

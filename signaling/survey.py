@@ -18,7 +18,7 @@ from signaling.media_events import MediaEvents
 from signaling.presence import Dropped, Presence
 from signaling.protocol import WireState
 from signaling.quality_counts import Measured, QualityCounts
-from signaling.quality_trouble import Trouble, in_trouble
+from signaling.quality_trouble import TroubledSession, in_trouble
 from signaling.quality_watch import QualityWatch
 from signaling.server_messages import LineQuality
 
@@ -51,7 +51,7 @@ class Survey:
             if live.call.presence(place.id) is Presence.GONE
         ]
 
-    def in_trouble(self) -> list[Trouble]:
+    def in_trouble(self) -> list[TroubledSession]:
         """List the live sessions whose lines are in trouble, the worst first."""
         return in_trouble(self.lives, now_s=self.clock.monotonic())
 

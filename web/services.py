@@ -35,7 +35,7 @@ from media.events import LegId
 from recordings.vault import Vault
 from signaling.presence import Dropped, Presence
 from signaling.quality_counts import Measured
-from signaling.quality_trouble import Trouble
+from signaling.quality_trouble import TroubledSession
 
 ATTEMPTS_PER_S = 20.0
 ATTEMPTS_AT_ONCE = 200.0
@@ -101,7 +101,7 @@ class Survey(Protocol):
         """Say how the participants look now; None for a session that is not in memory."""
         ...
 
-    def in_trouble(self) -> Sequence[Trouble]:
+    def in_trouble(self) -> Sequence[TroubledSession]:
         """List the live sessions whose lines are in trouble, the worst first."""
         ...
 

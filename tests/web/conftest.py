@@ -28,7 +28,7 @@ from signaling import directory, records
 from signaling.directory import SessionState
 from signaling.presence import Dropped, Presence
 from signaling.quality_counts import Measured, QualityCounts
-from signaling.quality_trouble import Trouble
+from signaling.quality_trouble import TroubledSession
 from tests.fakes import FakeClock
 from web.app import make_app
 from web.place import comer_of
@@ -57,7 +57,7 @@ class FakeCalls:
     stopped_of: list[UserId] = field(default_factory=list)
     rechecked: list[UserId] = field(default_factory=list)
     quality: QualityCounts = field(default_factory=QualityCounts)
-    troubled: list[Trouble] = field(default_factory=list)
+    troubled: list[TroubledSession] = field(default_factory=list)
     ended_by: list[str | None] = field(default_factory=list)
 
     async def end(self, session_id: SessionId, *, reason: str, by: str | None = None) -> None:
@@ -108,7 +108,7 @@ class FakeCalls:
     def counters(self) -> dict[str, int | float]:
         return {"sessions": 2, "joins_total": 5}
 
-    def in_trouble(self) -> list[Trouble]:
+    def in_trouble(self) -> list[TroubledSession]:
         return self.troubled
 
     def measured(self) -> Iterable[Measured]:

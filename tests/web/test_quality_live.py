@@ -16,7 +16,7 @@ from media.codecs import Mode
 from media.grading import Grade
 from signaling import directory
 from signaling.gaps import Blame
-from signaling.quality_trouble import SideNow, Trouble
+from signaling.quality_trouble import SideNow, TroubledSession
 from tests.fakes import FakeClock
 from tests.web.browsing import get
 from tests.web.conftest import Client, FakeCalls
@@ -88,7 +88,7 @@ async def staged(client: Client, clock: FakeClock) -> Staged:
             ),
         )
         calls.troubled.append(
-            Trouble(
+            TroubledSession(
                 SessionId(f"s_{number}"), Mode.VOICE, stepped_down=True, began_at=clock.now(), sides=sides
             )
         )

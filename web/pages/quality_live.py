@@ -17,7 +17,7 @@ from accounts.people import Person
 from accounts.roles import Permission
 from counseling import oversight, roster
 from counseling.oversight import ALL, Oversight
-from signaling.quality_trouble import SideNow, Trouble
+from signaling.quality_trouble import SideNow, TroubledSession
 from web.gate import add, person_of
 from web.pages.site import SITE, language_of
 from web.quality_words import Words
@@ -79,7 +79,7 @@ async def _on_duty(request: http.Request, db: AsyncSession, person: Person) -> b
     return duty is not None and person.id in (duty.person, duty.deputy)
 
 
-def _row(words: Words, one: Trouble, person: Person, own: Oversight) -> Row:
+def _row(words: Words, one: TroubledSession, person: Person, own: Oversight) -> Row:
     by_role = {side.role.value: side for side in one.sides}
     mine = one.counselor == person.id
     return Row(
