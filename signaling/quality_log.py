@@ -14,9 +14,9 @@ from media.grading import Grade
 from media.line import Line, heard_mos
 from media.silence import AUDIO_RECENT_S
 from signaling.breaks import Breaks
+from signaling.browser_reports import BrowserReports
 from signaling.client_messages import QualityReport
 from signaling.records import QualitySample
-from signaling.reports import Reports
 from signaling.server_messages import LineQuality
 
 FREEZES_APART_S = 10.0
@@ -32,7 +32,7 @@ class Meter:
 
     line: Line = field(default_factory=Line)
     breaks: Breaks = field(default_factory=Breaks)
-    reports: Reports = field(default_factory=Reports)
+    reports: BrowserReports = field(default_factory=BrowserReports)
     sample: LegSample | None = None
     mos: float | None = None
     ws_rtt_ms: float | None = None

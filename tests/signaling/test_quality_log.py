@@ -8,9 +8,9 @@ import pytest
 
 from media.events import LegId, Seen
 from media.grading import Grade
+from signaling.browser_reports import BrowserReports, clamped
 from signaling.client_messages import Candidate, Inbound, QualityReport
 from signaling.quality_log import Meter
-from signaling.reports import Reports, clamped
 from tests.signaling.relay import sample
 
 LEG, NEXT = LegId("l_1"), LegId("l_2")
@@ -51,7 +51,7 @@ def picture(freezes: float | None, freeze_ms: float | None, leg: str = "l_1") ->
 
 
 def test_freezes_are_counted_over_legs_and_lies_are_cut() -> None:
-    reports = Reports()
+    reports = BrowserReports()
     for at_s, report in (
         (0.0, picture(2, 900)),
         (2.0, picture(3, 2_400)),
@@ -67,7 +67,7 @@ def test_freezes_are_counted_over_legs_and_lies_are_cut() -> None:
 
 def test_the_first_lie_of_a_page_was_believed() -> None:
     """Before it there was no time in which anything could freeze; ``freezes`` is a smallint."""
-    reports = Reports()
+    reports = BrowserReports()
     reports.take(picture(1e9, 1e9), 1_000.0)
     assert reports.freezes < 200
     reports.take(picture(1.0, 1e9, leg="l_2"), 2_000.0)
@@ -75,7 +75,7 @@ def test_the_first_lie_of_a_page_was_believed() -> None:
 
 
 def test_counters_that_go_to_and_fro_froze_longer_than_it_was() -> None:
-    reports = Reports()
+    reports = BrowserReports()
     for number in range(20):
         reports.take(picture(number, 0 if number % 2 else 1e9), number / 2)
     assert reports.frozen_ms <= 25_000 + 3_000 + 10_000

@@ -34,7 +34,7 @@ def clamped(value: float | None, *, most: float) -> float | None:
 
 
 @dataclass(slots=True)
-class Reports:
+class BrowserReports:
     """One participant's reports. ``freezes`` and ``frozen_ms`` grow; counters that go back begin anew.
 
     ``frozen_ms`` is that of long freezes alone; a report that has several is taken by their mean.
