@@ -21,6 +21,7 @@ BENCHES = (
     "voice_data",
     "coming_back",
     "faults",
+    "quarter",
     "audit_verify",
     "append",
     "enumeration",

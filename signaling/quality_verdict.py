@@ -15,6 +15,8 @@ SHARE: Final = 2 / 3
 """Of all trouble, so that it is one side's."""
 FEW_MS: Final = 1_000
 FEW_PCT: Final = 2.0
+FEW_GAPS_MS: Final = 5_000
+"""A silence is felt whatever the length of the talk: so much of it is somebody's line."""
 
 
 class Verdict(enum.StrEnum):
@@ -40,7 +42,8 @@ def verdict(sides: Mapping[Role, SideQuality], *, stood_ms: int) -> Verdict:
     total = sum(trouble.values())
     if stood_ms > max(FEW_MS, total):
         return Verdict.SERVER
-    if total <= max(FEW_MS, samples * SAMPLE_MS * FEW_PCT / 100):
+    broken = sum(broken_ms(side) for side in sides.values())
+    if broken <= FEW_GAPS_MS and total <= max(FEW_MS, samples * SAMPLE_MS * FEW_PCT / 100):
         return Verdict.NOBODY
     for role, one in trouble.items():
         if one >= SHARE * total:
@@ -50,5 +53,9 @@ def verdict(sides: Mapping[Role, SideQuality], *, stood_ms: int) -> Verdict:
 
 def trouble_ms(side: SideQuality) -> int:
     """How long a side could not be reached or was poor; what our server did is not its line's."""
-    gaps_ms = sum(gap.gap_ms for gap in side.gaps if gap.cause.kind != Trouble.SERVER)
-    return gaps_ms + SAMPLE_MS * side.grades.get("poor", 0)
+    return broken_ms(side) + SAMPLE_MS * side.grades.get("poor", 0)
+
+
+def broken_ms(side: SideQuality) -> int:
+    """How long a side could not be reached for its own line's sake."""
+    return sum(gap.gap_ms for gap in side.gaps if gap.cause.kind != Trouble.SERVER)

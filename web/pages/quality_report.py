@@ -53,7 +53,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class GapShown:
     """One time that a side could not be reached."""
 
     at: datetime
@@ -93,7 +93,7 @@ async def show(request: http.Request) -> http.Response:
         sides=[_side(words, place, report.sides[place.id]) for place in _in_order(report)],
         timeline=draw(report),
         breaks=[
-            Drop(
+            GapShown(
                 gap.began_at,
                 words.who(roles[place]),
                 words.long(gap.gap_ms),
@@ -209,7 +209,7 @@ def _said(words: Words, side: SideQuality) -> str:
     if not graded:
         how = words.text("quality.said_nothing")
     elif bad == 0 and side.grades.get("fair", 0) == 0:
-        how = words.text("quality.said_good")
+        how = words.text("quality.said_held" if side.gaps else "quality.said_good")
     else:
         shares = [round(100 * side.grades.get(one, 0) / graded) for one in ("good", "fair")]
         bad_pct = max(0, 100 - sum(shares))
