@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import update
 
 from accounts.audit import Filter
+from core import keylog
 from core.agefile import Identity, encrypt
 from core.errors import InvalidState, NotFound
 from core.ids import new_id
@@ -130,6 +132,66 @@ async def test_a_wrapping_key_that_is_gone_stops_no_look_at_the_others(
         ["counselor", "it does not open"],
     )
     assert third == "client: the file is gone"
+
+
+async def many(shop: Workshop, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> list[Ended]:
+    """Five recordings are stored, and only two keys are opened in an hour."""
+    made = []
+    for _ in range(5):
+        made.append(await end_one(shop))
+        await work(shop)
+        clock.advance(60)
+    monkeypatch.setattr(keylog, "HOURLY_WORK", 2)
+    return made
+
+
+def opened_to_verify(tmp_path: Path) -> list[datetime]:
+    log = (tmp_path / "data" / "keys" / keylog.NAME).read_bytes().splitlines()
+    lines = [msgspec.json.decode(line) for line in log]
+    return [datetime.fromisoformat(line["at"]) for line in lines if line["purpose"] == "verify"]
+
+
+async def test_what_there_is_no_key_for_in_this_hour_is_compared_nonetheless(
+    shop: Workshop, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await many(shop, clock, monkeypatch)
+    found = [one async for one in verify(shop)]
+    assert [(one.what, one.problem) for one in found] == [("file", None)] * 4 + [("bytes", None)] * 6
+    assert len(opened_to_verify(tmp_path)) == 2, "one opening is for both sides"
+    content = bytearray(file_of(shop, made[4]).read_bytes())
+    content[-20] ^= 1
+    file_of(shop, made[4]).write_bytes(content)
+    assert await problems(shop) == ["client: the file was changed"]
+    refused = (tmp_path / "data" / "keys" / keylog.REFUSED).read_text().splitlines()
+    assert len(refused) == 2, "who was told that there is none does not ask for each"
+
+
+async def test_whoever_waits_has_all_opened_and_never_more_in_an_hour_than_the_keyring_gives(
+    shop: Workshop, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await many(shop, clock, monkeypatch)
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+        clock.advance(seconds)
+        if len(waited) == 1:
+            await destroy(shop, made[2])
+
+    told = [one async for one in verify(shop, wait=wait)]
+    last = {(one.recording, one.side): (one.what, one.problem) for one in told}
+    assert [last[one.id, Side.CLIENT] for one in made] == [
+        ("file", None),
+        ("file", None),
+        ("destroyed", None),
+        ("file", None),
+        ("file", None),
+    ]
+    assert len(told) == 16, "six of ten sides are told again"
+    times = opened_to_verify(tmp_path)
+    assert len(times) == 4
+    assert all(later - first >= timedelta(hours=1) for first, later in zip(times, times[2:], strict=False))
+    assert sum(waited) < 3_700
 
 
 async def test_what_was_destroyed_and_came_back(shop: Workshop, kept: Ended) -> None:

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import select
 
+from core import keylog
 from core.config import Config
 from core.db import Database
-from recordings import ending, leap
+from recordings import ending, leap, verifying
 from recordings.leap import Seen
 from recordings.retention import Why
 from recordings.sides import log_path
@@ -136,6 +137,28 @@ def test_what_is_broken_or_lost_is_named_and_ends_with_status_1(server: Server) 
     assert "1 stored files that rows tell of are gone or changed: teduh recordings orphans names them." in [
         one["text"] for one in found if one["about"] == "recordings" and one["level"] == "wrong"
     ]
+
+
+def test_more_than_the_keyring_opens_in_an_hour(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        recorded(server)
+    assert server.run("work").status == 0
+    monkeypatch.setattr(keylog, "HOURLY_WORK", 1)
+    done = server.run("verify")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        "2 of 4 sides hold. 2 were read and compared, and not opened: the keyring opens only so many keys in "
+        "an hour. teduh recordings verify --wait goes on until all are.\n"
+    )
+    looked_at = [one["looked_at"] for one in json.loads(server.run("verify", "--json").out)]
+    assert looked_at == ["bytes"] * 4, "the key of this hour was used"
+    monkeypatch.setattr(keylog, "WITHIN", timedelta(seconds=1))
+    monkeypatch.setattr(verifying, "WAIT_S", 1.0)
+    done = server.run("verify", "--wait")
+    assert (done.status, done.err) == (0, "")
+    *waits, last = done.out.splitlines()
+    assert waits[0].endswith(" of 4 sides are still to be opened: the next key comes in 1 min.")
+    assert last == "All 4 sides hold."
 
 
 def test_a_key_without_a_recording_is_named_and_destroyed(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -17,9 +18,9 @@ from core.config import Config
 from core.errors import TeduhError
 from recordings import ending, finishing, leap, orphans
 from recordings.orphans import Lack
-from recordings.states import State
+from recordings.states import Side, State
 from recordings.tables import RecordingRow, RecordingSideRow
-from recordings.verifying import verify
+from recordings.verifying import Checked, verify
 from recordings.working import work
 from recordings.workshop import Workshop
 from web.commands.stores import Stores, say
@@ -39,6 +40,12 @@ class NotWhole(TeduhError):
     code = "not_whole"
 
 
+class NotOpened(TeduhError):
+    """What was looked at holds, and not all of it was opened."""
+
+    code = "not_opened"
+
+
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add ``teduh recordings …``."""
     actions = commands.add_parser("recordings", help="recordings after their end").add_subparsers(
@@ -54,6 +61,11 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         help="check every chain, count, tail, stored byte and key; status 1 when something is broken",
     )
     one.add_argument("id", nargs="?", metavar="ID", help="one recording; all unless given")
+    one.add_argument(
+        "--wait",
+        action="store_true",
+        help="go on until all are opened, when there are more than the keyring opens in an hour",
+    )
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(command=_verify)
 
@@ -139,26 +151,37 @@ async def _list(config: Config, asked: argparse.Namespace) -> None:
 
 
 async def _verify(config: Config, asked: argparse.Namespace) -> None:
-    rows, broken = [], 0
+    found: dict[tuple[str, Side], Checked] = {}
+
+    async def wait(seconds: float) -> None:
+        if not asked.json:
+            waiting = sum(one.waits for one in found.values())
+            next_ = f"the next key comes in {math.ceil(seconds / 60)} min"
+            say(f"{waiting} of {len(found)} sides are still to be opened: {next_}.")
+        await asyncio.sleep(seconds)
+
     async with _workshop(config) as shop:
-        async for one in verify(shop, recording=asked.id):
-            broken += one.problem is not None
-            rows.append(
-                {
-                    "id": one.recording,
-                    "side": one.side.value,
-                    "looked_at": one.what,
-                    "problem": one.problem,
-                }
-            )
+        async for one in verify(shop, recording=asked.id, wait=wait if asked.wait else None):
+            found[one.recording, one.side] = one
             if not asked.json and one.problem is not None:
                 say(f"BROKEN  {one.recording}  {one.side.value:<9}  {one.problem}")
     if asked.json:
+        rows = [
+            {"id": one.recording, "side": one.side.value, "looked_at": one.what, "problem": one.problem}
+            for one in found.values()
+        ]
         say(json.dumps(rows))
-    if broken:
-        raise NotWhole(f"{broken} of {len(rows)} sides do not hold.")
+    waiting = sum(one.waits for one in found.values())
+    unopened = (
+        f" {waiting} were read and compared, and not opened: the keyring opens only so many keys in an hour. "
+        "teduh recordings verify --wait goes on until all are."
+    )
+    if broken := sum(one.problem is not None for one in found.values()):
+        raise NotWhole(f"{broken} of {len(found)} sides do not hold.{unopened if waiting else ''}")
+    if waiting:
+        raise NotOpened(f"{len(found) - waiting} of {len(found)} sides hold.{unopened}")
     if not asked.json:
-        say(f"All {len(rows)} sides hold.")
+        say(f"All {len(found)} sides hold.")
 
 
 async def _orphans(config: Config, asked: argparse.Namespace) -> None:
