@@ -5,14 +5,14 @@ Where no login opened the place, the receipt names the place instead of a person
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.standing import Entry
 from accounts.texts import Kind
 from core.errors import NotFound
 from core.ids import ParticipantId, SessionId, UserId
-from recordings.tables import RecordingAgreementRow
+from recordings.tables import RecordingAgreementRow, RecordingRow
 
 PAGE = "/room"
 """Where the text was shown: in the room, or beside the question before it."""
@@ -24,6 +24,23 @@ async def of_person(db: AsyncSession, *, user: UserId, session: SessionId) -> li
         select(RecordingAgreementRow)
         .where(RecordingAgreementRow.user == user, RecordingAgreementRow.session_id == session)
         .order_by(RecordingAgreementRow.number)
+    )
+    return [_entry(row) for row in rows]
+
+
+async def without_recording(db: AsyncSession, *, user: UserId) -> list[Entry]:
+    """List what somebody agreed to and took back where no recording of theirs is, the newest first.
+
+    Nothing was recorded in the end, or the session is gone; for that person.
+    """
+    theirs = select(RecordingRow.session_id).where(
+        RecordingRow.session_id.is_not(None),
+        or_(RecordingRow.client_user == user, RecordingRow.counselor_user == user),
+    )
+    rows = await db.scalars(
+        select(RecordingAgreementRow)
+        .where(RecordingAgreementRow.user == user, RecordingAgreementRow.session_id.not_in(theirs))
+        .order_by(RecordingAgreementRow.number.desc())
     )
     return [_entry(row) for row in rows]
 

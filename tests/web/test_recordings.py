@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from accounts import notices
 from accounts.people import Person
@@ -22,6 +23,7 @@ from recordings.tables import RecordingRow
 from recordings.withdrawals import Own
 from signaling import directory
 from signaling.directory import NewParticipant, Recording
+from signaling.tables import SessionRow
 from tests.recordings.staged import make_recording
 from tests.web.browsing import get
 from tests.web.conftest import Client, FakeCalls, Program, new_program
@@ -137,6 +139,45 @@ async def test_a_counselor_closes_it_and_the_client_may_keep_it_for_a_complaint(
     assert status == 303
     held = await stands(client, found, found.client)
     assert (held.held_at, held.may_hold, held.may_withdraw) == (services.now(), False, True)
+
+
+async def test_who_agreed_where_nothing_was_recorded_has_their_receipts_too(client: Client) -> None:
+    found = await recorded(client)
+    services = client.app[SERVICES]
+    place, other = (ParticipantId(new_id("p")) for _ in range(2))
+    session = SessionId(new_id("s"))
+    async with services.database.sessions.begin() as db:
+        for side, where, user, granted in (
+            (Side.COUNSELOR, other, found.counselor.id, True),
+            (Side.CLIENT, place, found.client.id, True),
+            (Side.CLIENT, place, found.client.id, False),
+        ):
+            await records.agree(
+                db,
+                services.audit,
+                seat=Seat(session, where, side, user),
+                granted=granted,
+                terms=TERMS,
+                why=Why.ASKS if granted else Why.LEFT,
+                now=services.now(),
+            )
+        given, back = await receipts.of_place(db, session=session, participant=place)
+        [theirs] = await receipts.of_place(db, session=session, participant=other)
+        [of_recorded] = await receipts.of_person(db, user=found.client.id, session=found.session)
+    await log_in(client, found.client)
+    page = (await get(client, PAGE)).text
+    assert page.index(f"{PAGE}/receipts/{back.id}") < page.index(f"{PAGE}/receipts/{given.id}")
+    assert theirs.id not in page
+    assert of_recorded.id not in page, "it stands with its recording"
+    signed = await get(client, f"{PAGE}/receipts/{given.id}/file")
+    assert services.receipts.read(signed.text).user == found.client.id
+    assert (await get(client, f"{PAGE}/receipts/{theirs.id}")).status == 404
+    async with services.database.sessions.begin() as db:
+        await db.execute(delete(SessionRow).where(SessionRow.id == found.session))
+    assert f"{PAGE}/receipts/{of_recorded.id}" in (await get(client, PAGE)).text, "its session is gone"
+    await log_out(client)
+    await log_in(client, await make(client, name="bima"))
+    assert f"{PAGE}/receipts" not in (await get(client, PAGE)).text
 
 
 async def test_a_receipt_is_signed_and_shown_to_its_person_alone(client: Client) -> None:

@@ -38,8 +38,14 @@ async def listed(request: http.Request) -> http.Response:
     async with services.database.sessions() as db:
         rows = await withdrawals.of_person(db, user=person.id)
         named = await _names(db, [one.other for one in rows])
+        entries = await receipts.without_recording(db, user=person.id)
     return request.app[SITE].show(
-        request, "recordings/list.html", rows=rows, named=named, hold_hours=services.config.recording_hold
+        request,
+        "recordings/list.html",
+        rows=rows,
+        named=named,
+        entries=entries,
+        hold_hours=services.config.recording_hold,
     )
 
 
