@@ -3,6 +3,7 @@
 A gap begins when packets that were expected are missing, or in chat when the socket is lost. It ends when
 they come again, when the session goes on in chat, or without a return: with who leaves, and with the session.
 Until a side's voice was there, its socket is all there is. What the server itself missed is a gap of both.
+A line that was broken when the server stopped is our doing from then on: that is a gap of its own.
 """
 
 from __future__ import annotations
@@ -114,10 +115,10 @@ class Gaps:
             self._voice = True
         broke, mended = VOICE_LINE if self._voice else CHAT_LINE
         if event.kind == broke:
-            self._begin(event, mended)
-        elif event.kind == self._mended and event.participant_id == self._whose:
+            return self._begin(event, mended)
+        if event.kind == self._mended and event.participant_id == self._whose:
             return self._end(event)
-        elif event.kind in LEAVING:
+        if event.kind in LEAVING:
             return self.close(event.at)
         return []
 
@@ -130,13 +131,17 @@ class Gaps:
         self._voice = event.detail.get("mode") != Mode.CHAT
         return [] if self._voice else self.close(event.at)
 
-    def _begin(self, event: Happened, mended: str) -> None:
+    def _begin(self, event: Happened, mended: str) -> list[Gap]:
+        # What is told first is how long nothing has come already.
+        began_at, cause = event.at - timedelta(milliseconds=_ms(event.detail)), blame_of(event.detail)
+        # No process tells a break twice: the server was started anew, and the end of the first is not known.
+        anew = cause.kind == Trouble.SERVER and event.participant_id == self._whose
+        over = self.close(began_at) if anew else []
         if self._open is None:
             self._mended = mended
-            # What is told first is how long nothing has come already.
-            began_at = event.at - timedelta(milliseconds=_ms(event.detail))
-            self._open = Gap(began_at, 0, blame_of(event.detail), returned=False)
+            self._open = Gap(began_at, 0, cause, returned=False)
             self._whose = event.participant_id
+        return over
 
     def _end(self, event: Happened) -> list[Gap]:
         gap, self._open = self._open, None

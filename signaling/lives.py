@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from core.clock import Clock
 from core.errors import TeduhError
 from core.ids import ParticipantId, SessionId
+from media.codecs import Mode
 from signaling import directory, quality_record
 from signaling.directory import SessionRecord, SessionState
 from signaling.joining import Claim, SignalingSettings, TurnedAway, admit, revive
 from signaling.live import Live
 from signaling.protocol import CloseCode
+from signaling.quality_record import Carried
 from signaling.server_messages import Ended
 
 MOST_OVER = 1_000
-Carried = dict[ParticipantId, tuple[int, int]]
-"""Bytes up and down."""
 
 
 class HasEnded(TeduhError):
@@ -84,13 +85,13 @@ class Lives:
         admit(asked, live.call, live.id)
         return live
 
-    async def _find(self, asked: Claim) -> tuple[SessionRecord, Carried]:
+    async def _find(self, asked: Claim) -> tuple[SessionRecord, Mapping[ParticipantId, Carried]]:
         async with self._db() as db:
             if asked.session is not None:
                 record = await directory.find(db, session_id=asked.session)
             else:
                 record = await directory.place_of(db, participant_id=asked.participant)
-            carried: Carried = {}
+            carried: Mapping[ParticipantId, Carried] = {}
             if record is not None and record.started_at is not None:
                 places = [place.id for place in record.participants]
                 carried = await quality_record.carried(db, participants=places)
@@ -100,15 +101,28 @@ class Lives:
             raise TurnedAway(CloseCode.NOT_YOUR_PLACE)
         return record, carried
 
-    def _load(self, record: SessionRecord, carried: Carried) -> Live:
+    def _load(self, record: SessionRecord, carried: Mapping[ParticipantId, Carried]) -> Live:
         live = revive(record, settings=self._settings, now=self._clock.now(), new_tag=_new_tag)
-        for participant, (up, down) in carried.items():
+        for participant, one in carried.items():
             # What somebody pays for counts from the beginning of the session, not of this process.
-            live.meters[participant].past_up, live.meters[participant].past_down = up, down
+            live.meters[participant].past_up, live.meters[participant].past_down = one.up, one.down
+        seen_at = max((one.at for one in carried.values()), default=record.started_at)
+        if seen_at is not None and record.mode is not Mode.CHAT:
+            self._missed(live, seen_at)
         self._lives[live.id] = live
         for participant in live.participants():
             self._session_of[participant] = live.id
         return live
+
+    def _missed(self, live: Live, seen_at: datetime) -> None:
+        """Call the lines of those who sat here broken by us, since the former process looked at them last."""
+        now, now_s = self._clock.now(), self._clock.monotonic()
+        gap_ms = max(0, (now - seen_at) // timedelta(milliseconds=1))
+        for place in live.call.places:
+            if place.is_kept:
+                breaks = live.meters[place.id].breaks
+                breaks.stood(now_s)
+                breaks.silent(gap_ms, now, now_s)
 
     def forget(self, live: Live) -> None:
         """Hold a session in memory no longer."""

@@ -33,17 +33,26 @@ class QualityRecord:
     events: tuple[SessionEvent, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What was kept last of one side: when, and how many bytes it had sent and been sent by then."""
+
+    at: datetime
+    up: int
+    down: int
+
+
 async def carried(
     db: AsyncSession, *, participants: Collection[ParticipantId]
-) -> dict[ParticipantId, tuple[int, int]]:
-    """Say how many bytes went up and down for each of these as far as it was kept; without those unknown."""
+) -> dict[ParticipantId, Carried]:
+    """Say what each of these has carried as far as it was kept; without those unknown."""
     last = select(func.max(QualityRow.id)).where(QualityRow.participant_id.in_(participants))
     rows = await db.execute(
-        select(QualityRow.participant_id, QualityRow.bytes_up, QualityRow.bytes_down).where(
+        select(QualityRow.participant_id, QualityRow.at, QualityRow.bytes_up, QualityRow.bytes_down).where(
             QualityRow.id.in_(last.group_by(QualityRow.participant_id))
         )
     )
-    return {ParticipantId(participant): (up, down) for participant, up, down in rows}
+    return {ParticipantId(participant): Carried(at, up, down) for participant, at, up, down in rows}
 
 
 async def read(db: AsyncSession, *, session_id: SessionId) -> QualityRecord:

@@ -40,7 +40,7 @@ def verdict(sides: Mapping[Role, SideQuality], *, stood_ms: int) -> Verdict:
     trouble = {role: trouble_ms(side) for role, side in sides.items()}
     samples = max(sum(side.grades.values()) for side in sides.values())
     total = sum(trouble.values())
-    if stood_ms > max(FEW_MS, total):
+    if max(stood_ms, *map(away_ms, sides.values())) > max(FEW_MS, total):
         return Verdict.SERVER
     broken = sum(broken_ms(side) for side in sides.values())
     if broken <= FEW_GAPS_MS and total <= max(FEW_MS, samples * SAMPLE_MS * FEW_PCT / 100):
@@ -59,3 +59,8 @@ def trouble_ms(side: SideQuality) -> int:
 def broken_ms(side: SideQuality) -> int:
     """How long a side could not be reached for its own line's sake."""
     return sum(gap.gap_ms for gap in side.gaps if gap.cause.kind != Trouble.SERVER)
+
+
+def away_ms(side: SideQuality) -> int:
+    """How long a side could not be reached for our server's sake."""
+    return sum(gap.gap_ms for gap in side.gaps if gap.cause.kind == Trouble.SERVER)

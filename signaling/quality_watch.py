@@ -208,6 +208,13 @@ class QualityWatch:
             if meter.sample is not None:
                 self._journal.put(meter.row(participant, now=now, now_s=now_s))
 
+    def stops(self, live: Live, *, now: datetime, now_s: float) -> None:
+        """Keep what the next process needs of a session: this one ends, and closes its sockets itself."""
+        self.keep(live, now=now, now_s=now_s)
+        for place in live.call.places:
+            if place.is_here:
+                self._note(live, place.id, "socket_lost", Cause(Trouble.SERVER).detail(), now)
+
     def ended(self, live: Live, *, now: datetime, now_s: float) -> None:
         """Keep the last of a session that is over."""
         self.keep(live, now=now, now_s=now_s)

@@ -106,7 +106,8 @@ class Seating:
             self.telling.enters_again(place.id)
         if place.seat is Seat.LOST and place.lost_at is not None:
             gap_ms = round((now - place.lost_at).total_seconds() * 1000)
-            effects.append(RecordEvent("socket_resumed", place.id, {"gap_ms": gap_ms}))
+            # A process that never saw this side's key does not know since when it was gone.
+            effects.append(RecordEvent("socket_resumed", place.id, {"gap_ms": gap_ms} if place.key else {}))
         if place.seat is Seat.LEFT:
             effects.append(RecordEvent("entered", place.id))
         place.step(SeatEvent.ENTER)
