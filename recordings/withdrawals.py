@@ -116,6 +116,19 @@ async def withdraw(db: AsyncSession, audit: Audit, *, participant: ParticipantId
     return await _withdraw(db, audit, RecordingSideRow.participant_id == participant, now=now)
 
 
+async def withdraw_ended(
+    db: AsyncSession, audit: Audit, *, participant: ParticipantId, now: datetime
+) -> list[str]:
+    """As ``withdraw``, but to what has ended alone: what still records is taken back with its own end."""
+    return await _withdraw(
+        db,
+        audit,
+        RecordingSideRow.participant_id == participant,
+        RecordingRow.state != State.RECORDING.value,
+        now=now,
+    )
+
+
 async def withdraw_one(
     db: AsyncSession, audit: Audit, *, recording: str, user: UserId, now: datetime
 ) -> list[str]:

@@ -21,7 +21,7 @@ from core.ids import ParticipantId, new_id
 from media.events import LegId
 from media.sinks import Sink
 from recordings import consent_steps as steps
-from recordings import records
+from recordings import records, withdrawals
 from recordings.consent import WITHDRAWN, Consent, Phase
 from recordings.consent_steps import Why
 from recordings.events import Failed, Failure, Grew, KeyFrameWanted, RecorderEvent
@@ -214,6 +214,9 @@ class Recorded:
             await records.agree(
                 db, audit, seat=seat, granted=effect.granted, terms=effect.terms, why=effect.why, now=now
             )
+            if effect.why is Why.WITHDREW:
+                # All of this session goes, as by HTTP. What records now goes with its own end (``_finish``).
+                await withdrawals.withdraw_ended(db, audit, participant=seat.participant, now=now)
 
         self._put(write)
         if effect.granted or effect.why is Why.WITHDREW:

@@ -17,10 +17,10 @@ from core.errors import InvalidState
 from core.ids import ParticipantId, SessionId, UserId
 from media.codecs import Mode
 from recordings import consent_steps as steps
-from recordings import records
+from recordings import records, withdrawals
 from recordings.consent import Phase
 from recordings.states import Ending, Side
-from recordings.tables import RecordingAgreementRow
+from recordings.tables import RecordingAgreementRow, RecordingSideRow
 from signaling.directory import SessionState
 from signaling.live import Live
 from signaling.participant import ConnectionId, Place
@@ -60,9 +60,20 @@ class Recordings:
                 times=studio.times,
                 now=self._hands.clock.now(),
             )
+            for recording in ended:
+                await self._withdraw_with(db, recording)
         for recording in ended:
             studio.marks.drop(recording)
             logger.warning("recording.crashed", extra={"recording": recording})
+
+    async def _withdraw_with(self, db: AsyncSession, recording: str) -> None:
+        """Take back to the whole of its session what was taken back while the database was away."""
+        side = self._hands.studio.marks.found(recording)
+        if side is None:
+            return
+        row = await db.get_one(RecordingSideRow, (recording, side.value))
+        place, now = ParticipantId(row.participant_id), self._hands.clock.now()
+        await withdrawals.withdraw(db, self._hands.studio.audit, participant=place, now=now)
 
     async def close(self) -> None:
         """Stop all recordings, and write down what is left."""
