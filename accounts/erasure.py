@@ -102,6 +102,7 @@ class Erasure:
 
     async def carry_out(self, db: AsyncSession, *, user: UserId, now: datetime) -> bool:
         """Erase one who is due, and say whether there was anybody; the caller commits at once."""
+        await self._audit.hold(db)
         # Takes the row, so that of two processes one waits and then finds nobody.
         taken = await db.scalar(
             update(UserRow)

@@ -83,6 +83,7 @@ async def open_incident(
         raise InvalidInput(f"What happened is told in 1 to {MAX_TEXT_CHARS} characters.")
     if not since <= until <= now or not since <= known_at <= now:
         raise InvalidInput("An incident begins before it ends or is known, and neither lies in the future.")
+    await audit.hold(db)
     number = new_id("i")
     db.add(
         IncidentRow(
@@ -124,6 +125,7 @@ async def tell(
 
     ``since`` and ``until`` are the two moments as people read them, Indonesian and English.
     """
+    await audit.hold(db)
     incident = await get(db, number=number)
     if incident.closed_at is not None:
         raise InvalidState("This incident is closed.")
@@ -160,6 +162,7 @@ async def note(
     db: AsyncSession, audit: Audit, *, number: str, text: str, author: UserId | None, now: datetime
 ) -> None:
     """Add a line to the log. Raises ``NotFound``, ``InvalidInput``."""
+    await audit.hold(db)
     await get(db, number=number)
     if not 0 < len(text.strip()) <= MAX_TEXT_CHARS:
         raise InvalidInput(f"A note has 1 to {MAX_TEXT_CHARS} characters.")
@@ -172,6 +175,7 @@ async def report(
     db: AsyncSession, audit: Audit, *, number: str, author: UserId | None, now: datetime
 ) -> None:
     """Record that the agency was told; the first time stands."""
+    await audit.hold(db)
     await get(db, number=number)
     await db.execute(
         update(IncidentRow)
@@ -183,6 +187,7 @@ async def report(
 
 async def close(db: AsyncSession, audit: Audit, *, number: str, author: UserId | None, now: datetime) -> None:
     """Close an incident. Raises ``InvalidState`` while somebody, or the agency, was not told."""
+    await audit.hold(db)
     incident = await get(db, number=number)
     if incident.told < incident.affected:
         raise InvalidState("Not everybody whom it affects was told.")

@@ -233,12 +233,13 @@ class Destroyer:
                 return
         gone = await self._shop.vault.destroy(recording, now=now)
         async with self._shop.database.sessions.begin() as db:
-            await _set_proof(db, recording, key_at=gone.at, backups_until=gone.backups_until)
+            # The recording before its proof, as everywhere.
             await db.execute(
                 update(RecordingRow)
                 .where(RecordingRow.id == recording)
                 .values(backups_until=gone.backups_until)
             )
+            await _set_proof(db, recording, key_at=gone.at, backups_until=gone.backups_until)
 
     async def carry_out(self, recording: str, *, now: datetime) -> bool:
         """Do what is left to do, and say whether all is done. A failure is kept, not raised."""

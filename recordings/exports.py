@@ -162,7 +162,7 @@ async def decide(
     """Approve or refuse, as somebody else than who asked. Raises ``Forbidden``, ``InvalidState``."""
     if not person.may(Permission.DECIDE_EXPORT) or person.id == export.asker:
         raise Forbidden("Somebody else decides on this.")
-    row = await _row(db, export.id)
+    row = await _taken(db, audit, export.id)
     row.state = after(State(row.state), Event.APPROVE if approves else Event.REFUSE).value
     row.decider_id, row.decided_at, row.changed_at = person.id, now, now
     await db.flush()
@@ -181,7 +181,7 @@ async def move(
     now: datetime,
 ) -> None:
     """Let something happen to an export; that it was made stands in the audit. Raises ``InvalidState``."""
-    row = await _row(db, export)
+    row = await _taken(db, audit, export)
     row.state = after(State(row.state), event).value
     row.changed_at = now
     row.size_bytes = size_bytes if event is Event.FINISH else None
@@ -235,8 +235,14 @@ async def in_states(db: AsyncSession, *, states: Sequence[State]) -> list[tuple[
     return [(row.id, row.recording_id, State(row.state), row.changed_at) for row in rows]
 
 
+async def _taken(db: AsyncSession, audit: Audit, export: str) -> RecordingExportRow:
+    """Have an export to oneself, to change it."""
+    await audit.hold(db)
+    return await _row(db, export)
+
+
 async def _row(db: AsyncSession, export: str) -> RecordingExportRow:
-    row = await db.get(RecordingExportRow, export, populate_existing=True, with_for_update=True)
+    row = await db.get(RecordingExportRow, export, populate_existing=True)
     if row is None:
         raise NotFound("There is no such export.")
     return row

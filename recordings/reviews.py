@@ -219,11 +219,12 @@ async def played(
 ) -> None:
     """Write down that something of a recording was sent under a grant, the first time."""
     grant.require(Permission.REVIEW_RECORDINGS, recording.client, now, object_id=recording.id)
+    mine = (ReviewOpeningRow.grant_id == grant.id, ReviewOpeningRow.played_at.is_(None))
+    if await db.scalar(select(ReviewOpeningRow.id).where(*mine)) is None:
+        return
+    await audit.hold(db)
     first = await db.execute(
-        update(ReviewOpeningRow)
-        .where(ReviewOpeningRow.grant_id == grant.id, ReviewOpeningRow.played_at.is_(None))
-        .values(played_at=now)
-        .returning(ReviewOpeningRow.id)
+        update(ReviewOpeningRow).where(*mine).values(played_at=now).returning(ReviewOpeningRow.id)
     )
     if first.scalar_one_or_none() is not None:
         await _written_down(db, audit, tag="review:open", recording=recording, actor=grant.person, now=now)

@@ -96,16 +96,19 @@ async def sent(db: AsyncSession, grant: Grant, *, sent_bytes: int) -> None:
 
 async def write_down(db: AsyncSession, audit: Audit, *, now: datetime) -> int:
     """Write the stretches that are done into the audit; gives how many."""
-    rows = (
-        await db.execute(
-            select(RecordingViewRow, ReviewOpeningRow, RecordingRow.client_user)
-            .join(ReviewOpeningRow, ReviewOpeningRow.id == RecordingViewRow.opening_id)
-            .join(RecordingRow, RecordingRow.id == ReviewOpeningRow.recording_id)
-            .where(RecordingViewRow.audited_at.is_(None), RecordingViewRow.changed_at <= now - REST)
-            .order_by(RecordingViewRow.changed_at, RecordingViewRow.id)
-            .limit(AT_ONCE)
-        )
-    ).all()
+    due = (
+        select(RecordingViewRow, ReviewOpeningRow, RecordingRow.client_user)
+        .join(ReviewOpeningRow, ReviewOpeningRow.id == RecordingViewRow.opening_id)
+        .join(RecordingRow, RecordingRow.id == ReviewOpeningRow.recording_id)
+        .where(RecordingViewRow.audited_at.is_(None), RecordingViewRow.changed_at <= now - REST)
+        .order_by(RecordingViewRow.changed_at, RecordingViewRow.id)
+        .limit(AT_ONCE)
+        .execution_options(populate_existing=True)
+    )
+    if (await db.execute(due)).first() is None:
+        return 0
+    await audit.hold(db)
+    rows = (await db.execute(due)).all()
     for view, opening, client in rows:
         view.audited_at = now
         try:

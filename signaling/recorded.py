@@ -240,6 +240,7 @@ class Recorded:
         recipient = await hands.studio.key(made.id)
         now, number = hands.clock.now(), self.live.readings.begin()
         async with hands.db.begin() as db:
+            await hands.studio.audit.hold(db)
             asking = await hands.studio.asking(db, self.live.id)
             holds = asking is not None and asking.heard and self._all_agreed_to(asking)
             if holds:
@@ -318,6 +319,7 @@ class Recorded:
     def _put(self, work: Callable[[AsyncSession], Awaitable[object]]) -> None:
         async def step() -> None:
             async with self._hands.db.begin() as db:
+                await self._hands.studio.audit.hold(db)
                 await work(db)
 
         self.rows.put(step)

@@ -58,6 +58,7 @@ async def settle(services: Services, *, demo: bool) -> None:
     """Close whom a demo made and who may not come to this server as it starts now. Before it serves."""
     closed = 0
     async with services.database.sessions.begin() as db:
+        await services.audit.hold(db)
         for person in await there(db, services.codes, services.passwords):
             if person.disabled_at is None and not (demo and _may_come(services.config, person.roles)):
                 await closing.close(db, user=person.id, now=services.now())
@@ -165,6 +166,7 @@ async def _staff(services: Services, login: str, role: Role) -> DemoPerson | Non
     password, codes = _password(services.codes, login), services.codes
     told = DemoPerson(role, login.capitalize(), login, password)
     async with services.database.sessions.begin() as db:
+        await services.audit.hold(db)
         if (person := await find(services, db, login=login)) is not None:
             if not await _opened(services, db, person):
                 return None
@@ -175,6 +177,7 @@ async def _staff(services: Services, login: str, role: Role) -> DemoPerson | Non
     hashed = await services.passwords.hash(password)
     now = services.now()
     async with services.database.sessions.begin() as db:
+        await services.audit.hold(db)
         person = await people.create_staff(
             db, name=told.name, language="id", roles=[role], now=now, user=_id(codes, login)
         )

@@ -153,6 +153,7 @@ async def do_once(request: http.Request, form: PageForm, act: Act) -> http.Respo
     number = _number(services, str(form.once.data))
     try:
         async with services.database.sessions.begin() as db:
+            await services.audit.hold(db)  # what a form does is written down: before any row is taken
             await submissions.begin(db, number=number, now=services.now())
             location = await act(db)
             await submissions.finish(db, number=number, location=location)

@@ -113,6 +113,27 @@ async def test_many_appenders_make_one_chain(database: Database, clock: FakeCloc
     assert (head[0], bytes(head[1])) == (60, bytes(last))
 
 
+async def test_two_who_write_of_somebody_for_the_first_time_wait_for_each_other_in_no_circle(
+    database: Database, clock: FakeClock, audit: Audit
+) -> None:
+    """One had made the person's key and wanted the audit, the other the other way round."""
+    person = await client(database, clock)
+    held = asyncio.Event()
+
+    async def add(tag: str) -> int:
+        async with database.sessions.begin() as db:
+            if tag == "test:hold":
+                await audit.hold(db)
+                held.set()
+                await asyncio.sleep(0.2)
+            return await audit.append(db, tag=tag, actor=None, subject=person.id, now=clock.now())
+
+    first = asyncio.create_task(add("test:hold"))
+    await held.wait()
+    assert await add("test:add") == 2
+    assert await first == 1
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -62,13 +62,15 @@ async def _create(config: Config, asked: argparse.Namespace) -> None:
             hashed = await passwords.hash(password)
         finally:
             passwords.close()
+        audit = Audit(stores.master)
         async with stores.database.sessions.begin() as db:
+            await audit.hold(db)
             person = await people.create_staff(
                 db, name=name, language=asked.language, roles=[Role.ADMIN], now=now
             )
             await login_names.keep(db, user=person.id, login=asked.login, hashed=hashed, now=now)
             await admins.tell_of_new(db, but={person.id}, now=now)
-            await Audit(stores.master).append(
+            await audit.append(
                 db, tag="staff:make", actor=None, subject=person.id, detail={"roles": Role.ADMIN}, now=now
             )
     say(f"{asked.login} can log in at {config.public_url}/staff/login and sets up the second factor there.")

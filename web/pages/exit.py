@@ -59,6 +59,7 @@ async def _end(request: http.Request) -> None:
     if person is None or visitor.login is None:
         return
     async with services.database.sessions.begin() as db:
+        await services.audit.hold(db)
         await logins.end(db, user=person.id, login=visitor.login.id)
         await drops.left_quickly(services, db, client=person.id)
         walkin = await walkins.find_open(db, client=person.id)

@@ -185,6 +185,7 @@ async def confirm(request: http.Request) -> http.Response:
     """Answer `POST /email/{code}`: the address is theirs who gave it. Nobody needs to be logged in."""
     form, services, code = await sent(request, PageForm), request.app[SERVICES], _code(request)
     async with services.database.sessions.begin() as db:
+        await services.audit.hold(db)
         user = await contacts.confirm_email(
             db, code_hash=services.codes.hash(CONFIRM, code), now=services.now()
         )

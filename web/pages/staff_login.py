@@ -260,6 +260,7 @@ async def _note_used_up(request: http.Request, person: Person, count: int) -> No
     services = request.app[SERVICES]
     now = services.now()
     async with services.database.sessions.begin() as db:
+        await services.audit.hold(db)
         if count == tries.FACTOR.freely:
             await admins.tell_of_tries(db, person=person, now=now)
         await services.audit.append(
