@@ -62,6 +62,12 @@ class Steady:
     _mildest: Grade = Grade.LOST
     _worse: bool = False
 
+    def begin(self, moment: Grade, now_s: float) -> bool:
+        """Take the first moment of a line that comes after an absence as it is; True when that is another."""
+        changed, self._heard_s = moment is not self.grade, now_s
+        self._become(moment)
+        return changed
+
     def hear(self, moment: Grade, now_s: float) -> bool:
         """Take the grade of this moment (monotonic ``now_s``); True when the steady one changed."""
         late = self._heard_s is not None and not 0 <= now_s - self._heard_s <= JUMP_S

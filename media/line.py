@@ -71,6 +71,7 @@ class Line:
     _recent: deque[Second] = field(default_factory=lambda: deque(maxlen=WINDOW_S))
     _lows: deque[float] = field(default_factory=lambda: deque(maxlen=BASE_S))
     _cut_until_s: float = float("-inf")
+    _anew: bool = False
 
     # --- a second --------------------------------------------------------------------------
 
@@ -83,6 +84,10 @@ class Line:
             return None
         if sample.leg != self._leg:
             self._leg, self._before = sample.leg, None
+            if self._recent and now_s - self._recent[-1].at_s > WINDOW_S:
+                self._recent.clear()
+                self._lows.clear()
+                self._anew = True
         before, self._before = self._before, seen
         bytes_before, self._bytes = self._bytes, (sample.bytes_up, sample.bytes_down)
         low_ms, spread_ms = self._transits(seen)
@@ -158,6 +163,9 @@ class Line:
             found = diagnose(seconds, self.ways, usual)
             if found is not None and not self._is_queue_still(found):
                 self.cause = found
+        if self._anew and seconds:
+            self._anew = False
+            return self.steady.begin(moment, now_s)
         return self.steady.hear(moment, now_s)
 
     def _is_queue_still(self, found: Cause) -> bool:

@@ -101,6 +101,22 @@ def test_another_leg_is_no_jump() -> None:
     assert line.take(sample(None), ws_rtt_ms=None, now_s=3) is None
 
 
+def test_who_comes_back_after_an_absence_is_graded_by_what_is_now() -> None:
+    line = Line()
+    for now_s in range(20):
+        seen = Seen(at=now_s, expected_up=50 * now_s, lost_up=15 * now_s)
+        line.take(sample(seen), ws_rtt_ms=None, now_s=now_s)
+        line.look(silent_ms=0, expected=True, peer_spread_ms=0, now_s=now_s)
+    assert line.steady.grade is Grade.POOR
+    told = []
+    for now_s in range(1_800, 1_805):
+        seen = Seen(at=now_s, expected_up=50 * (now_s - 1_800))
+        line.take(sample(seen, leg="l_2"), ws_rtt_ms=None, now_s=now_s)
+        told.append(line.look(silent_ms=0, expected=True, peer_spread_ms=0, now_s=now_s))
+    assert (line.steady.grade, line.ways.loss_up_pct) == (Grade.GOOD, 0.0)
+    assert told == [False, True, False, False, False]
+
+
 def test_a_senders_clock_that_jumps_is_no_delay() -> None:
     line = Line()
     for now_s in range(20):
