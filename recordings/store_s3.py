@@ -110,11 +110,15 @@ class BucketStore:
                         yield Stored(one["path"], one["size"], one["last_modified"])
 
     async def sweep(self, *, before: datetime) -> int:
-        """End uploads that were begun before a time."""
+        """End uploads to names of ours that were begun before a time; others may share the bucket."""
         prefix = f"{self._bucket.prefix}/" if self._bucket.prefix else ""
 
         def old() -> list[_Part]:
-            return [one for one in self._uploads(prefix) if one.at < before]
+            return [
+                one
+                for one in self._uploads(prefix)
+                if one.at < before and whose(one.key.removeprefix(prefix)) is not None
+            ]
 
         with self._told():
             return await asyncio.to_thread(lambda: self._end(old()))

@@ -162,6 +162,17 @@ async def test_uploads_that_were_never_finished_are_ended(s3: S3Server, name: st
     await store.close()
 
 
+@pytest.mark.parametrize("prefix", ["", "a"])
+async def test_uploads_of_other_programs_go_on(s3: S3Server, name: str, prefix: str) -> None:
+    bucket = s3.bucket(f"shared-{next(_numbers)}", prefix)
+    store, before = BucketStore(bucket), f"{prefix}/" if prefix else ""
+    for key in (f"{before}{name}", f"{before}backup.tar", f"{before}other/client.webm.age"):
+        s3.begin_upload(bucket, key)
+    assert await store.sweep(before=datetime(2011, 1, 1, tzinfo=UTC)) == 1
+    assert s3.keys(bucket, "uploads") == [f"{before}backup.tar", f"{before}other/client.webm.age"]
+    await store.close()
+
+
 async def test_a_wrong_secret_opens_nothing_and_is_not_told(s3: S3Server, name: str, tmp_path: Path) -> None:
     right = s3.bucket(f"secret-{next(_numbers)}")
     wrong = BucketStore(Bucket(right.name, "", right.endpoint, right.region, right.key, "hidden-word"))
