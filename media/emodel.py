@@ -24,8 +24,8 @@ _NC, _NFOR, _PS, _PR = -70.0, -64.0, 35.0, 35.0
 LEAST_FELT_DELAY_MS = 100.0
 _ST = 1.0
 
-# One frame of 20 ms and the encoder's look-ahead of 6.5 ms (RFC 6716, 2). Frames of 40 and 60 ms, as voice mode
-# has them, take 20 and 40 ms more, which this leaves out: 0.1 and 0.2 of MOS on a way of 200 ms.
+# One frame of 20 ms and the encoder's look-ahead of 6.5 ms (RFC 6716, 2). Voice mode's frames of 40 and 60 ms
+# take 20 and 40 ms more, which this leaves out: 0.1 and 0.2 of MOS on a way of 200 ms.
 CODEC_DELAY_MS = 26.5
 WORST_MOS = 1.0
 
