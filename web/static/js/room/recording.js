@@ -57,6 +57,8 @@ export class Recording {
     this.now = null;
     /** The question is open because we want to ask, not because we are asked. */
     this.asking = false;
+    /** Our yes is on its way. */
+    this.agreeing = false;
     /** What stays when the session is over: that we agreed once, and that something was recorded. */
     this.agreed = false;
     this.recorded = false;
@@ -164,9 +166,14 @@ export class Recording {
 
   /** @param {boolean} granted */
   async #consent(granted) {
+    const takesBack = !granted && (this.now?.granted || this.agreeing);
     const said = this.#send('consent', { subject: 'recording', granted, terms: this.now?.terms ?? '', locale: language });
-    if (granted) return said;
-    // It waits for a lost line; a withdrawal waits for nothing.
+    if (granted) {
+      this.agreeing = true;
+      return said.finally(() => (this.agreeing = false));
+    }
+    // It waits for a lost line. So may a no to a question, which takes nothing back; a withdrawal waits for nothing.
+    if (!takesBack) return said;
     const slow = new Promise((done) => setTimeout(() => done('slow'), WITHDRAW_WITHIN_MS));
     if ((await Promise.race([said, slow])) === 'slow') await this.#withdrawByHttp();
     return undefined;
