@@ -13,6 +13,7 @@ import pytest
 from accounts import people
 from accounts.audit import Audit
 from accounts.erasure import Erasure
+from accounts.grants import Grant
 from accounts.roles import Role
 from accounts.tombstones import Tombstones
 from core.agefile import Identity
@@ -49,7 +50,7 @@ class Opened:
     other: Database
     staff: People
     recording: Recording
-    grant: reviews.Grant
+    grant: Grant
 
 
 @pytest.fixture
