@@ -34,6 +34,32 @@ class SystemClock:
         return time.monotonic()
 
 
+class Leaps:
+    """Notices that the wall clock was set, by the monotonic one; what is slewed (NTP) is none."""
+
+    LEAST: Final = timedelta(seconds=1)
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._apart = self._look()
+
+    def since(self) -> timedelta:
+        """Say by how much it was set since this was asked last."""
+        by = self._look() - self._apart
+        if abs(by) < self.LEAST:
+            return timedelta(0)
+        self._apart += by
+        return by
+
+    def _look(self) -> datetime:
+        return self._clock.now() - timedelta(seconds=self._clock.monotonic())
+
+
+def moved(at: datetime | None, by: timedelta) -> datetime | None:
+    """Give a moment as the clock tells it after it was set; None stays None."""
+    return None if at is None else at + by
+
+
 def rfc3339(at: datetime | None) -> str | None:
     """Write an aware time as RFC 3339 in UTC with milliseconds; None stays None."""
     if at is None:

@@ -24,7 +24,7 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from core.clock import rfc3339
+from core.clock import moved, rfc3339
 from core.errors import InvalidState
 from core.ids import ParticipantId, UserId
 from media.codecs import Mode
@@ -173,6 +173,13 @@ class Call:
         for place in self.places:
             if place.seat is Seat.LOST and place.lost_at is not None:
                 yield place.lost_at + timedelta(seconds=self.terms.grace_s)
+
+    def clock_set(self, by: timedelta) -> None:
+        """Move with the clock what counts from a moment on; the session ends at a time of day."""
+        self.mode.held_until = moved(self.mode.held_until, by)
+        self._door.clock_set(by)
+        for place in self.places:
+            place.clock_set(by)
 
     # --- events
 

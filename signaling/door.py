@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.errors import InvalidState
 from core.ids import ParticipantId
@@ -38,6 +38,12 @@ class Door:
     def deadlines(self) -> Iterator[datetime]:
         """Say when each newcomer's time is over."""
         return (takeover.deadline for takeover in self._pending.values())
+
+    def clock_set(self, by: timedelta) -> None:
+        """Move with the clock since when each waits, or was refused."""
+        for takeover in self._pending.values():
+            takeover.since += by
+        self._refused = {place: at + by for place, at in self._refused.items()}
 
     def hold(self, join: Join, now: datetime) -> list[Effect]:
         """Hold a newcomer. A second one, or one who comes again right after a no, is refused at once."""

@@ -170,7 +170,7 @@ class Hub:
 
     def tick(self) -> None:
         """Let time pass: heartbeats, deadlines, quality. Called twice a second."""
-        now, now_s = self.clock.now(), self.clock.monotonic()
+        now, now_s = self._lives.now(), self.clock.monotonic()
         for wire in list(self._carrier.wires.values()):
             try:
                 self._beat(wire, now_s)
@@ -298,7 +298,7 @@ class Hub:
 
     def apply(self, live: Live, event: ev.CallEvent) -> None:
         """Let an event happen to a call. Raises ``Refused`` or ``InvalidState`` as the call does."""
-        self._carrier.carry_out(live, live.call.apply(event, self.clock.now()))
+        self._carrier.carry_out(live, live.call.apply(event, self._lives.now()))
         self._look_at_recording(live)
         if live.call.ended is not None and self._lives.get(live.id) is not None:
             self._lives.is_over(live.id, live.call.ended)

@@ -5,6 +5,7 @@ A session is read from the database once, however many enter it, so a restarted 
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from core.clock import Clock
+from core.clock import Clock, Leaps
 from core.errors import TeduhError
 from core.ids import ParticipantId, SessionId
 from media.codecs import Mode
@@ -23,6 +24,8 @@ from signaling.live import Live
 from signaling.protocol import CloseCode
 from signaling.quality_record import Carried
 from signaling.server_messages import Ended
+
+logger = logging.getLogger(__name__)
 
 MOST_OVER = 1_000
 
@@ -45,6 +48,7 @@ class Lives:
     ) -> None:
         self._db = db
         self._clock = clock
+        self._leaps = Leaps(clock)
         self._settings = settings
         self._lives: dict[SessionId, Live] = {}
         self._session_of: dict[ParticipantId, SessionId] = {}
@@ -53,6 +57,14 @@ class Lives:
     def __iter__(self) -> Iterator[Live]:
         """Go through those that are in memory now; they may be forgotten meanwhile."""
         return iter([*self._lives.values()])
+
+    def now(self) -> datetime:
+        """Say the time; if the clock was set meanwhile, every session is told first."""
+        if by := self._leaps.since():
+            logger.warning("signal.clock_set", extra={"by_s": by.total_seconds()})
+            for live in self:
+                live.call.clock_set(by)
+        return self._clock.now()
 
     def __len__(self) -> int:
         """How many are in memory."""

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NewType
 
+from core.clock import moved
 from core.errors import InvalidState
 from core.ids import ParticipantId, UserId
 from signaling.leg import Leg
@@ -92,6 +93,14 @@ class Place:
         if after is None:
             raise InvalidState(f"{event.value} while {self.seat.value}")
         self.seat = after
+
+    def clock_set(self, by: timedelta) -> None:
+        """Move with the clock since when it is kept, and what its legs wait for."""
+        self.lost_at, self.retry_at = moved(self.lost_at, by), moved(self.retry_at, by)
+        self.restarted_at = moved(self.restarted_at, by)
+        for leg in self.legs:
+            leg.close_at = moved(leg.close_at, by)
+            leg.negotiation.deadline = moved(leg.negotiation.deadline, by)
 
     @property
     def is_here(self) -> bool:

@@ -40,15 +40,20 @@ class MovableClock(SystemClock):
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._set = timedelta(0)
 
     def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self._ahead_s)
+        return super().now() + timedelta(seconds=self._ahead_s) + self._set
 
     def monotonic(self) -> float:
         return super().monotonic() + self._ahead_s
 
     def advance(self, seconds: float) -> None:
         self._ahead_s += seconds
+
+    def set_by(self, by: timedelta) -> None:
+        """Somebody sets the wall clock; the monotonic one goes on."""
+        self._set += by
 
 
 @dataclass
