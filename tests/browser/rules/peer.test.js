@@ -27,7 +27,16 @@ class Sender {
   setParameters = async () => undefined;
 }
 
-const settled = () => new Promise((done) => setTimeout(done, 30));
+const turn = () => new Promise((done) => setImmediate(done));
+
+/** Wait until every track that was asked for is in its place, and nothing more is asked. @param {Sender} sender */
+async function settled(sender) {
+  for (let asked; asked !== sender.chain; await turn()) {
+    asked = sender.chain;
+    await asked;
+    await turn();
+  }
+}
 
 /** A peer whose microphone is on, not allowed to send yet. */
 async function talking() {
@@ -45,16 +54,16 @@ test('no sound leaves the device when leave was given and taken back in one brea
   const { peer, sender } = await talking();
   peer.allow(true);
   peer.allow(false);
-  await settled();
+  await settled(sender);
   assert.equal(sender.track, null);
 });
 
 test('the microphone is not lost when leave was taken and given back in one breath', async () => {
   const { peer, sender, mic } = await talking();
   peer.allow(true);
-  await settled();
+  await settled(sender);
   peer.allow(false);
   peer.allow(true);
-  await settled();
+  await settled(sender);
   assert.equal(sender.track, mic);
 });
