@@ -14,13 +14,15 @@ from typing import Final
 
 from core.clock import AHEAD
 from core.errors import ConfigError
-from recordings.keystore import KeyStore
+from recordings.keystore import DRAFT, KeyStore
 from recordings.vault import BACKUPS_KEPT
 
 EVERY: Final = timedelta(hours=20)
 """Less than a day, so that a nightly turn is never late."""
 EARLIER: Final = timedelta(hours=2)
 """How much before their time backups go: who prunes comes by each hour."""
+WRITTEN_WITHIN: Final = timedelta(hours=1)
+"""No backup is written for so long."""
 _FORM: Final = "keys-%Y%m%dT%H%M%SZ.db"
 
 
@@ -51,7 +53,7 @@ def backups(directory: Path) -> list[Backup]:
     """List what is there, the oldest first; other files are let be."""
     if not directory.is_dir():
         return []
-    found = [Backup(path, at) for path in directory.iterdir() if (at := _made_at(path)) is not None]
+    found = [Backup(path, at) for path in directory.iterdir() if (at := _made_at(path.name)) is not None]
     return sorted(found, key=lambda backup: backup.at)
 
 
@@ -63,6 +65,7 @@ def prune(directory: Path, *, now: datetime) -> int:
     old = [backup for backup in _dated(directory, now) if now - backup.at > BACKUPS_KEPT - EARLIER]
     for backup in old:
         backup.path.unlink(missing_ok=True)
+    _drop_drafts(directory, now)
     return len(old)
 
 
@@ -85,8 +88,16 @@ def _dated(directory: Path, now: datetime) -> list[Backup]:
     return [backup for backup in backups(directory) if backup.at <= now + AHEAD]
 
 
-def _made_at(path: Path) -> datetime | None:
+def _drop_drafts(directory: Path, now: datetime) -> None:
+    """Delete what was left by who was killed while they wrote: keys that were destroyed since are in it."""
+    for path in directory.glob(f".*{DRAFT}*"):
+        made_at = _made_at(path.name[1:].partition(DRAFT)[0])
+        if made_at is not None and abs(now - made_at) > WRITTEN_WITHIN:
+            path.unlink(missing_ok=True)
+
+
+def _made_at(name: str) -> datetime | None:
     try:
-        return datetime.strptime(path.name, _FORM).replace(tzinfo=UTC)
+        return datetime.strptime(name, _FORM).replace(tzinfo=UTC)
     except ValueError:
         return None

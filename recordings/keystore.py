@@ -25,6 +25,8 @@ from core.errors import ConfigError, InvalidState, TeduhError
 VERSION: Final = 1
 BUSY_S: Final = 20.0
 EMPTYING_S: Final = 5.0
+DRAFT: Final = ".draft"
+"""How the hidden name of a copy ends until it is whole."""
 _TABLES: Final = """
 CREATE TABLE wrapped_keys (
     recording_id TEXT PRIMARY KEY,
@@ -159,7 +161,7 @@ class KeyStore:
 
     def copy_to(self, target: Path) -> None:
         """Write a copy as it is at one moment, without anything that was deleted; ``target`` must be new."""
-        draft = target.with_name(f".{target.name}.draft")
+        draft = target.with_name(f".{target.name}{DRAFT}")
         draft.unlink(missing_ok=True)
         try:
             _make_file(draft)

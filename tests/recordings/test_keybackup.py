@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from recordings.drill import Drilled, drill
 from recordings.keystore import KeyStore
 from recordings.vault import Vault
 from tests.fakes import FakeClock
+from tests.recordings.killed import ROOT
 
 MASTER = bytes(32)
 DAY_S = 86_400
@@ -64,6 +68,34 @@ async def test_a_backup_is_named_after_its_time_and_private(
     assert (made.path.name, made.at) == ("keys-20261103T020000Z.db", clock.now())
     assert made.path.stat().st_mode & 0o777 == 0o600
     assert made.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+KILLED = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from recordings import keybackup, keystore
+keystore._sync = lambda _path: os.kill(os.getpid(), signal.SIGKILL)
+store, directory = keystore.KeyStore(Path(sys.argv[1])), Path(sys.argv[2])
+keybackup.back_up(store, directory, now=datetime.fromisoformat(sys.argv[3]))
+"""
+
+
+async def test_a_backup_that_was_killed_while_it_was_written_leaves_no_key(
+    vault: Vault, config: Config, clock: FakeClock, tmp_path: Path
+) -> None:
+    directory = tmp_path / "backups"
+    words = [sys.executable, "-c", KILLED, str(config.keys_file), str(directory), clock.now().isoformat()]
+    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT)
+    assert await process.wait() == -signal.SIGKILL
+    (draft,) = directory.iterdir()
+    draft.with_name(f"{draft.name}-journal").touch()
+    clock.advance(60)
+    keybackup.prune(directory, now=clock.now())
+    assert draft.exists(), "somebody may write it just now"
+    clock.advance(3_600)
+    keybackup.prune(directory, now=clock.now())
+    assert list(directory.iterdir()) == []
 
 
 async def test_no_backup_gets_to_be_seven_days_old(
