@@ -27,6 +27,8 @@ from signaling.tables import NOT_SUMMED, EventRow, QualityRow, SessionRow, Summa
 SETTLED_AFTER: Final = timedelta(seconds=30)
 """The last samples of a session are written behind its end."""
 MOST_PRUNED: Final = 5_000
+MOST_MS: Final = 2**31 - 1
+"""The column holds no more; a gap is longer only by a clock that leapt while it was open."""
 AHEAD: Final = timedelta(days=1)
 QUICK_EXIT: Final = "left_quickly"
 NOT_BACK: Final = frozenset({"grace_over", "socket_lost"})
@@ -129,8 +131,8 @@ def _summary(
         loss_p50_pct=side.loss_pct.p50 if side.loss_pct else None,
         loss_p95_pct=side.loss_pct.p95 if side.loss_pct else None,
         interruptions=len(side.gaps),
-        gaps_ms=side.gaps_ms,
-        longest_gap_ms=side.longest_gap_ms,
+        gaps_ms=min(side.gaps_ms, MOST_MS),
+        longest_gap_ms=min(side.longest_gap_ms, MOST_MS),
         causes=side.causes,
         steps_down=side.steps_down,
         bytes=side.bytes_up + side.bytes_down,
