@@ -17,9 +17,9 @@
 are reached by ``Kept`` alone: rows and audit of both consents are committed first. Whatever leads out of ON
 has ``Detach`` as its first effect; the doer carries it out before anything is awaited.
 
-Who agrees first asks the other by it, and the other is asked once in a session: a no, or no answer in
-``ANSWER_WITHIN``, ends the question for good, looks the same to whoever asked, at the same time too, and
-takes nothing else away.
+Who agrees first asks the other by it: a no, or no answer in ``ANSWER_WITHIN``, ends the question for good,
+looks the same to whoever asked, at the same time too, and takes nothing else away. Who has said yes may be
+asked again, where that yes has fallen.
 Who has said no beforehand is not asked at all, and who asks is not to know: the question is asked of nobody,
 and ends as one that was not answered (``Closes``).
 A consent falls by withdrawing it, by leaving, when the session goes on in writing, and by any failure; it
