@@ -116,6 +116,8 @@ export function costOf(pair) {
  */
 export function pill({ state, socket, own, mine, theirs }) {
   if (state === 'joining') return { grade: 'none', words: t('pill.starting') };
+  // Without the socket sound and picture go on: a word of a broken line would be untrue.
+  if (!socket && own && state === 'connected') return { grade: 'weak', words: t('pill.goes_on') };
   if (!socket || (state === 'interrupted' && !own)) return { grade: 'lost', words: t('pill.reconnecting') };
   if (state === 'interrupted') return { grade: 'weak', words: t('pill.theirs_lost') };
   if (state === 'waiting') return { grade: 'none', words: t('pill.ready') };
