@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from accounts import notices, people
 from core.agefile import Identity, encrypt
@@ -17,10 +17,12 @@ from core.config import Config
 from core.db import Database
 from core.errors import ConfigError, NotFound
 from core.ids import UserId
+from counseling import incidents
 from migrations.run import upgrade
 from recordings.states import State
 from recordings.tables import RecordingRow
 from recordings.vault import Vault
+from signaling.tables import SessionRow
 from tests.web.commanding import command
 
 MASTER = bytes(32)
@@ -88,6 +90,44 @@ def test_taking_a_key_is_an_incident_that_both_are_told(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"without key\.age"):
         command(config, "escrow", "take", "r_1", *words)
+
+
+def test_where_neither_has_an_account_it_says_who_is_to_tell_them(tmp_path: Path) -> None:
+    """As in every session of a program."""
+    (tmp_path / "var").mkdir(mode=0o700)
+    config = Config(data_dir=tmp_path / "var", master_key=MASTER, escrow=str(Identity.generate().recipient))
+    asyncio.run(one_recording(config))
+    asyncio.run(make_it_a_programs(config))
+    words = ["--reason", "x", "--reason-en", "x", "--out", str(tmp_path)]
+    said = command(config, "escrow", "take", "r_1", *words)
+    assert "0 people were told" in said
+    assert "tell the program that made session s_program" in said
+    [note] = asyncio.run(log_of_the_only_incident(config))
+    assert note.text in said.splitlines()
+
+
+async def make_it_a_programs(config: Config) -> None:
+    """Let the two of the recording be guests without an account."""
+    database, now = Database(config.database_url), SystemClock().now()
+    async with database.sessions.begin() as db:
+        await db.execute(
+            insert(SessionRow).values(
+                id="s_program", mode="voice", recording="ask", state="ended", created_at=now, places_until=now
+            )
+        )
+        await db.execute(
+            update(RecordingRow).values(session_id="s_program", client_user=None, counselor_user=None)
+        )
+    await database.close()
+
+
+async def log_of_the_only_incident(config: Config) -> list[incidents.Note]:
+    database = Database(config.database_url)
+    async with database.sessions() as db:
+        [incident] = await incidents.every(db)
+        found = await incidents.notes(db, numbers=[incident.id])
+    await database.close()
+    return found[incident.id]
 
 
 @pytest.mark.parametrize("recording", ["r_1", "r_unknown"])

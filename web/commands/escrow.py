@@ -77,22 +77,27 @@ async def _take(config: Config, asked: argparse.Namespace) -> None:
     async with Stores(config) as stores:
         vault = Vault.of(config, master=stores.master, clock=clock)
         sealed = await vault.escrowed(asked.recording)
-        incident = await _tell_both(stores, asked, clock)
+        incident, untold = await _tell_both(stores, asked, clock)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(sealed)
     say(f"{target}")
-    say(
-        f"This is incident {incident.id}; {incident.affected} people were told. When the agency was told too:"
-    )
+    say(f"This is incident {incident.id}; {incident.affected} people were told.")
+    if untold is not None:
+        say(untold)
+    say("When the agency was told too:")
     say(f"teduh incident report {incident.id}")
 
 
-async def _tell_both(stores: Stores, asked: argparse.Namespace, clock: Clock) -> Incident:
-    """Open the incident and tell whoever of the two has an account; committed before the key is out."""
+async def _tell_both(stores: Stores, asked: argparse.Namespace, clock: Clock) -> tuple[Incident, str | None]:
+    """Open the incident and tell whoever of the two has an account; committed before the key is out.
+
+    Where neither has one, as in every session of a program, it also says who is to tell them.
+    """
     audit, now, zone = Audit(stores.master), clock.now(), stores.config.time_zone
     async with stores.database.sessions.begin() as db:
         found = await reviews.find(db, recording=asked.recording)
+        users = [user for user in (found.client, found.counselor) if user is not None]
         made = {
             language: say_time(found.started_at, language=language, zone=zone) for language in ("id", "en")
         }
@@ -107,11 +112,18 @@ async def _tell_both(stores: Stores, asked: argparse.Namespace, clock: Clock) ->
             since=now,
             until=now,
             known_at=now,
-            users=[user for user in (found.client, found.counselor) if user is not None],
+            users=users,
             now=now,
         )
         await tell(db, audit, incident=incident, zone=zone, now=now)
-    return incident
+        if users:
+            return incident, None
+        untold = (
+            f"Neither has an account here: tell the program that made session {found.session}, "
+            "which is to tell them."
+        )
+        await incidents.note(db, audit, number=incident.id, text=untold, author=None, now=now)
+    return incident, untold
 
 
 async def _ask(question: str) -> None:
