@@ -56,6 +56,11 @@ class Exporter:
         """Say where the file of an export is."""
         return self._directory / f"{export}{SUFFIX}"
 
+    def there(self) -> set[str]:
+        """Name the exports that have a file, whole or begun."""
+        found = self._directory.glob("x_*")
+        return {path.name.partition(".")[0] for path in found if path.name.endswith((SUFFIX, PART))}
+
     def remove(self, export: str) -> None:
         """Delete the file of an export, whole or begun."""
         for path in (self.path(export), self._part(export)):

@@ -36,6 +36,7 @@ async def make_next(services: Services, doers: Reviews) -> None:
             events = [Event.BEGIN] if state is State.APPROVED else [Event.AGAIN, Event.BEGIN]
             if not await may_be_open(db, recording, now=services.now()):
                 events = [Event.WITHDRAW]
+                await asyncio.to_thread(doers.exporter.remove, number)
             for event in events:
                 await _move(services, db, export=number, recording=recording, event=event)
             export = await exports.find(db, services.audit, export=number, recording=recording)
@@ -67,10 +68,19 @@ async def make_next(services: Services, doers: Reviews) -> None:
 
 
 async def end_those_over(services: Services, doers: Reviews) -> None:
-    """Withdraw exports of recordings that may not be opened any more, and expire the others in their time."""
+    """Withdraw exports of recordings that may not be opened any more, and expire the others in their time.
+
+    A file of none that is being made or is ready goes too: a crash left it, or an older database is back.
+    """
+    # The files first: one that is begun meanwhile has its row already.
+    there = await asyncio.to_thread(doers.exporter.there)
     now = services.now()
     async with services.database.sessions() as db:
         found = await exports.in_states(db, states=OVER)
+        kept = await exports.in_states(db, states=[State.MAKING, State.READY])
+    for number in there.difference(export for export, *_ in kept):
+        await asyncio.to_thread(doers.exporter.remove, number)
+        logger.warning("export.removed", extra={"export": number})
     for number, of, state, since in found:
         async with services.database.sessions.begin() as db:
             recording = await reviews.find(db, recording=of)

@@ -10,6 +10,9 @@ from sqlalchemy import select
 
 from accounts.notice_tables import NoticeRow
 from core.agefile import Identity, decrypt
+from core.ids import new_id
+from recordings.exports import State
+from recordings.review_tables import RecordingExportRow
 from recordings.states import Side
 from tests.fakes import FakeClock
 from tests.recordings.test_exports import codecs_of, webm
@@ -168,3 +171,31 @@ async def test_the_file_is_there_for_seven_days(staged: Reviewed, clock: FakeClo
     clock.advance(86_400)
     await end_those_over(staged.services, doers)
     assert files(staged) == []
+
+
+async def test_what_a_server_leaves_that_is_killed_while_it_makes_one_goes(staged: Reviewed) -> None:
+    """When the recording may not be opened any more; half of a file or, named already, all of it."""
+    await approved(staged)
+    doers = staged.client.app[REVIEWS]
+    async with staged.services.database.sessions.begin() as db:
+        (row,) = await db.scalars(select(RecordingExportRow))
+        row.state, number = State.MAKING.value, row.id
+    await withdraw_consent(staged)
+    for left in (doers.exporter._part(number), doers.exporter.path(number)):
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"sealed")
+    await make_next(staged.services, doers)
+    assert files(staged) == []
+
+
+async def test_a_file_of_an_export_that_nobody_knows_goes(staged: Reviewed) -> None:
+    """As after an older database was restored."""
+    await approved(staged)
+    doers = staged.client.app[REVIEWS]
+    await make_next(staged.services, doers)
+    (known,) = files(staged)
+    folder = doers.exporter.path(known).parent
+    for name in (f"{new_id('x')}.mkv.age", f"{new_id('x')}.part", "of the operator.txt"):
+        (folder / name).write_bytes(b"sealed")
+    await end_those_over(staged.services, doers)
+    assert files(staged) == sorted([known, "of the operator.txt"])
