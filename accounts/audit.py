@@ -1,8 +1,10 @@
 """The audit: every change, and every look at what is somebody's, in a chain that only ever grows.
 
-``append`` belongs into the transaction that does the thing, and at its end: from there to the commit it
-holds the head of the chain, so that appenders wait for one another and no two rows follow the same one.
-How rows hang together is in ``accounts/chain.py``; who checks it, in ``accounts/verifying.py``.
+``append`` belongs into the transaction that does the thing: from there to the commit it holds the head of
+the chain, so that appenders wait for one another and no two rows follow the same one. Whoever changes other
+rows too holds it before the first of them (``hold``): of two that take a row and the head in different orders
+PostgreSQL ends one. How rows hang together is in ``accounts/chain.py``; who checks it, in
+``accounts/verifying.py``.
 """
 
 from __future__ import annotations

@@ -266,6 +266,7 @@ async def end_crashed(
     To be called before the first session is entered: nobody is recorded by a consent of before. ``going_on``
     are sessions that have not ended, and ``withdrew`` says who took a consent back that is not in the rows.
     """
+    await audit.hold(db)
     found = list(await db.scalars(select(RecordingRow).where(RecordingRow.state == State.RECORDING.value)))
     sides = {row.id: withdrew(row.id) for row in found}
     withdrawn = {row.session_id: sides[row.id] for row in found}
