@@ -36,6 +36,25 @@ from media.watch import TICK_S, Watch
 logger = logging.getLogger(__name__)
 
 PORT_TRIES = 20
+COUNTED = (
+    "bad_checks",
+    "dtls_dropped",
+    "early",
+    "excess_streams",
+    "forwarded",
+    "internal_errors",
+    "other_kind",
+    "oversized",
+    "receive_errors",
+    "refused",
+    "reused_ssrc",
+    "sinks_failed",
+    "tcp_refused",
+    "unknown_source",
+    "unprotectable",
+    "unsent",
+)
+"""What has not happened yet is told as 0: Prometheus sees no growth where a series only begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,7 @@ class Relay:
     def __init__(self, config: RelayConfig, *, on_event: Callable[[MediaEvent], None]) -> None:
         self._config = config
         self._on_event = on_event
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
         self._legs: dict[LegId, Leg] = {}
         self._forwarder = Forwarder(self._counts, self._tell)
         self._checks = Checks(self._counts, self._tell)
@@ -250,6 +269,7 @@ class Relay:
         except HandshakeFailed as error:
             self._fail(leg, str(error))
         except Exception:
+            self._counts["internal_errors"] += 1
             logger.exception("media.handshake_failed", extra={"leg": leg.id})
             self._fail(leg, "internal")
         if leg.dtls.ended:

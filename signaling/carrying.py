@@ -77,7 +77,10 @@ class RelayLike(Protocol):
 
 
 class Carrier:
-    """The only doer. Knows every open connection and which session each leg belongs to."""
+    """The only doer. Knows every open connection and which session each leg belongs to.
+
+    ``failed`` counts what could not be done by a mistake of ours.
+    """
 
     def __init__(self, *, relay: RelayLike, journal: Journal, clock: Clock) -> None:
         self._relay = relay
@@ -86,6 +89,7 @@ class Carrier:
         self.wires: dict[ConnectionId, Wire] = {}
         self.legs: dict[LegId, SessionId] = {}
         self._seated: dict[ParticipantId, Wire] = {}
+        self.failed = 0
 
     def carry_out(self, live: Live, effects: Sequence[fx.Effect]) -> None:
         """Do what a call wants, in order. One failure is logged and does not stop the rest."""
@@ -96,6 +100,7 @@ class Carrier:
                 # The relay has closed this leg already; its event is on the way.
                 logger.info("signal.leg_gone", extra={"effect": type(effect).__name__})
             except Exception:
+                self.failed += 1
                 logger.exception("signal.effect_failed", extra={"effect": type(effect).__name__})
 
     def _do(self, live: Live, effect: fx.Effect) -> None:

@@ -53,6 +53,10 @@ class Doer(Protocol):
         """Note that somebody wrote, where it is recorded; not a word of it."""
         ...
 
+    def mistook(self) -> None:
+        """Count a mistake of ours; whoever found it has logged it."""
+        ...
+
     @property
     def recordings(self) -> Recordings | None:
         """What records sessions; None where nothing can."""
@@ -263,5 +267,6 @@ async def _try(asked: Asked, message: client.ClientMessage) -> server.Error | No
         return server.Error(code=error.code, message=str(error), ref=ref)
     except Exception:
         logger.exception("signal.internal", extra={"kind": type(message).__name__})
+        asked.hub.mistook()
         return server.Error(code="internal", message="something went wrong on the server", ref=ref)
     return None

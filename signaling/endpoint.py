@@ -113,6 +113,7 @@ async def _serve(hub: Hub, wire: Wire, socket: http.WebSocketResponse) -> None:
                 break
     except Exception:
         logger.exception("signal.read_failed", extra={"connection": wire.id})
+        hub.mistook()
     finally:
         try:
             if not wire.is_open:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -126,6 +127,19 @@ class Hub:
         if self.recordings is not None and self.recordings.is_on(live):
             self._journal.put(records.EventRecord(live.id, participant, "chat", {}, self.clock.now()))
 
+    def mistook(self) -> None:
+        """Count a mistake of ours; whoever found it has logged it."""
+        self._counts["internal_errors"] += 1
+
+    @contextlib.contextmanager
+    def _going_on(self, event: str) -> Iterator[None]:
+        """Let a mistake of ours stop nothing else."""
+        try:
+            yield
+        except Exception:
+            logger.exception(event)
+            self.mistook()
+
     # --- life of the hub
 
     async def start(self) -> None:
@@ -162,36 +176,24 @@ class Hub:
     async def _tick_for_ever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            try:
+            with self._going_on("signal.tick_failed"):
                 self.tick()
-            except Exception:
-                logger.exception("signal.tick_failed")
-                self._counts["internal_errors"] += 1
 
     def tick(self) -> None:
         """Let time pass: heartbeats, deadlines, quality. Called twice a second."""
         now, now_s = self._lives.now(), self.clock.monotonic()
         for wire in list(self._carrier.wires.values()):
-            try:
+            with self._going_on("signal.beat_failed"):
                 self._beat(wire, now_s)
-            except Exception:
-                logger.exception("signal.beat_failed")
-                self._counts["internal_errors"] += 1
         for live in self._lives:
-            try:
+            with self._going_on("signal.tick_failed"):
                 self._tick_one(live, now, now_s)
-            except Exception:
-                logger.exception("signal.tick_failed")
-                self._counts["internal_errors"] += 1
 
     async def _sweep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            try:
+            with self._going_on("signal.sweep_failed"):
                 await self.sweep()
-            except Exception:
-                logger.exception("signal.sweep_failed")
-                self._counts["internal_errors"] += 1
 
     async def sweep(self) -> None:
         """End sessions whose time ran out while nobody was in them; a live one ends by its own clock."""
@@ -283,7 +285,7 @@ class Hub:
             self._close(wire, CloseCode.ENDED)
             return
         except Exception:
-            self._counts["internal_errors"] += 1
+            self.mistook()
             logger.exception("signal.hello_failed")
             wire.send_unnumbered(Error(code="internal", message="something went wrong on the server"))
             self._close(wire, CloseCode.RESTART)
@@ -308,11 +310,8 @@ class Hub:
     def _look_at_recording(self, live: Live) -> None:
         if self.recordings is None:
             return
-        try:
+        with self._going_on("recording.look_failed"):
             self.recordings.look(live)
-        except Exception:
-            logger.exception("recording.look_failed")
-            self._counts["internal_errors"] += 1
 
     def send(self, live: Live, to: ParticipantId, message: ServerMessage) -> None:
         """Send a message to a participant, or keep it for them."""

@@ -77,7 +77,9 @@ class Survey:
         return {
             **self.counts,
             "messages_in": self.hearing.count,
-            "internal_errors": self.counts["internal_errors"] + self.media_events.failed,
+            "internal_errors": self.counts["internal_errors"]
+            + self.media_events.failed
+            + self.carrier.failed,
             "sessions": len(self.lives),
             "connections": len(self.carrier.wires),
             "journal_failed": self.journal.failed,
