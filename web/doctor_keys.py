@@ -44,6 +44,8 @@ class KeyFacts:
     escrow: str | None
     escrow_said: bool
     """Whether the text of consent to recording speaks of escrow, in each language."""
+    one_disk: bool = False
+    """Whether the directory of keys lies on the file system of the data directory."""
     export: bool = False
     export_said: bool = False
     """The same of recordings that are taken out as a file."""
@@ -71,9 +73,17 @@ async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFact
         backup_at=there[-1].at if there else None,
         escrow=config.escrow,
         escrow_said=config.escrow is not None and await _is_said(config, ESCROW),
+        one_disk=await asyncio.to_thread(_one_disk, config.keys_at.directory, config.data_dir),
         export=config.recording_export,
         export_said=config.recording_export and await _is_said(config, EXPORT),
     )
+
+
+def _one_disk(keys: Path | None, data: Path) -> bool:
+    """Whether both are there, on one file system."""
+    if keys is None or not keys.exists() or not data.exists():
+        return False
+    return keys.stat().st_dev == data.stat().st_dev
 
 
 async def _is_said(config: Config, words: re.Pattern[str]) -> bool:
@@ -108,6 +118,13 @@ def _place(facts: KeyFacts) -> Iterator[Finding]:
         )
     elif inside:
         yield Finding(ABOUT, Level.NOTE, "Keys and recordings lie in one directory: for trying out only.")
+    elif facts.one_disk and facts.reach is not Reach.LOOPBACK:
+        yield Finding(
+            ABOUT,
+            Level.NOTE,
+            f"The keys in {facts.keys_dir} lie on the disk of what they open: who takes it sees every "
+            "recording, unless they are encrypted there. Put them on another (docs/recordings.md).",
+        )
 
 
 def _backups(facts: KeyFacts) -> Iterator[Finding]:

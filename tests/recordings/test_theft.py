@@ -112,9 +112,11 @@ ROWS: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
     "`keys.db` and the wrapping keys, without media": (("keys_db", "keys"), False),
     "the wrapping keys and media, without `keys.db`": (("keys", "media", "database"), False),
     "media, `keys.db` and the wrapping keys (the key host)": (("media", "keys_db", "keys"), True),
-    "the whole disk, set up as in 1": (("data",), True),
+    "the whole disk, set up as in 1, or as in 2 or 3 with the keys on it too": (("data", "keys"), True),
 }
-ROWS_ELSEWHERE: Final = {"the whole disk, set up as in 2 to 4": False}
+ROWS_ELSEWHERE: Final = {
+    "the whole disk, set up as in 2 to 4 with the keys on another disk or host": False,
+}
 ROWS_OF_ESCROW: Final = {
     "one half of the escrow with all of the above but wrapping keys": (1, False),
     "both halves of the escrow, `keys.db` and media": (2, True),

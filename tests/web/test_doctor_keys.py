@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from core.addresses import Reach
 from core.agefile import Identity
 from core.config import Config
 from core.db import Database
+from core.shapes import KeysAt
 from migrations.run import upgrade
 from recordings import keybackup
 from recordings.keystore import KeyStore
@@ -51,6 +53,7 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
         ({"keys_dir": Path("/srv/teduh/keys")}, Level.WRONG, "set TEDUH_KEYS"),
         ({"keys_dir": Path("/srv/teduh/keys"), "there": False}, Level.NOTE, "set TEDUH_KEYS"),
         ({"keys_dir": Path("/srv/teduh/keys"), "reach": Reach.LOOPBACK}, Level.NOTE, "trying out"),
+        ({"one_disk": True}, Level.NOTE, "The keys in /srv/keys lie on the disk"),
         ({"backup_dir": None}, Level.WRONG, "TEDUH_KEYS_BACKUP"),
         ({"backup_at": None}, Level.WRONG, "/srv/backup"),
         ({"backup_at": NOW - timedelta(hours=27)}, Level.WRONG, "for a day"),
@@ -72,6 +75,7 @@ def test_each_thing_that_is_not_as_it_should_be_is_said(
     "other",
     [
         {"keys_dir": None},
+        {"one_disk": True, "reach": Reach.LOOPBACK},
         {"there": False, "backup_dir": None},
         {"escrow": "age1xmwwc06ly3ee5rytxm9m", "escrow_said": True},
         {"export": True, "export_said": True},
@@ -98,6 +102,21 @@ async def test_it_gathers_what_is_there(tmp_path: Path, clock: FakeClock) -> Non
     wide = await gather_keys(config, master=bytes(32), clock=clock)
     assert wide.problem is not None
     assert "chmod 600" in wide.problem
+
+
+async def test_it_sees_whether_keys_and_recordings_share_a_disk(tmp_path: Path, clock: FakeClock) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+
+    async def shared(keys: Path) -> bool:
+        config = Config(data_dir=data, keys=KeysAt(directory=keys))
+        return (await gather_keys(config, master=bytes(32), clock=clock)).one_disk
+
+    assert not await shared(tmp_path / "not there")
+    (tmp_path / "keys").mkdir(mode=0o700)
+    assert await shared(tmp_path / "keys")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        assert not await shared(Path(other))
 
 
 async def test_it_reads_whether_the_text_of_consent_speaks_of_escrow(
