@@ -80,7 +80,7 @@ def make_app(
     tokens = Tokens(master)
     audit = Audit(master)
     vault = Vault.of(config, master=master, clock=clock)
-    studio = LiveStudio(config, audit, vault)
+    studio = LiveStudio(config, audit, vault, database)
     engine = make_engine(config, clock, database, tokens, studio)
     app = http.Application(client_max_size=MAX_BODY_BYTES, middlewares=[access, problems, error_pages, gate])
     app[REQUESTS] = Counter()

@@ -19,9 +19,11 @@ from accounts.standing import Standing
 from accounts.texts import Kind, Version
 from core.agefile import Recipient
 from core.config import Config
+from core.db import Database
 from core.ids import SessionId
 from counseling import recording_answers, risk_flags, talks
 from counseling.talks import Talk
+from recordings import guard
 from recordings.consent_steps import Terms
 from recordings.desk import Desk
 from recordings.events import RecorderEvent
@@ -37,7 +39,7 @@ from signaling.studio import Asking
 class LiveStudio:
     """The real studio. Owns the process that records."""
 
-    def __init__(self, config: Config, audit: Audit, vault: Vault) -> None:
+    def __init__(self, config: Config, audit: Audit, vault: Vault, database: Database) -> None:
         self.audit = audit
         self._asks = config.recording
         days = config.recording_days
@@ -50,6 +52,7 @@ class LiveStudio:
         self._spool = config.data_dir / "recordings"
         self.marks = Marks(self._spool)
         self._vault = vault
+        self._database = database
         self._desk = Desk()
 
     async def close(self) -> None:
@@ -72,7 +75,13 @@ class LiveStudio:
         return Asking(_terms(text), await _prepared(db, talk, text))
 
     async def key(self, recording: str) -> Recipient:
-        """Make a recording's key and give its public half; the process that records starts with the first."""
+        """Make a recording's key and give its public half; the process that records starts with the first.
+
+        Raises ``KeysLost`` where the file of keys went away while the server runs: none is made in its place.
+        """
+        if not self._vault.is_there:
+            async with self._database.sessions() as db:
+                await guard.check(db, self._vault)
         if self._desk.pid is None:
             self._desk.start()
         return await self._vault.create(recording)

@@ -40,7 +40,7 @@ def interfaces(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Interface, ...]]:
 
 def make_engine(config: Config, database: Database) -> LiveEngine:
     clock, vault = FakeClock(), Vault.of(config, master=MASTER, clock=FakeClock())
-    studio = LiveStudio(config, Audit(MASTER), vault)
+    studio = LiveStudio(config, Audit(MASTER), vault, database)
     return LiveEngine(config, clock, database, Tokens(MASTER), studio)
 
 

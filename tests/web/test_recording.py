@@ -9,12 +9,14 @@ from accounts import consents, people
 from accounts.people import Person
 from accounts.roles import Role
 from accounts.texts import Kind
-from core.ids import SessionId
+from core.ids import SessionId, new_id
 from counseling import talks
 from counseling.entry import Medium
 from counseling.way_tables import WalkinRow
+from recordings.guard import KeysLost
 from signaling.directory import Recording
 from signaling.studio import Asking
+from tests.recordings.staged import make_recording
 from tests.web.conftest import Client, FakeCalls
 from tests.web.people import make, send
 from tests.web.test_preparation import waiting
@@ -50,7 +52,7 @@ async def open_talk(client: Client, me: Person, walkin: str) -> SessionId:
 
 async def asked(client: Client, session: SessionId) -> Asking | None:
     services = client.app[SERVICES]
-    studio = LiveStudio(services.config, services.audit, services.vault)
+    studio = LiveStudio(services.config, services.audit, services.vault, services.database)
     async with services.database.sessions() as db:
         return await studio.asking(db, session)
 
@@ -119,3 +121,23 @@ async def test_a_danger_said_in_the_talk_is_taken_into_what_records(client: Clie
         calls.rechecked.clear()
         assert (await send(client, path, fields, page=page))[0] == 303
         assert calls.rechecked == [me.id]
+
+
+async def test_no_new_keys_are_made_where_the_file_of_keys_goes_away_while_the_server_runs(
+    client: Client,
+) -> None:
+    """As a disk that is unlocked by hand may: what was recorded before would count as lost from then on."""
+    services = client.app[SERVICES]
+    studio = LiveStudio(services.config, services.audit, services.vault, services.database)
+    async with services.database.sessions.begin() as db:
+        old = await make_recording(db, client=None, counselor=None, now=services.now())
+    await services.vault.create(old)
+    keys, away = services.vault.path, services.vault.path.with_name("away.db")
+    keys.rename(away)
+    with pytest.raises(KeysLost):
+        await studio.key(new_id("r"))
+    assert not keys.exists()
+    away.rename(keys)
+    assert await studio.key(new_id("r"))
+    assert await services.vault.has(old)
+    await studio.close()

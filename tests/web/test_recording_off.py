@@ -61,7 +61,7 @@ async def test_nobody_is_asked_in_the_room_nor_in_one_that_was_made_before(clien
     assert session.recording is Recording.OFF
     async with services.database.sessions.begin() as db:
         await db.execute(update(SessionRow).values(recording=Recording.ASK.value))
-    studio = LiveStudio(services.config, services.audit, services.vault)
+    studio = LiveStudio(services.config, services.audit, services.vault, services.database)
     async with services.database.sessions() as db:
         assert await studio.asking(db, session.id) is None
 
