@@ -1,4 +1,4 @@
-"""Two Chromiums and a Firefox for each module, one server, and a network for each side."""
+"""Two Chromiums for all modules, a Firefox and a server for each, and a network for each side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.browser.media import BLUE, RED
 from tests.e2e.server import Server, Session, free_port
 from tests.netem.network import Network
 
-MODULE_LOOP = pytest.mark.asyncio(loop_scope="module")
+ONE_LOOP = pytest.mark.asyncio(loop_scope="package")
 
 
 def own_address() -> str:
@@ -86,7 +86,7 @@ async def set_up(folder: Path) -> Stage:
     return Stage(server, red, blue, host, aiohttp.ClientSession())
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """The server and its networks, shared by the module's tests."""
     made = await set_up(tmp_path_factory.mktemp("stage"))
@@ -96,7 +96,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         await made.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def playwright() -> AsyncIterator[Playwright]:
     """The driver."""
     os.environ.setdefault("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
@@ -104,7 +104,7 @@ async def playwright() -> AsyncIterator[Playwright]:
         yield driver
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def red_browser(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Browser]:
@@ -114,7 +114,7 @@ async def red_browser(
     await browser.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def blue_browser(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Browser]:
@@ -124,7 +124,7 @@ async def blue_browser(
     await browser.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def blue_firefox(playwright: Playwright) -> AsyncIterator[Browser]:
     """A Firefox that shows blue and sounds at 880 Hz."""
     browser = await firefox(playwright, BLUE)

@@ -39,7 +39,7 @@ class House:
             os.kill(self.server.process.pid, signal.SIGCONT)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """One server for the module."""
     server = Server(tmp_path_factory.mktemp("house"))

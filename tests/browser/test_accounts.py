@@ -11,12 +11,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, look, press, shows_code, virtual_key
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),
@@ -25,7 +25,7 @@ SHAPES = [
 PASSWORD = "kopi susu hangat di teras"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server at a name, as passkeys need it, with an admin."""
     server = Server(tmp_path_factory.mktemp("service"))

@@ -10,11 +10,11 @@ from bench.agreement import by_api, by_metrics, by_report, differences, page_dif
 from bench.coming_back import rows_of
 from bench.lab import Doing, metrics, report_page
 from bench.quarter import lost_s, play, target_s
-from tests.browser.conftest import MODULE_LOOP, Stage, two_people
+from tests.browser.conftest import ONE_LOOP, Stage, two_people
 from tests.netem.faults import Kind
 from tests.netem.quarter import shortened
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 SAMPLE_MS = 50
 # Four faults that break a line off, and one that only makes it bad. The bench does all eleven; so close
 # together their losses would leave nothing but writing.

@@ -15,13 +15,13 @@ from sqlalchemy import update
 from accounts import people
 from accounts.people import Person
 from counseling.appointment_tables import AppointmentRow
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import counselor, database_of, enter
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),
@@ -33,7 +33,7 @@ SOON_S = 20
 PLACE = "Gedung Konseling, lantai 2"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server of its own, with a place where people come."""
     server = Server(tmp_path_factory.mktemp("booking"), extra={"TEDUH_IN_PERSON_PLACE": PLACE})

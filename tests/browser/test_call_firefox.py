@@ -7,10 +7,10 @@ import asyncio
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.conftest import MODULE_LOOP, Stage, two_people
+from tests.browser.conftest import ONE_LOOP, Stage, two_people
 from tests.browser.media import BLUE, RED
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 
 async def test_both_see_and_hear_the_other(stage: Stage, red_browser: Browser, blue_firefox: Browser) -> None:

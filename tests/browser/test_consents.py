@@ -15,19 +15,19 @@ from playwright.async_api import Browser, Page, expect
 from accounts import people, prose
 from accounts.people import Person
 from accounts.roles import Role
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import Room, Shape, room
 from tests.browser.test_trust import SHAPES, Service
 from tests.e2e.server import Server
 from web.render import make_renderer
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 RENDERER = make_renderer()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """A server of its own."""
     server = Server(tmp_path_factory.mktemp("consents"))

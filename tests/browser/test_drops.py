@@ -14,14 +14,14 @@ from playwright.async_api import Browser, expect
 from counseling.drop_states import State
 from counseling.preparation import OnDrop
 from counseling.triage import Risk
-from tests.browser.conftest import MODULE_LOOP, Stage
+from tests.browser.conftest import ONE_LOOP, Stage
 from tests.browser.driver import Person, person_in
 from tests.browser.media import BLUE, RED
 from tests.browser.rooms import DESK, PHONE, PICTURES, Shape
 from tests.browser.rooms import Room as Look
 from tests.browser.talks import NUMBER, Meeting, last_drop, log_in, make_meeting
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 ALARM_S = 15.0
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), Shape(DESK, "light", "id-ID"), id="id"),

@@ -19,13 +19,13 @@ from accounts.roles import Role
 from core.db import Database
 from core.keyfile import master_key
 from counseling import crisis, incidents
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.docs.conftest import ROOT
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),
@@ -67,7 +67,7 @@ class Service:
         )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     server = Server(
         tmp_path_factory.mktemp("duties"),

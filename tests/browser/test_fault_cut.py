@@ -7,10 +7,10 @@ import asyncio
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.conftest import MODULE_LOOP, Call, Stage, two_people
+from tests.browser.conftest import ONE_LOOP, Call, Stage, two_people
 from tests.netem.model import Conditions
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 NOTICED_S = 2.5
 BACK_TO_UDP_S = 60
 

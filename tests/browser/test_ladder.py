@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, expect
 
-from tests.browser.conftest import MODULE_LOOP, Call, Stage, two_people
+from tests.browser.conftest import ONE_LOOP, Call, Stage, two_people
 from tests.browser.driver import Person, chromium
 from tests.browser.media import BLUE, RED, Look, write_tone
 from tests.netem.model import CLEAN, Conditions
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 WIDTH, HEIGHT, FRAMES = 640, 480, 12
 
@@ -44,7 +44,7 @@ class Crowded(Look):
         return wav, y4m
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def crowd_browser(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Browser]:

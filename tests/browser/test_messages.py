@@ -11,14 +11,14 @@ from playwright.async_api import Browser, expect
 
 from accounts.people import Person
 from accounts.roles import Role
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import Shape, room
 from tests.browser.test_duties import SHAPES, Service
 from tests.e2e.server import Server
 from tests.web.counselors import verify
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 TEXT = {
     "id": "Aku takut pulang ke rumah.\n\nSudah dua minggu aku di kos teman, dan aku bingung.",
@@ -30,7 +30,7 @@ ANSWER = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     server = Server(tmp_path_factory.mktemp("messages"))
     server.start()

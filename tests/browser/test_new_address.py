@@ -9,13 +9,13 @@ from pathlib import Path
 import aiohttp
 from playwright.async_api import Playwright
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.driver import CHROMIUM, Person, chromium, person_in
 from tests.browser.media import BLUE, RED
 from tests.e2e.server import Server
 from tests.netem.namespaces import Roaming
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 WITHIN_S = 6.0
 
 

@@ -7,13 +7,13 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.houses import House, house
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 
 __all__ = ["house"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),

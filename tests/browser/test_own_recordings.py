@@ -16,14 +16,14 @@ from core.ids import ParticipantId
 from media.codecs import Mode
 from signaling import directory
 from signaling.directory import NewParticipant, Recording
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import look, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.browser.test_trust import Service
 from tests.e2e.server import Server
 from web.render import make_renderer
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 RENDERER = make_renderer()
 ON_PHONE, AT_DESK = Shape(PHONE, "light", "id-ID"), Shape(DESK, "dark", "en-GB")
@@ -32,7 +32,7 @@ STORED_MS, DESTROYED_MS = 60_000, 60_000
 TALK_S = 4
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """A server of its own."""
     server = Server(tmp_path_factory.mktemp("own_recordings"))

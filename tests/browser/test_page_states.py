@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.houses import House, house, meeting
 from tests.browser.rooms import DESK, PHONE, Shape, room
 
 __all__ = ["house"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), Shape(DESK, "dark", "en-GB"), id="phone-light-id"),

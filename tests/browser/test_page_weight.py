@@ -10,17 +10,17 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Response
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.rooms import PHONE, Shape, room
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 LIMIT_BYTES = 60_000
 SHAPE = Shape(PHONE, "light", "id-ID")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """One server for the module."""
     made = Server(tmp_path_factory.mktemp("weight"))

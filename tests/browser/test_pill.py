@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 
 from accounts import people
 from accounts.roles import Role
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import database_of, enter
 from tests.browser.houses import House, house, meeting
 from tests.browser.paper import look
@@ -19,7 +19,7 @@ from tests.browser.rooms import DESK, PHONE, Shape, room
 
 __all__ = ["house"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 UNKNOWN = "\N{EN DASH}"
 ON_PHONE, AT_DESK = Shape(PHONE, "light", "id-ID"), Shape(DESK, "dark", "en-GB")

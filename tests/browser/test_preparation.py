@@ -19,16 +19,16 @@ from counseling.entry import Medium
 from counseling.triage import Answers, triage
 from counseling.walkin_states import Alone, Walkin
 from counseling.way_tables import TalkRow
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import look, press
 from tests.browser.rooms import PHONE, Shape, room
 from tests.browser.test_duties import SHAPES, Service
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     server = Server(tmp_path_factory.mktemp("ready"))
     server.start()

@@ -15,7 +15,7 @@ from accounts.people import Person
 from accounts.roles import Role
 from core.ids import SessionId
 from counseling import supervision
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import audit_of, database_of, enter
 from tests.browser.houses import House, house
 from tests.browser.paper import look
@@ -25,7 +25,7 @@ from tests.web.sessions import bad_quarter, make_session, sum_up_all
 
 __all__ = ["house"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 ON_PHONE, AT_DESK = Shape(PHONE, "light", "id-ID"), Shape(DESK, "dark", "en-GB")
 
@@ -41,7 +41,7 @@ class Staged:
     session: SessionId
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def staged(house: House) -> AsyncIterator[Staged]:
     """Eleven sessions that had a bad quarter of an hour today."""
     server, now, sessions = house.server, datetime.now(UTC), list[SessionId]()

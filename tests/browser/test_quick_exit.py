@@ -6,13 +6,13 @@ import re
 
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.houses import House, house, meeting
 from tests.browser.rooms import DESK, PHONE, Shape, room
 
 __all__ = ["house"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SMALL = Shape(PHONE, "light", "id-ID")
 WIDE = Shape(DESK, "light", "en-GB")

@@ -22,12 +22,12 @@ from media.events import LegConnected, LegId
 from recordings.container import Codec
 from recordings.events import Failed, KeyFrameWanted, RecorderEvent
 from recordings.sides import Side
-from tests.browser.conftest import MODULE_LOOP, own_address
+from tests.browser.conftest import ONE_LOOP, own_address
 from tests.browser.media import BLUE, RED
 from tests.media.rig import rig, until
 from tests.recordings.booth import booth
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 A = LegId("a")
 NUMBERS = {Codec.VP8: (96, 97), Codec.VP9: (98, 99), Codec.AV1: (102, 103)}

@@ -13,12 +13,12 @@ from playwright.async_api import Browser
 
 from counseling.entry import Medium
 from counseling.triage import Risk
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.browser.talks import log_in, make_meeting
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     (Shape(PHONE, "light", "id-ID"), Shape(DESK, "light", "en-GB")),
@@ -26,7 +26,7 @@ SHAPES = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """One server for the module."""
     made = Server(tmp_path_factory.mktemp("recording"))

@@ -33,7 +33,7 @@ from recordings.states import Side
 from signaling import directory
 from signaling.directory import NewParticipant, Recording
 from tests.browser import stamps
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.browser.stamps import OFF_HZ, Filmed, hertz_at
@@ -43,7 +43,7 @@ from tests.e2e.server import Server
 from tests.recordings.test_by_hand import commands, plays, run
 from tests.web.commanding import command
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Shown:
     hertz: float | None = None
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     nowhere = Config(data_dir=tmp_path_factory.mktemp("holders") / "var")
     made = await asyncio.to_thread(command, nowhere, "escrow", "new", typed="\n" * 4)

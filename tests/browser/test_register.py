@@ -20,12 +20,12 @@ from accounts.logins import Stage
 from accounts.people import Person
 from accounts.roles import Role
 from core.db import Database
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),
@@ -33,7 +33,7 @@ SHAPES = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server of its own."""
     server = Server(tmp_path_factory.mktemp("register"))

@@ -27,7 +27,7 @@ from recordings import reviews
 from recordings.states import Side
 from recordings.vault import Vault
 from signaling.directory import Role as Sits
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import audit_of, database_of, enter
 from tests.browser.paper import look
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
@@ -36,7 +36,7 @@ from tests.recordings.staged import make_recording
 from tests.web.reviewed import seal_and_store
 from tests.web.sessions import bad_quarter, make_session, place_of
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def an_hour(folder: Path, side: Side) -> bytes:
     return long.read_bytes()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def staged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Staged]:
     """A recording of a session with a bad quarter of an hour, where policy allows taking it out."""
     server = Server(tmp_path_factory.mktemp("house"), extra={"TEDUH_RECORDING_EXPORT": "1"})

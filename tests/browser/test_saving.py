@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.houses import House, house, meeting
 from tests.browser.rooms import Shape
 from tests.browser.test_page_states import SHAPES
 
 __all__ = ["house"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 
 @pytest.mark.parametrize(("small", "wide"), SHAPES)

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from counseling.self_help import shipped
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, look
 from tests.browser.rooms import Shape, room
 from tests.browser.test_way import SHAPES, service, walk_in
@@ -14,7 +14,7 @@ from tests.e2e.server import Server
 
 __all__ = ["service"]
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.conftest import MODULE_LOOP, Stage, two_people
+from tests.browser.conftest import ONE_LOOP, Stage, two_people
 from tests.browser.driver import Person
 from tests.netem.model import CLEAN, CUT
 from tests.netem.proxy import Address, Proxy
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 CALM_S = 0.3
 """What was encoded before the page said so may still be on its way out."""
 

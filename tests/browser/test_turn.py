@@ -17,13 +17,13 @@ from pathlib import Path
 import aiohttp
 from playwright.async_api import Playwright
 
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.driver import CHROMIUM, chromium, person_in
 from tests.browser.media import BLUE, RED
 from tests.e2e.server import Server, free_port
 from tests.netem.namespaces import Roaming
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 SECRET = "test-secret"
 START_S = 10.0
 

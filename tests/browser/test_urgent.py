@@ -23,13 +23,13 @@ from counseling.urgent import COMES_WITHIN
 from counseling.urgent_tables import AlarmRow
 from counseling.walkin_states import Ended
 from counseling.way_tables import TalkRow
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),
@@ -46,7 +46,7 @@ SOON_MS = 20_000
 PAGE = "/talk/urgent"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server of its own."""
     server = Server(tmp_path_factory.mktemp("urgent"))
@@ -56,7 +56,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
     server.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+@pytest_asyncio.fixture(loop_scope="package", autouse=True)
 async def alone(service: Server) -> AsyncIterator[None]:
     """Each test begins with nobody in the line and nobody at a desk."""
     yield

@@ -13,13 +13,13 @@ from playwright.async_api import Browser, expect
 
 from accounts.people import Person
 from counseling import desks
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.counselors import audit_of, counselor, database_of, enter
 from tests.browser.paper import at, look, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.e2e.server import Server
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 SHAPES = [
     pytest.param(Shape(PHONE, "light", "id-ID"), id="phone-id"),
@@ -30,7 +30,7 @@ SOON_MS = 20_000
 JOIN = "form[action='/talk'] .rest button[type=submit]"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server of its own."""
     server = Server(tmp_path_factory.mktemp("way"))

@@ -18,7 +18,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from accounts.checkpoints import FILE as CHECKPOINTS
-from tests.browser.conftest import MODULE_LOOP
+from tests.browser.conftest import ONE_LOOP
 from tests.browser.paper import at, press
 from tests.browser.rooms import DESK, PHONE, Room, Shape, room
 from tests.browser.test_accounts import PASSWORD, enrol_app, log_in
@@ -27,7 +27,7 @@ from tests.browser.test_register import days_from_now, paper
 from tests.e2e.server import Server
 from web.render import make_renderer
 
-pytestmark = MODULE_LOOP
+pytestmark = ONE_LOOP
 
 RENDERER = make_renderer()
 PHONE_ID = Shape(PHONE, "light", "id-ID")
@@ -92,7 +92,7 @@ class House:
             db.execute("UPDATE users SET erase_at = ? WHERE erase_at IS NOT NULL", (due.isoformat(" ")[:26],))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     made = House(tmp_path_factory.mktemp("whole"))
     yield made
