@@ -105,6 +105,11 @@ class Gaps:
         # What began in chat ends with its socket, though the session has moved to voice meanwhile.
         self._mended = ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this side cannot be reached now."""
+        return self._open is not None
+
     def take(self, event: Happened) -> list[Gap]:
         """Take the next event; give the gap that it ends, if it ends one."""
         if event.kind == "mode":

@@ -130,6 +130,14 @@ class QualityCounts:
             self._gap.observe(gap.gap_ms / 1000)
             self._causes[gap.cause.direction, gap.cause.kind] += 1
 
+    def broken(self) -> int:
+        """Count the sessions in which a side cannot be reached now."""
+        return sum(
+            any(side.is_open for side in sides.values())
+            for session, sides in self._sides.items()
+            if session not in self._ended
+        )
+
     def measured(self) -> Iterator[Measured]:
         """Tell everything."""
         self._settle()

@@ -81,6 +81,7 @@ class Survey:
             + self.media_events.failed
             + self.carrier.failed,
             "sessions": len(self.lives),
+            "broken": self.quality.broken(),
             "connections": len(self.carrier.wires),
             "journal_failed": self.journal.failed,
             "journal_dropped": self.journal.dropped,

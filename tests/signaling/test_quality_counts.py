@@ -94,6 +94,24 @@ def test_gaps_and_causes_are_those_of_the_report() -> None:
     assert count(counts, "events_total", kind="path_changed") == 2
 
 
+def test_sessions_are_broken_as_long_as_a_side_is_and_each_once() -> None:
+    counts = QualityCounts()
+    for who in (ME, OTHER):
+        counts.take(happened(1, "path_changed", {"first": True}, who))
+    assert counts.broken() == 0
+    for who in (ME, OTHER):
+        counts.take(happened(31, "interrupted", {"gap_ms": 1_000}, who))
+    assert counts.broken() == 1, "one page, and both sides of it, are one session"
+    counts.take(happened(33, "resumed", {"gap_ms": 3_000}, OTHER))
+    assert counts.broken() == 1
+    counts.take(happened(631, "grace_over"))
+    assert counts.broken() == 0
+    counts.take(happened(640, "path_changed", {"first": True}))
+    counts.take(happened(641, "interrupted", {"gap_ms": 1_000}))
+    counts.take(records.ended(SESSION, reason=None, now=NOW + timedelta(seconds=650)))
+    assert counts.broken() == 0, "it is over"
+
+
 def test_what_is_known_of_a_line_behind_the_end_is_counted_still() -> None:
     counts = QualityCounts()
     counts.take(happened(31, "interrupted", {"gap_ms": 1_000}))
