@@ -193,8 +193,8 @@ class Line:
         ws_rtts = [one.ws_rtt_ms for one in seconds if one.ws_rtt_ms is not None]
         known = rtts_ms[-6:] or ws_rtts[-3:]
         return Ways(
-            loss_up_pct=_loss(seconds, "lost_up", "expected_up"),
-            loss_down_pct=_loss(seconds, "lost_down", "expected_down"),
+            loss_up_pct=loss_of(seconds, "lost_up", "expected_up"),
+            loss_down_pct=loss_of(seconds, "lost_down", "expected_down"),
             rtt_ms=statistics.median(known) if known else None,
             spread_up_ms=spread_up,
             spread_down_ms=spread_down,
@@ -241,7 +241,8 @@ def _usual(values: Sequence[float]) -> float:
     return float(sorted(values)[-1 - ODD_SECONDS]) if len(values) > ODD_SECONDS else 0.0
 
 
-def _loss(seconds: Sequence[Second], lost: str, expected: str) -> float | None:
+def loss_of(seconds: Sequence[Second], lost: str, expected: str) -> float | None:
+    """Say how much of a hundred got lost on one way, by the names of its columns; None where nothing came."""
     missing = sum(getattr(one, lost) for one in seconds)
     sent = sum(getattr(one, expected) for one in seconds)
     if sent <= 0:

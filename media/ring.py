@@ -18,8 +18,8 @@ class Second:
 
     ``up`` is from the participant to the server. ``delay_up_ms`` is how much later audio came than the
     quickest of late, ``spread_up_ms`` how far apart the quickest and the slowest of this second were.
-    ``lost_down`` may be negative: a receiver's report corrects an earlier one. ``cut``: the line carried
-    nothing, or has just come back, so its gaps are not loss.
+    ``lost_*`` may be negative: a packet was overtaken, a receiver's report corrects an earlier one. ``cut``:
+    the line carried nothing, or has just come back, so its gaps are not loss.
     """
 
     at_s: int
@@ -45,7 +45,7 @@ class Second:
 
 
 # Code of the ``array`` module for each column; capitals are unsigned.
-_CODES = {"at_s": "I", "bytes_up": "I", "bytes_down": "I", "lost_down": "h", "cut": "B"}
+_CODES = {"at_s": "I", "bytes_up": "I", "bytes_down": "I", "lost_up": "h", "lost_down": "h", "cut": "B"}
 _NAMES = tuple(Second.__slots__)
 _KNOWN = {"B": (0, 0xFE), "H": (0, 0xFFFE), "h": (-0x8000, 0x7FFE), "I": (0, 0xFFFF_FFFE)}
 

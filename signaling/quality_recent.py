@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from media.grading import Limits, grade
+from media.line import loss_of
 from media.ring import SECONDS, Ring, Second
 
 BLOCK_S: Final = 10
@@ -29,11 +30,6 @@ def _word(seconds: Sequence[Second], limits: Limits) -> str:
     rtts_ms = rtts_ms or [one.ws_rtt_ms for one in seconds if one.ws_rtt_ms is not None]
     if not rtts_ms and not any(one.expected_up or one.expected_down for one in seconds):
         return NOTHING
-    losses = [
-        100 * max(0, sum(one.lost_up for one in seconds)) / max(1, sum(one.expected_up for one in seconds)),
-        100
-        * max(0, sum(one.lost_down for one in seconds))
-        / max(1, sum(one.expected_down for one in seconds)),
-    ]
+    losses = [loss_of(seconds, f"lost_{way}", f"expected_{way}") or 0.0 for way in ("up", "down")]
     rtt_ms = statistics.median(rtts_ms) if rtts_ms else None
-    return grade(loss_pct=min(100.0, max(losses)), rtt_ms=rtt_ms, mos=None, limits=limits).value
+    return grade(loss_pct=max(losses), rtt_ms=rtt_ms, mos=None, limits=limits).value

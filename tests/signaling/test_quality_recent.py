@@ -37,6 +37,17 @@ def test_a_report_that_takes_loss_back_is_no_gain() -> None:
     assert recent(ring(*[back] * 10), Limits())[-1] == "good"
 
 
+def test_what_was_only_overtaken_is_no_loss() -> None:
+    missing = Second(0, expected_up=50, lost_up=4, rtt_ms=40)
+    come = Second(0, expected_up=50, lost_up=-4, rtt_ms=40)
+    assert recent(ring(*[missing, come] * 20), Limits())[-4:] == ("good",) * 4
+
+
+def test_two_packets_of_a_pause_are_chance_as_for_the_grade() -> None:
+    pause = [Second(0, expected_up=25, lost_up=2, rtt_ms=40), *[Second(0, rtt_ms=40)] * 9]
+    assert recent(ring(*pause), Limits())[-1] == "good"
+
+
 def test_in_chat_the_socket_tells_and_where_nothing_does_there_is_no_word() -> None:
     words = recent(ring(*[Second(0, ws_rtt_ms=900)] * 10, *[Second(0)] * 10), Limits())
     assert words[-2:] == ("poor", "")
