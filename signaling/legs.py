@@ -67,7 +67,7 @@ class Legs:
         place.restarted_at = now
         if place.leg is None or fresh:
             place.retry_at = None
-            return self.retire(place, now)
+            return [RecordEvent("ice_restart", place.id, {"fresh": True}), *self.retire(place, now)]
         place.leg.negotiation.restart_wanted = True
         return [RecordEvent("ice_restart", place.id)]
 

@@ -282,6 +282,7 @@ def test_a_restart_renegotiates_the_same_leg_and_a_fresh_one_makes_another() -> 
     rig.apply(ev.AsksRestart(A, fresh=True))
     assert rig.leg_of[A] != leg
     assert leg in rig.open_legs, "it carries media until its successor is connected"
+    assert rig.noted("ice_restart") == [(A, {}), (A, {"fresh": True})]
     rig.answer_all()
     assert leg not in rig.open_legs
     assert rig.link == (rig.leg_of[A], rig.leg_of[B])
