@@ -6,7 +6,8 @@
     ASKED, APPROVED, MAKING, READY and FAILED ── withdraw ──> GONE
 
 ``again`` is after a crash. What is made lies sealed to the recipient's age key, and is never anywhere as a
-plain file. It is withdrawn when the recording may not be opened any more, and expires after ``KEPT``.
+plain file. It is withdrawn when the recording may not be opened any more, or not by who asked, and expires
+after ``KEPT``. The grant that it was asked under may end: the approval stands for it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from recordings import exports, reviews
 from recordings.exports import KEPT, Event, State
 from recordings.reviews import Recording
 from web.jobs import every
-from web.reviews import REVIEWS, Reviews, may_be_open
+from web.reviews import REVIEWS, Reviews, may_take
 from web.services import Services
 
 logger = logging.getLogger(__name__)
@@ -33,8 +33,9 @@ async def make_next(services: Services, doers: Reviews) -> None:
     for number, of, state, _ in waiting:
         async with services.database.sessions.begin() as db:
             recording = await reviews.find(db, recording=of)
+            export = await exports.find(db, services.audit, export=number, recording=recording)
             events = [Event.BEGIN] if state is State.APPROVED else [Event.AGAIN, Event.BEGIN]
-            if not await may_be_open(db, recording, now=services.now()):
+            if not await may_take(db, recording, export.asker, services):
                 events = [Event.WITHDRAW]
                 await asyncio.to_thread(doers.exporter.remove, number)
             for event in events:
@@ -54,7 +55,7 @@ async def make_next(services: Services, doers: Reviews) -> None:
         async with services.database.sessions.begin() as db:
             recording = await reviews.find(db, recording=of)
             ended = Event.FAIL if size is None else Event.FINISH
-            if not await may_be_open(db, recording, now=services.now()):
+            if not await may_take(db, recording, export.asker, services):
                 ended = Event.WITHDRAW
                 await asyncio.to_thread(doers.exporter.remove, number)
             await _move(services, db, export=number, recording=recording, event=ended, size_bytes=size)
@@ -68,7 +69,7 @@ async def make_next(services: Services, doers: Reviews) -> None:
 
 
 async def end_those_over(services: Services, doers: Reviews) -> None:
-    """Withdraw exports of recordings that may not be opened any more, and expire the others in their time.
+    """Withdraw exports of recordings that may not be opened any more, or not by who asked; expire the others.
 
     A file of none that is being made or is ready goes too: a crash left it, or an older database is back.
     """
@@ -84,7 +85,8 @@ async def end_those_over(services: Services, doers: Reviews) -> None:
     for number, of, state, since in found:
         async with services.database.sessions.begin() as db:
             recording = await reviews.find(db, recording=of)
-            closed = not await may_be_open(db, recording, now=now)
+            export = await exports.find(db, services.audit, export=number, recording=recording)
+            closed = not await may_take(db, recording, export.asker, services)
             if not closed and not (state is State.READY and since <= now - KEPT):
                 continue
             await asyncio.to_thread(doers.exporter.remove, number)

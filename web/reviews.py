@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +32,6 @@ from recordings.reviews import Recording
 from recordings.states import State
 from recordings.workshop import open_store
 from web.jobs import every
-from web.register import REGISTER
 from web.services import SERVICES, Services
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ REVIEWS: Final = http.AppKey("reviews", Reviews)
 
 async def to_review(request: http.Request, db: AsyncSession, person: Person) -> list[Recording]:
     """List what somebody may open now, the newest first."""
-    theirs = await _supervised(request, db, person)
+    theirs = await _supervised(db, person, request.app[SERVICES])
     found = await reviews.of_counselors(db, counselors=theirs, state=State.STORED)
     return [one for one in found if await _why_closed(request, db, one, assigned=True) is None]
 
@@ -73,7 +73,7 @@ async def own_hidden(request: http.Request, db: AsyncSession, person: Person) ->
 async def find_open(request: http.Request, db: AsyncSession, person: Person) -> Recording:
     """Look up the recording of an address if it may be opened now. Raises ``NotFound``, whatever is wrong."""
     recording = await _of_address(request, db)
-    theirs = await _supervised(request, db, person)
+    theirs = await _supervised(db, person, request.app[SERVICES])
     assigned = recording.counselor in theirs
     if await _why_closed(request, db, recording, assigned=assigned) is not None:
         raise NotFound("There is no such recording.")
@@ -121,6 +121,17 @@ async def may_be_open(db: AsyncSession, recording: Recording, *, now: datetime) 
     return opening.why_closed(facts, assigned=True, now=now) is None
 
 
+async def may_take(db: AsyncSession, recording: Recording, asker: UserId | None, services: Services) -> bool:
+    """Whether a recording may be opened, and who asked to take it out still has role and assignment.
+
+    Their grant may have ended: the approval stands for it.
+    """
+    person = None if asker is None else await people.find(db, user=asker)
+    if person is None or recording.counselor not in await _supervised(db, person, services):
+        return False
+    return await may_be_open(db, recording, now=services.now())
+
+
 async def client_consents(db: AsyncSession, client: UserId | None) -> bool:
     """Whether a client consents to supervision; who asked to be erased consents to nothing."""
     return await _consented_at(db, client) is not None
@@ -142,8 +153,8 @@ async def _of_address(request: http.Request, db: AsyncSession) -> Recording:
     return await reviews.find(db, recording=asked)
 
 
-async def _supervised(request: http.Request, db: AsyncSession, person: Person) -> set[UserId]:
-    today = request.app[REGISTER].today(request.app[SERVICES].now())
+async def _supervised(db: AsyncSession, person: Person, services: Services) -> set[UserId]:
+    today = services.now().astimezone(ZoneInfo(services.config.time_zone)).date()
     if person.is_leaving or not person.may(REVIEW):
         return set()
     return {one.counselor for one in await supervision.of_supervisor(db, supervisor=person.id, day=today)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from accounts.notice_tables import NoticeRow
 from core.agefile import Identity, decrypt
@@ -19,7 +20,7 @@ from tests.recordings.test_exports import codecs_of, webm
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client, FakeEngine, make_config
 from tests.web.reviewed import Reviewed, reviewed
-from tests.web.test_review_media import withdraw_consent
+from tests.web.test_review_media import disable, end_assignment, withdraw_consent
 from web.app import make_app
 from web.exports import end_those_over, make_next
 from web.reviews import REVIEWS
@@ -151,6 +152,39 @@ async def test_without_consent_nothing_is_approved_or_made(staged: Reviewed) -> 
     assert files(staged) == []
     waits = await get(staged.client, "/admin/exports")
     assert "No longer there" in waits.text
+
+
+async def erase_the_asker(staged: Reviewed) -> None:
+    async with staged.services.database.sessions.begin() as db:
+        await db.execute(update(RecordingExportRow).values(asker_id=None))
+
+
+@pytest.mark.parametrize("ends", [end_assignment, disable, erase_the_asker])
+async def test_for_who_may_not_open_it_any_more_nothing_is_made_or_kept(
+    staged: Reviewed, ends: Callable[[Reviewed], Awaitable[None]]
+) -> None:
+    await approved(staged)
+    doers = staged.client.app[REVIEWS]
+    await make_next(staged.services, doers)
+    await staged.as_(staged.sari)
+    await approved(staged)
+    await ends(staged)
+    await end_those_over(staged.services, doers)
+    await make_next(staged.services, doers)
+    assert files(staged) == []
+    async with staged.services.database.sessions() as db:
+        assert set(await db.scalars(select(RecordingExportRow.state))) == {State.GONE.value}
+
+
+async def test_an_approval_stands_for_the_grant_that_it_was_asked_under(
+    staged: Reviewed, clock: FakeClock
+) -> None:
+    _, path = await asked(staged)
+    clock.advance(3 * 86_400)
+    await staged.as_(staged.dewi)
+    await send(staged.client, path, _page="/admin/exports", approve="1")
+    await make_next(staged.services, staged.client.app[REVIEWS])
+    assert len(files(staged)) == 1
 
 
 async def test_nothing_waits_for_a_decision_once_consent_is_gone(staged: Reviewed) -> None:
