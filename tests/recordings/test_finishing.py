@@ -53,11 +53,12 @@ async def test_both_sides_are_stored_and_the_logs_deleted(shop: Workshop) -> Non
         assert play(await opened(shop, made.id, side)).voice_s == pytest.approx(3.0, abs=0.05)
 
 
-async def test_what_a_crash_ended_is_stored_as_far_as_it_came(shop: Workshop) -> None:
+@pytest.mark.parametrize("tail", [b"\0\0\1\0half a record", bytes(5_000)], ids=["half", "zeros"])
+async def test_what_a_crash_ended_is_stored_as_far_as_it_came(shop: Workshop, tail: bytes) -> None:
     made = await end_one(shop, last=False)
     log = log_path(shop.spool, made.id, Side.CLIENT)
     with log.open("ab") as file:
-        file.write(b"\0\0\1\0half a record")
+        file.write(tail)
     await work(shop)
     assert await side_states(shop, made.id) == STORED
 

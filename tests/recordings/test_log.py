@@ -48,8 +48,11 @@ def records_of(path: Path) -> list[bytes]:
     return found
 
 
-def read(path: Path, name: str = NAME, side: Side = Side.CLIENT, key: Identity = KEY) -> list[bytes]:
-    return [record.plain for record in read_log(path, recording_id=name, side=side, identity=key)]
+def read(
+    path: Path, name: str = NAME, side: Side = Side.CLIENT, key: Identity = KEY, sure: int | None = None
+) -> list[bytes]:
+    found = read_log(path, recording_id=name, side=side, identity=key, sure=sure)
+    return [record.plain for record in found]
 
 
 def test_what_was_written_is_read_and_the_last_record_is_known(tmp_path: Path) -> None:
@@ -86,6 +89,36 @@ def test_a_torn_tail_is_passed_over(tmp_path: Path, keep: int) -> None:
     assert read(path) == PLAIN[:-1]
     state = check_log(path, recording_id=NAME, side=Side.CLIENT, expected=chains[-2])
     assert (state.chain, state.torn_bytes) == (chains[-2], keep)
+
+
+TAILS: dict[str, Callable[[bytes], bytes]] = {
+    "zeros": lambda last: bytes(len(last)),
+    "zeros up to a page": lambda last: bytes(4_096) + last[4_096:],
+    "zeros at its end": lambda last: last[:300] + bytes(len(last) - 300),
+    "zeros in its middle": lambda last: last[:5_000] + bytes(2_000) + last[7_000:],
+}
+
+
+@pytest.mark.parametrize("kind", TAILS)
+def test_a_tail_that_a_power_cut_leaves_in_its_whole_length_is_torn_too(tmp_path: Path, kind: str) -> None:
+    """And what the database has counted was on the disk: there it is damage."""
+    path, chains = written(tmp_path, final=False, plain=[*PLAIN, os.urandom(9_000)])
+    parts = records_of(path)
+    path.write_bytes(b"".join(parts[:-1]) + TAILS[kind](parts[-1]))
+    assert read(path, sure=0) == read(path, sure=6) == PLAIN
+    check_log(path, recording_id=NAME, side=Side.CLIENT, expected=chains[5])
+    with pytest.raises(LogBroken, match="Record 6 of the log is broken: changed"):
+        read(path, sure=7)
+    with pytest.raises(LogBroken):
+        check_log(path, recording_id=NAME, side=Side.CLIENT, expected=chains[6])
+
+
+def test_what_others_follow_is_no_torn_tail(tmp_path: Path) -> None:
+    path, _ = written(tmp_path, final=False)
+    parts = records_of(path)
+    path.write_bytes(b"".join([*parts[:-2], flipped(parts[-2], 100), parts[-1]]))
+    with pytest.raises(LogBroken, match="Record 4 of the log is broken: changed"):
+        read(path, sure=0)
 
 
 def test_a_tail_that_was_on_disk_once_is_missed(tmp_path: Path) -> None:
