@@ -23,6 +23,7 @@ from recordings import ranges
 from recordings.exports import Export
 from recordings.playback import Vault, open_media, read_chunks
 from recordings.ranges import Span
+from recordings.reserve import demand
 from recordings.reviews import MediaSide, Recording
 from recordings.store import Store
 
@@ -71,7 +72,7 @@ class Exporter:
     ) -> int:
         """Make the file of an export and give its size; ``told`` hears how far it is, in percent.
 
-        Raises ``NotExported``, and as ``playback.open_media``; nothing is left behind then.
+        Raises ``NotExported``, ``NoRoom``, and as ``playback.open_media``; nothing is left behind then.
         """
         payloads: list[tuple[MediaSide, Payload]] = []
         for media in recording.sides:
@@ -84,6 +85,7 @@ class Exporter:
             )
             payloads.append((media, await open_media(self._store, self._vault, warrant, media)))
         await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(demand, self._directory, sum(payload.size for _, payload in payloads))
         part = self._part(export.id)
         try:
             async with asyncio.timeout(WITHIN_S):

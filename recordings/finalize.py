@@ -16,6 +16,7 @@ from core.agefile import Identity, Recipient, Writer
 from recordings.container import Codec, head
 from recordings.ebml import EbmlBroken
 from recordings.log import Chain, Digest, LogBroken, begin, check_chain, read_log, sync_directory
+from recordings.reserve import demand
 from recordings.sides import Side
 from recordings.survey import Survey, clusters_of
 
@@ -50,8 +51,8 @@ def finalize(
 ) -> Finalized:
     """Write ``out``: whole and on the disk when this returns, in place of what was there before.
 
-    ``expected`` is the chain that the database has kept; the log may be longer. Raises ``LogBroken`` and
-    ``OSError``. One process at a time: a draft that a crash has left is written over.
+    ``expected`` is the chain that the database has kept; the log may be longer. Raises ``LogBroken``,
+    ``NoRoom`` and ``OSError``. One process at a time: a draft that a crash has left is written over.
     """
     survey, chain, complete = Survey(), begin(recording_id, side), False
     for record in read_log(log, recording_id=recording_id, side=side, identity=identity):
@@ -67,6 +68,7 @@ def finalize(
     if not survey.clusters:
         raise LogBroken("empty", chain.records)
     front = head(survey.in_order, survey.clusters, duration_ms=survey.end_ms)
+    demand(out.parent, log.stat().st_size)
     digest, size = hashlib.sha256(), 0
     draft = out.with_name(f".{out.name}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -16,6 +16,7 @@ from core.agefile import Recipient
 from recordings.cutter import Piece
 from recordings.events import Failure
 from recordings.log import LogWriter
+from recordings.reserve import NoRoom, demand
 from recordings.sides import log_path
 from recordings.wire import Open, Told, ToldFailed, ToldGrew
 
@@ -63,6 +64,8 @@ class Writing(threading.Thread):
         """Write until the log ends or cannot be written any more."""
         try:
             self._write()
+        except NoRoom:
+            self._tell(ToldFailed(self._channel, Failure.DISK_FULL))
         except OSError as error:
             full = error.errno in FULL
             self._tell(ToldFailed(self._channel, Failure.DISK_FULL if full else Failure.DISK_FAILED))
@@ -73,6 +76,7 @@ class Writing(threading.Thread):
     def _write(self) -> None:
         opening = self._opening
         self._busy_s = time.monotonic()
+        demand(Path(opening.directory))
         log = LogWriter(
             log_path(Path(opening.directory), opening.recording_id, opening.side),
             recording_id=opening.recording_id,
@@ -95,6 +99,7 @@ class Writing(threading.Thread):
         if piece is None:
             log.append(b"", final=True)
         else:
+            demand(Path(self._opening.directory))
             log.append(piece.plain)
             self._until_ms = piece.until_ms
         self._busy_s = None

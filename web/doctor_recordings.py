@@ -10,7 +10,7 @@ from core.bucket import Bucket
 from core.clock import Clock
 from core.config import Config
 from core.errors import TeduhError
-from recordings import leap, orphans
+from recordings import leap, orphans, reserve
 from recordings.figures import Figures, measure
 from recordings.leap import Seen
 from recordings.orphans import Lack
@@ -38,6 +38,8 @@ class RecordingFacts:
     """Why the store did not answer, as a sentence."""
     lost: dict[Lack, int] | None
     clock: Seen
+    free_bytes: int | None
+    """Where live recordings are written; None when the disk does not tell."""
 
 
 async def gather_recordings(config: Config, *, clock: Clock, offline: bool) -> RecordingFacts:
@@ -57,12 +59,21 @@ async def gather_recordings(config: Config, *, clock: Clock, offline: bool) -> R
         finally:
             await shop.store.close()
     place = "the data directory" if config.recordings_url is None else str(config.recordings_url)
-    return RecordingFacts(figures=figures, place=place, problem=problem, lost=lost, clock=seen)
+    return RecordingFacts(
+        figures=figures,
+        place=place,
+        problem=problem,
+        lost=lost,
+        clock=seen,
+        free_bytes=reserve.free_bytes(shop.spool),
+    )
 
 
 def examine_recordings(facts: RecordingFacts) -> list[Finding]:
     """Look at everything, in an order that stays the same."""
-    return [finding for check in (_store, _clock, _waiting, _broken, _lost) for finding in check(facts)]
+    return [
+        finding for check in (_store, _room, _clock, _waiting, _broken, _lost) for finding in check(facts)
+    ]
 
 
 def _store(facts: RecordingFacts) -> Iterator[Finding]:
@@ -73,6 +84,16 @@ def _store(facts: RecordingFacts) -> Iterator[Finding]:
         yield Finding(ABOUT, Level.NOTE, f"{facts.place} was not asked.")
     else:
         yield Finding(ABOUT, Level.FINE, f"{count} recordings are stored in {facts.place}, {size:.1f} GB.")
+
+
+def _room(facts: RecordingFacts) -> Iterator[Finding]:
+    if facts.free_bytes is not None and facts.free_bytes < reserve.RESERVE_BYTES:
+        yield Finding(
+            ABOUT,
+            Level.WRONG,
+            f"Nothing is recorded: {facts.free_bytes >> 20} MB are free where recordings are written, and "
+            f"{reserve.RESERVE_BYTES >> 20} MB are left for destroying them. Make room.",
+        )
 
 
 def _clock(facts: RecordingFacts) -> Iterator[Finding]:

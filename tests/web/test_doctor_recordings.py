@@ -10,6 +10,7 @@ import pytest
 from recordings.figures import Figures
 from recordings.leap import Seen
 from recordings.orphans import Lack
+from recordings.reserve import RESERVE_BYTES
 from recordings.states import State
 from web.doctor import Level
 from web.doctor_recordings import RecordingFacts, examine_recordings
@@ -24,6 +25,7 @@ FINE = RecordingFacts(
     problem=None,
     lost=WHOLE,
     clock=Seen(NOW),
+    free_bytes=RESERVE_BYTES,
 )
 
 
@@ -49,6 +51,7 @@ def test_all_is_well() -> None:
             "The clock was 2025-01-26 09:00 UTC, and at the next look 2026-03-02 09:00 UTC: it leapt, or",
         ),
         (dataclasses.replace(FINE, clock=LEAPT), "is destroyed before 2026-03-03 09:00 UTC."),
+        (dataclasses.replace(FINE, free_bytes=RESERVE_BYTES - 1), "Nothing is recorded: 255 MB are free"),
         (dataclasses.replace(FINE, problem="It is down.", lost=None), "does not answer: It is down."),
     ],
 )
