@@ -55,7 +55,8 @@ def finalize(
     ``NoRoom`` and ``OSError``. One process at a time: a draft that a crash has left is written over.
     """
     survey, chain, complete = Survey(), begin(recording_id, side), False
-    for record in read_log(log, recording_id=recording_id, side=side, identity=identity):
+    sure = 0 if expected is None else expected.records
+    for record in read_log(log, recording_id=recording_id, side=side, identity=identity, sure=sure):
         chain, complete = record.chain, record.final
         if expected is not None and chain.records == expected.records:
             check_chain(chain, expected)
@@ -67,8 +68,8 @@ def finalize(
         check_chain(chain, expected)
     if not survey.clusters:
         raise LogBroken("empty", chain.records)
-    front = head(survey.in_order, survey.clusters, duration_ms=survey.end_ms)
     demand(out.parent, log.stat().st_size)
+    front = head(survey.in_order, survey.clusters, duration_ms=survey.end_ms)
     digest, size = hashlib.sha256(), 0
     draft = out.with_name(f".{out.name}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -81,7 +82,7 @@ def finalize(
 
         writer = Writer(store, [recipient])
         writer.write(front)
-        for record in read_log(log, recording_id=recording_id, side=side, identity=identity):
+        for record in read_log(log, recording_id=recording_id, side=side, identity=identity, sure=sure):
             for one in clusters_of(record.plain):
                 writer.write(one)
             if record.chain == chain:
