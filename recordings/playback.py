@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from accounts.grants import Grant
 from accounts.roles import Permission
@@ -72,7 +73,7 @@ class Playback:
         self._vault = vault
         self._warrants = warrants
         self._open = OrderedDict[tuple[str, str], Medium]()
-        self._opening = asyncio.Lock()
+        self._opening = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
         self._turns: dict[str, _Turns] = {}
 
     @asynccontextmanager
@@ -103,14 +104,16 @@ class Playback:
         """
         grant.require(Permission.REVIEW_RECORDINGS, recording.client, now, object_id=recording.id)
         key = (grant.id, media.side.value)
-        async with self._opening:
-            self._forget_ended(now)
-            found = self._open.get(key)
-            if found is None:
-                found = self._open[key] = await self._opened(grant, recording, media, now)
-            self._open.move_to_end(key)
-            while len(self._open) > KEPT:
-                self._open.popitem(last=False)
+        self._forget_ended(now)
+        if (found := self._open.get(key)) is None:
+            # Whatever hangs while one is opened holds up nobody else.
+            lock = self._opening.setdefault(key, asyncio.Lock())
+            async with lock:
+                if (found := self._open.get(key)) is None:
+                    found = self._open[key] = await self._opened(grant, recording, media, now)
+        self._open.move_to_end(key)
+        while len(self._open) > KEPT:
+            self._open.popitem(last=False)
         return found
 
     async def read(self, medium: Medium, span: Span) -> AsyncIterator[bytes]:

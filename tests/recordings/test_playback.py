@@ -37,12 +37,18 @@ class FakeVault:
     clock: FakeClock
     identity: Identity = field(default_factory=Identity.generate)
     asked: list[Warrant] = field(default_factory=list)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, and whoever asks waits until it is set."""
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     async def open(self, warrant: Warrant) -> Identity:
         Checker(Warrants(MASTER).public).check(
             warrant, recording_id=warrant.recording_id, now=self.clock.now()
         )
         self.asked.append(warrant)
+        await self.answers.wait()
         return self.identity
 
 
@@ -126,6 +132,27 @@ async def test_the_key_is_asked_for_once_for_the_viewer_and_for_review(staged: S
     assert (warrant.purpose, warrant.viewer) == (Purpose.REVIEW, staged.grant.person)
     assert warrant.recording_id == staged.recording.id
     assert warrant.expires_at <= staged.grant.expires_at
+
+
+async def test_an_opening_that_hangs_holds_up_nobody_else(staged: Staged) -> None:
+    await staged.played("bytes=0-9")
+    staged.vault.answers.clear()
+    counselors = staged.recording.side("counselor")
+    hanging = [
+        asyncio.create_task(
+            staged.playback.open(
+                staged.grant, recording=staged.recording, media=counselors, now=staged.clock.now()
+            )
+        )
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(staged.played("bytes=0-9"), 5) == PLAIN[:10]
+    assert [one.done() for one in hanging] == [False] * 3
+    staged.vault.answers.set()
+    first, *others = await asyncio.gather(*hanging)
+    assert all(one is first for one in others)
+    assert len(staged.vault.asked) == 2, "once for each side"
 
 
 async def test_a_warrant_never_outlives_the_grant(staged: Staged) -> None:
