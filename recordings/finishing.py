@@ -34,6 +34,8 @@ from recordings.workshop import Workshop
 
 logger = logging.getLogger(__name__)
 
+OVER: Final = DONE | {SideState.BROKEN}
+"""Sides that are not tried again: a broken one waits for somebody (``retry``)."""
 _WAITING: Final = (State.ENDED, State.FINALIZING, State.STUCK)
 
 
@@ -88,7 +90,7 @@ class Finisher:
         try:
             halves = await self._begin(recording)
             for half in halves:
-                if half.state not in DONE:
+                if half.state not in OVER:
                     await self._try(half)
             return await self._conclude(recording)
         except InvalidState:
@@ -200,10 +202,10 @@ class Finisher:
 def _event(sides: Sequence[RecordingSideRow]) -> Event | None:
     """Say what happens to a recording when its sides are so; None: it is tried again later."""
     found = {SideState(one.state) for one in sides}
+    if not found <= OVER:
+        return Event.GIVE_UP if any(one.tries >= STUCK_AFTER for one in sides) else None
     if SideState.BROKEN in found:
         return Event.BREAK
-    if not found <= DONE:
-        return Event.GIVE_UP if any(one.tries >= STUCK_AFTER for one in sides) else None
     return Event.STORE if SideState.STORED in found else Event.DESTROY
 
 

@@ -184,6 +184,25 @@ async def test_a_store_that_is_down_is_asked_again_and_not_too_often(
     assert (row.problem, row.tries) == (None, 0)
 
 
+async def test_a_broken_side_keeps_no_other_from_being_stored_when_the_store_is_back(
+    shop: Workshop, failing: FailingStore, clock: FakeClock
+) -> None:
+    made = await end_one(shop)
+    log = log_path(shop.spool, made.id, Side.CLIENT)
+    data = bytearray(log.read_bytes())
+    data[200] ^= 1
+    log.write_bytes(data)
+    await work(shop)
+    assert await side_states(shop, made.id) == [SideState.BROKEN, SideState.FINAL]
+    assert await state_of(shop, made.id) is State.FINALIZING
+    failing.down = False
+    clock.advance(3_600)
+    await work(shop)
+    assert await side_states(shop, made.id) == [SideState.BROKEN, SideState.STORED]
+    assert await state_of(shop, made.id) is State.BROKEN
+    assert (await side_of(shop, made.id, Side.CLIENT)).tries == 1, "nobody has put it right"
+
+
 async def test_the_log_stays_until_the_store_gives_back_the_same(
     shop: Workshop, failing: FailingStore, clock: FakeClock
 ) -> None:
