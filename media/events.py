@@ -108,7 +108,8 @@ class Seen:
     are the round trips measured since the last look. ``stalled_ms``: for so long it has reported that nothing
     reaches it. ``gap_lost`` is the share that it missed while its line was
     cut, told once. ``unsaid_ms``: since
-    its last voice, though more was announced; None when none is due.
+    its last voice, though more was announced; None when none is due. ``hears``: it has reported what was
+    sent to it since then.
     """
 
     at: float
@@ -125,6 +126,7 @@ class Seen:
     stalled_ms: int | None = None
     gap_lost: float | None = None
     unsaid_ms: int | None = None
+    hears: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ REFUSALS_SPENT = 200
 MAX_RTTS = 8
 HELD_LONG_S = 2.5
 RTT_LASTS_S = 6.0
+# Who hears nothing stops speaking a second later: what was sent by then has not reached them.
+SAID_MS = 1_000
 
 AUDIO_TYPES = frozenset(number for number, kind in KIND_OF.items() if kind is Kind.AUDIO)
 VIDEO_TYPES = frozenset(number for number, kind in KIND_OF.items() if kind is Kind.VIDEO)
@@ -64,6 +66,7 @@ class Leg:
         "rtt_ms",
         "rtts_ms",
         "rx",
+        "said",
         "sent_at",
         "sink",
         "sources",
@@ -101,6 +104,8 @@ class Leg:
         self.marks: dict[int, int] = {}
         self.heard_at = self.sent_at = now
         self.last_audio_at: float | None = None
+        # The highest numbers of what was sent to this side, when it said something last.
+        self.said: dict[int, int] = {}
         self.interrupted_at: float | None = None
         # When to ask (again) for a key frame, soonest first; empty when none is wanted.
         self.key_frames_due: list[float] = []
@@ -263,6 +268,9 @@ class Leg:
         stalls = [stream.reception.stalled_at for stream in reported if stream.reception.is_fresh(now)]
         gaps = [stream.reception.take_gap() for stream in reported]
         rtts_ms, self.rtts_ms = tuple(self.rtts_ms), []
+        unsaid_ms = self._unsaid_ms(now)
+        if (unsaid_ms or 0) < SAID_MS:
+            self.said = {stream.ssrc: stream.highest for stream in sent}
         return Seen(
             at=now,
             expected_up=totals.expected,
@@ -277,7 +285,8 @@ class Leg:
             rtts_ms=rtts_ms,
             stalled_ms=_stalled_ms(stalls, now),
             gap_lost=_share([gap for gap in gaps if gap is not None]),
-            unsaid_ms=self._unsaid_ms(now),
+            unsaid_ms=unsaid_ms,
+            hears=any(one.reception.heard > self.said.get(one.ssrc, one.highest) for one in reported),
         )
 
     def measured(self, rtt_ms: float, held_s: float, now: float) -> None:

@@ -152,7 +152,8 @@ class Reception:
 
     Loss is what a report adds, without the gaps that the relay saw itself by then. A line that was cut in
     between lost nothing: ``gap`` tells (expected, lost) of that time instead. Numbers that go back or jump,
-    as those of a page that was loaded again, begin anew.
+    as those of a page that was loaded again, begin anew. ``heard`` is the highest number that has reached
+    it, as the relay counts them.
     """
 
     __slots__ = (
@@ -162,6 +163,7 @@ class Reception:
         "at",
         "expected",
         "gap",
+        "heard",
         "highest",
         "jitter",
         "lost",
@@ -172,7 +174,7 @@ class Reception:
 
     def __init__(self) -> None:
         self.at = -math.inf
-        self.highest = self.missing = self.received = 0
+        self.highest = self.missing = self.received = self.heard = 0
         self.expected = self.lost = 0
         self.jitter = 0
         self.gap: tuple[int, int] | None = None
@@ -205,6 +207,7 @@ class Reception:
         before_s, first = self.at, not self.known
         expected, missing = block.highest - self.highest, block.lost - stream.lost - self.missing
         passed = stream.received - self.received
+        self.heard = stream.highest - ((stream.highest - block.highest) & 0xFFFF)
         self.at, self.jitter, self._news = now, block.jitter, True
         if expected == 0 and not first and passed >= STALLED_PACKETS:
             # One report may have crossed the first packets after a silence.

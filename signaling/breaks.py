@@ -174,10 +174,14 @@ class Breaks:
         return noted
 
     def _hearing(self, seen: Seen, silent_ms: int | None, now: datetime, now_s: float) -> None:
-        """Notice a way down that is cut: reports tell nothing new, or a page that hears nothing is still."""
+        """Notice a way down that is cut: reports tell nothing new, or a page that hears nothing is still.
+
+        One that hears and is still has a microphone that gives nothing.
+        """
         lively = silent_ms is not None and silent_ms < LIVELY_MS
         settled = lively and now_s >= self._settled_s
-        unsaid_ms = seen.unsaid_ms if settled and (seen.unsaid_ms or 0) >= UNSAID_MS else None
+        still = settled and not seen.hears and (seen.unsaid_ms or 0) >= UNSAID_MS
+        unsaid_ms = seen.unsaid_ms if still else None
         gap_ms = max(seen.stalled_ms or 0, unsaid_ms or 0)
         if gap_ms >= UNHEARD_MS:
             self.unheard(gap_ms, now, now_s)

@@ -100,6 +100,18 @@ def test_voice_that_stops_though_checks_come_is_a_page_that_hears_nothing() -> N
     assert quiet.causes == []
 
 
+def test_a_microphone_that_gives_nothing_was_told_as_a_line_that_is_cut() -> None:
+    story = Story()
+    for second in range(1, 60):
+        story.look(float(second), silent_ms=300, unsaid_ms=1_000 * second, hears=True)
+    assert story.causes == []
+    late = Story()
+    late.look(3.0, silent_ms=300, unsaid_ms=3_000)
+    for second in range(7, 60):
+        late.look(float(second), silent_ms=300, unsaid_ms=1_000 * second, hears=True)
+    assert late.causes == [("interrupted", "cut", "down", 3_000), ("resumed", "cut", "down", 7_000)]
+
+
 def test_media_that_stops_while_the_socket_lives_is_blocked_udp() -> None:
     story = Story()
     story.heard(0.8)
