@@ -168,6 +168,11 @@ async def end(
     )
 
 
+async def stands(db: AsyncSession, *, grant: str) -> bool:
+    """Whether a grant was not ended before its time."""
+    return await db.get(GrantRow, grant, populate_existing=True) is not None
+
+
 async def prune(db: AsyncSession, *, now: datetime) -> None:
     """Delete what does not hold any more; that it was given stays in the audit."""
     await db.execute(delete(GrantRow).where(GrantRow.expires_at <= now))

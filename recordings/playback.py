@@ -20,6 +20,7 @@ from accounts.grants import Grant
 from accounts.roles import Permission
 from core.agefile import START_BYTES, Identity, Payload, PayloadBroken
 from core.errors import TooMany
+from core.ids import UserId
 from core.warrants import LASTS, Purpose, Warrant, Warrants
 from recordings import ranges
 from recordings.ranges import Piece, Span
@@ -42,9 +43,19 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """Whose grant it is under which a recording is open."""
+
+    grant: str
+    recording: str
+    viewer: UserId
+
+
+@dataclass(frozen=True, slots=True)
 class Medium:
     """One side, open under one grant. ``size`` is of the WebM file."""
 
+    use: Use
     name: str
     payload: Payload
     until: datetime
@@ -122,6 +133,10 @@ class Playback:
             plain = await read_chunks(self._store, medium.name, medium.payload, piece)
             yield plain[piece.begin : piece.end]
 
+    def in_use(self) -> set[Use]:
+        """Say what is open, and under which grants."""
+        return {one.use for one in self._open.values()}
+
     def forget(self, grant_id: str) -> None:
         """Drop what is open under a grant that has ended."""
         for key in [key for key in self._open if key[0] == grant_id]:
@@ -136,7 +151,8 @@ class Playback:
             lasts=min(LASTS, max(grant.expires_at - now, timedelta(seconds=1))),
         )
         payload = await open_media(self._store, self._vault, warrant, media)
-        return Medium(media.object_name, payload, grant.expires_at)
+        use = Use(grant.id, recording.id, grant.person)
+        return Medium(use, media.object_name, payload, grant.expires_at)
 
     def _forget_ended(self, now: datetime) -> None:
         for key in [key for key, one in self._open.items() if one.until <= now]:

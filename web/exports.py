@@ -16,7 +16,7 @@ from recordings import exports, reviews
 from recordings.exports import KEPT, Event, State
 from recordings.reviews import Recording
 from web.jobs import every
-from web.reviews import REVIEWS, Reviews, may_take
+from web.reviews import REVIEWS, Reviews, may_open
 from web.services import Services
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ async def make_next(services: Services, doers: Reviews) -> None:
             recording = await reviews.find(db, recording=of)
             export = await exports.find(db, services.audit, export=number, recording=recording)
             events = [Event.BEGIN] if state is State.APPROVED else [Event.AGAIN, Event.BEGIN]
-            if not await may_take(db, recording, export.asker, services):
+            if not await may_open(db, recording, export.asker, services):
                 events = [Event.WITHDRAW]
                 await asyncio.to_thread(doers.exporter.remove, number)
             for event in events:
@@ -55,7 +55,7 @@ async def make_next(services: Services, doers: Reviews) -> None:
         async with services.database.sessions.begin() as db:
             recording = await reviews.find(db, recording=of)
             ended = Event.FAIL if size is None else Event.FINISH
-            if not await may_take(db, recording, export.asker, services):
+            if not await may_open(db, recording, export.asker, services):
                 ended = Event.WITHDRAW
                 await asyncio.to_thread(doers.exporter.remove, number)
             await _move(services, db, export=number, recording=recording, event=ended, size_bytes=size)
@@ -86,7 +86,7 @@ async def end_those_over(services: Services, doers: Reviews) -> None:
         async with services.database.sessions.begin() as db:
             recording = await reviews.find(db, recording=of)
             export = await exports.find(db, services.audit, export=number, recording=recording)
-            closed = not await may_take(db, recording, export.asker, services)
+            closed = not await may_open(db, recording, export.asker, services)
             if not closed and not (state is State.READY and since <= now - KEPT):
                 continue
             await asyncio.to_thread(doers.exporter.remove, number)

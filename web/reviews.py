@@ -121,12 +121,9 @@ async def may_be_open(db: AsyncSession, recording: Recording, *, now: datetime) 
     return opening.why_closed(facts, assigned=True, now=now) is None
 
 
-async def may_take(db: AsyncSession, recording: Recording, asker: UserId | None, services: Services) -> bool:
-    """Whether a recording may be opened, and who asked to take it out still has role and assignment.
-
-    Their grant may have ended: the approval stands for it.
-    """
-    person = None if asker is None else await people.find(db, user=asker)
+async def may_open(db: AsyncSession, recording: Recording, user: UserId | None, services: Services) -> bool:
+    """Whether a recording may be opened, and by this person: with a grant, or an approval in its place."""
+    person = None if user is None else await people.find(db, user=user)
     if person is None or recording.counselor not in await _supervised(db, person, services):
         return False
     return await may_be_open(db, recording, now=services.now())
@@ -173,6 +170,16 @@ async def write_down_watched(services: Services) -> None:
         await watching.write_down(db, services.audit, now=services.now())
 
 
+async def forget_ended(services: Services, playback: Playback) -> None:
+    """Drop what is open under grants that hold no more: nobody may ask for it again, who would find out."""
+    for use in playback.in_use():
+        async with services.database.sessions() as db:
+            recording = await reviews.find(db, recording=use.recording)
+            holds = await grants.stands(db, grant=use.grant)
+            if not holds or not await may_open(db, recording, use.viewer, services):
+                playback.forget(use.grant)
+
+
 async def keep_comments(services: Services) -> None:
     """Hide comments whose consents are gone, show those whose consents came back, destroy what is over."""
     now = services.now()
@@ -202,6 +209,10 @@ def setup(app: http.Application) -> None:
     async def close(_app: http.Application) -> None:
         await store.close()
 
+    async def forget(services: Services) -> None:
+        await forget_ended(services, app[REVIEWS].playback)
+
     app.on_cleanup.append(close)
+    every(app, WRITE_DOWN_S, forget)
     every(app, WRITE_DOWN_S, write_down_watched)
     every(app, MINUTE_S, keep_comments)

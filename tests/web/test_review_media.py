@@ -26,6 +26,7 @@ from tests.web.conftest import Client
 from tests.web.people import log_out
 from tests.web.reviewed import SAME_PAGE, Reviewed, reviewed
 from web.review_media import LOOK_EVERY_S
+from web.reviews import REVIEWS, forget_ended
 
 
 @pytest.fixture
@@ -205,6 +206,20 @@ async def test_whatever_ends_leave_ends_the_next_request(staged: Reviewed, end: 
     assert (await staged.play(headers={"Range": "bytes=0-9"}))[0] in {401, 403, 404}
     async with staged.client.post(f"/api/v1/recordings/{staged.id}/watched", json={}) as answer:
         assert answer.status in {401, 403, 404}
+
+
+@pytest.mark.parametrize("end", [one for one in ENDS if one is not log_everywhere_out])
+async def test_whatever_ends_a_grant_takes_the_opened_key_out_of_memory(staged: Reviewed, end: End) -> None:
+    playback = staged.client.app[REVIEWS].playback
+    await staged.open(hours=24)
+    await staged.as_(staged.sari)
+    for side in Side:
+        await staged.play(side.value)
+    await forget_ended(staged.services, playback)
+    assert [use.viewer for use in playback.in_use()] == [staged.sari.id]
+    await end(staged)
+    await forget_ended(staged.services, playback)
+    assert playback.in_use() == set()
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda one: one.__name__)
