@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, literal, select, tuple_, update
+from sqlalchemy import Select, delete, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.roles import STAFF, Permission, Role, may
@@ -119,6 +119,11 @@ async def get(db: AsyncSession, *, user: UserId) -> Person:
     if person is None:
         raise NotFound("There is no such person.")
     return person
+
+
+def leaving() -> Select[tuple[str]]:
+    """Choose those who asked to be erased, for a statement that leaves them out."""
+    return select(UserRow.id).where(UserRow.erase_at.is_not(None))
 
 
 async def find_all(db: AsyncSession, *, users: Sequence[UserId]) -> list[Person]:

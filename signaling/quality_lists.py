@@ -44,6 +44,7 @@ async def lately(db: AsyncSession, *, oversight: Oversight, past: int, most: int
         .join(ParticipantRow, ParticipantRow.id == SummaryRow.participant_id)
         .where(
             SummaryRow.role == Role.CLIENT.value,
+            or_(ParticipantRow.user_id.is_(None), ParticipantRow.user_id.not_in(people.leaving())),
             or_(SummaryRow.counselor_id.is_(None), ParticipantRow.user_id.is_not(None)),
         )
         .order_by(SummaryRow.hour.desc(), SessionRow.started_at.desc(), SessionRow.id)
@@ -53,8 +54,6 @@ async def lately(db: AsyncSession, *, oversight: Oversight, past: int, most: int
     if oversight.counselors is not None:
         which = which.where(SummaryRow.counselor_id.in_(sorted(oversight.counselors)))
     found = (await db.execute(which)).all()
-    clients = [UserId(row.user_id) for row in found if row.user_id is not None]
-    gone = {one.id for one in await people.find_all(db, users=sorted(set(clients))) if one.is_leaving}
     sides = await _sides(db, [row.id for row in found])
     return [
         _talked(
@@ -63,7 +62,6 @@ async def lately(db: AsyncSession, *, oversight: Oversight, past: int, most: int
             client=None if row.user_id is None else UserId(row.user_id),
         )
         for row in found
-        if row.user_id not in gone
     ]
 
 

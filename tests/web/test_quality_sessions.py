@@ -68,6 +68,26 @@ async def test_many_are_paged_to_their_end(client: Client, clock: FakeClock) -> 
     assert [*await listed(client), *await listed(client, "/quality/sessions?page=2")] == made[::-1]
 
 
+async def test_a_client_who_asked_to_be_erased_hid_the_way_to_all_older_sessions(
+    client: Client, clock: FakeClock
+) -> None:
+    services, ratna = client.app[SERVICES], await make(client, Role.COUNSELOR, name="ratna")
+    embun, leaving = await make(client), await make(client)
+    async with services.database.sessions.begin() as db:
+        for number in range(28):
+            whose = leaving if number == 26 else embun
+            session = await make_session(db, client=whose, counselor=ratna, now=clock.now())
+            await bad_quarter(db, session, began_at=clock.now() + timedelta(seconds=number))
+    clock.advance(3_600)
+    async with services.database.sessions.begin() as db:
+        await sum_up_all(db, now=clock.now())
+        await people.leave(db, user=leaving.id, at=clock.now() + timedelta(hours=72))
+    await log_in(client, ratna)
+    assert "?page=2" in (await get(client, "/quality/sessions")).text
+    assert len(await listed(client)) == 25
+    assert len(await listed(client, "/quality/sessions?page=2")) == 2
+
+
 async def test_there_is_nothing_yet(client: Client) -> None:
     await log_in(client, await make(client, Role.SUPERVISOR))
     assert "Belum ada sesi yang selesai." in (await get(client, "/quality/sessions")).text
