@@ -23,20 +23,17 @@ from recordings.survey import Survey, clusters_of
 
 @dataclass(frozen=True, slots=True)
 class Finalized:
-    """What was made. ``bytes`` and ``sha256`` are of the sealed file; ``records`` are those of the log.
+    """What was made. ``bytes`` and ``sha256`` are of the sealed file.
 
     ``complete``: the log has its last record, so nothing of the end is missing. ``codec`` is that of the
-    picture (``vp8``, ``vp9``, ``av1``), ``opus`` where there never was one; then width and height are 0.
+    picture (``vp8``, ``vp9``, ``av1``), ``opus`` where there never was one.
     """
 
     duration_ms: int
     bytes: int
     sha256: Digest
-    records: int
     complete: bool
     codec: str
-    width: int
-    height: int
 
 
 def finalize(
@@ -97,9 +94,6 @@ def finalize(
         duration_ms=survey.end_ms,
         bytes=size,
         sha256=digest.digest(),
-        records=chain.records,
         complete=complete,
         codec=picture.codec.word if picture is not None else Codec.OPUS.word,
-        width=picture.width if picture is not None else 0,
-        height=picture.height if picture is not None else 0,
     )

@@ -73,7 +73,9 @@ async def retry(db: AsyncSession, audit: Audit, *, recording: str) -> None:
         raise NotFound("There is no such recording.")
     row.state = states.after(State(row.state), Event.BEGIN).value
     for side in await _sides(db, recording):
-        side.tries, side.tried_at, side.problem = 0, None, None
+        side.tries, side.tried_at = 0, None
+        if SideState(side.state) is not SideState.STORED:
+            side.problem = None
         if SideState(side.state) is SideState.BROKEN:
             side.state = SideState.LOG.value
     await db.flush()

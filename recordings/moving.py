@@ -20,13 +20,15 @@ from typing import Final
 from core.agefile import Identity, Reader
 from core.errors import TeduhError
 from recordings.finalize import Finalized, finalize
-from recordings.log import Chain, LogBroken
+from recordings.log import Chain, LogBroken, read_log
 from recordings.sides import log_path
 from recordings.states import Side, SideState
 from recordings.store import SUFFIX, Store, StoreFailed, object_name
 
 PIECE_BYTES: Final = 4 << 20
 DONE: Final = frozenset({SideState.STORED, SideState.EMPTY})
+NOT_COMPLETE: Final = "not_complete"
+"""The problem of a stored side whose log has no last record: something of its end may be missing."""
 
 
 class MediaLost(TeduhError):
@@ -60,13 +62,14 @@ async def move(half: Half, identity: Identity, *, store: Store, spool: Path, kee
     if half.state in DONE:
         return
     final = spool / half.recording / f"{half.side.value}{SUFFIX}"
-    digest = half.final_sha256
+    log = log_path(spool, half.recording, half.side)
+    digest, complete = half.final_sha256, None
     if half.state is not SideState.FINAL or digest is None or not await _is(final, digest):
-        made = await _make(half, identity, final, log_path(spool, half.recording, half.side))
+        made = await _make(half, identity, final, log)
         if made is None:
             await keep(half, {"state": SideState.EMPTY.value, "problem": None})
             return
-        digest = made.sha256.hex()
+        digest, complete = made.sha256.hex(), made.complete
         await keep(
             half,
             {
@@ -81,7 +84,10 @@ async def move(half: Half, identity: Identity, *, store: Store, spool: Path, kee
     await store.put(name, final)
     if await digest_in(store, name) != digest:
         raise StoreFailed("What the store gives back is not what was put into it.")
-    await keep(half, {"state": SideState.STORED.value, "object_name": name, "tries": 0, "problem": None})
+    if complete is None:
+        complete = await asyncio.to_thread(_has_end, half, identity, log)
+    problem = None if complete else NOT_COMPLETE
+    await keep(half, {"state": SideState.STORED.value, "object_name": name, "tries": 0, "problem": problem})
 
 
 async def digest_in(store: Store, name: str) -> str:
@@ -118,6 +124,19 @@ async def _make(half: Half, identity: Identity, final: Path, log: Path) -> Final
         return made
 
     return await asyncio.to_thread(work)
+
+
+def _has_end(half: Half, identity: Identity, log: Path) -> bool:
+    """Whether a log that was finished before has its last record; one that is gone counts as whole."""
+    found = True
+    try:
+        for record in read_log(log, recording_id=half.recording, side=half.side, identity=identity):
+            found = record.final
+    except FileNotFoundError:
+        return True
+    except LogBroken:
+        return False  # The file was made of it while it held, and is what counts.
+    return found
 
 
 def open_all(path: Path, identity: Identity) -> None:

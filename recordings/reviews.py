@@ -22,6 +22,7 @@ from accounts.roles import Permission
 from core.errors import Forbidden, InvalidState, NotFound
 from core.ids import SessionId, UserId, new_id
 from core.sealing import seal, unseal
+from recordings.moving import NOT_COMPLETE
 from recordings.opening import Facts
 from recordings.review_tables import RecordingViewRow, ReviewOpeningRow, ReviewReleaseRow
 from recordings.states import Side, SideState, State
@@ -33,12 +34,13 @@ HOURS: Final = (1, 4, 24)
 
 @dataclass(frozen=True, slots=True)
 class MediaSide:
-    """The finished file of one side."""
+    """The finished file of one side. Not ``complete``: something of its end may be missing, after a crash."""
 
     side: Side
     object_name: str
     sealed_bytes: int
     duration_ms: int
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +326,13 @@ async def _listed(db: AsyncSession, *which: ColumnElement[bool]) -> list[Recordi
     for one in media:
         if one.object_name is not None and one.final_bytes is not None:
             sides.setdefault(one.recording_id, []).append(
-                MediaSide(Side(one.side), one.object_name, one.final_bytes, one.duration_ms or 0)
+                MediaSide(
+                    Side(one.side),
+                    one.object_name,
+                    one.final_bytes,
+                    one.duration_ms or 0,
+                    one.problem != NOT_COMPLETE,
+                )
             )
     return [_recording(row, release, tuple(sides.get(row.id, ()))) for row, release in found]
 

@@ -70,8 +70,9 @@ class RecordingSideRow(Base):
     """One side of a recording. ``records``, ``head`` and ``bytes`` are of the live log, as far as is on disk.
 
     ``head`` is the SHA-256 of the last record, ``final_sha256`` of the finished file (both hex); ``until_ms``
-    and ``duration_ms`` are on the recording's timeline. ``problem`` is what is wrong, in one of our words;
-    ``tries`` counts how often finishing failed, the last time at ``tried_at``.
+    and ``duration_ms`` are on the recording's timeline. ``problem`` is what is wrong, in one of our words
+    (of a stored side ``moving.NOT_COMPLETE`` alone); ``tries`` counts how often finishing failed, the last
+    time at ``tried_at``.
     """
 
     __tablename__ = "recording_sides"

@@ -1,8 +1,8 @@
 """The process that records: ``python -m recordings.taping FD`` with its end of a pair of sockets.
 
 It has no setting, no database and no secret key: it gets packets, and public keys to seal them to. When the
-server is gone it finishes what it has and ends; then the logs lack their last record, and ``finalize`` says
-so.
+server is gone it finishes what it has and ends; then the logs lack their last record, and what is stored of
+them is called ``not_complete``.
 """
 
 from __future__ import annotations

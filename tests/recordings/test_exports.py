@@ -172,7 +172,7 @@ async def made(
         sealed.write_bytes(encrypt(content, [vault.identity.recipient]))
         name = f"r_00000000000000000000/{side.value}.webm.age"
         await store.put(name, sealed)
-        sides.append(MediaSide(side, name, sealed.stat().st_size, 4_000))
+        sides.append(MediaSide(side, name, sealed.stat().st_size, 4_000, complete=True))
         sealed.unlink()
     recording = Recording(
         id="r_00000000000000000000",

@@ -11,6 +11,7 @@ from core.config import Config
 from core.errors import InvalidState
 from recordings import finishing
 from recordings.finishing import Finisher
+from recordings.moving import NOT_COMPLETE
 from recordings.retrying import STUCK_AFTER
 from recordings.sides import log_path
 from recordings.states import Side, SideState, State
@@ -61,6 +62,7 @@ async def test_what_a_crash_ended_is_stored_as_far_as_it_came(shop: Workshop, ta
         file.write(tail)
     await work(shop)
     assert await side_states(shop, made.id) == STORED
+    assert [(await side_of(shop, made.id, side)).problem for side in BOTH] == [NOT_COMPLETE] * 2
 
 
 async def test_a_side_without_a_frame_is_empty_and_the_other_stored(shop: Workshop) -> None:
@@ -182,6 +184,39 @@ async def test_a_store_that_is_down_is_asked_again_and_not_too_often(
     assert await work(shop) == {State.STORED: 1}
     row = await side_of(shop, made.id, Side.CLIENT)
     assert (row.problem, row.tries) == (None, 0)
+
+
+async def test_what_has_no_end_is_called_so_when_the_store_is_back_and_after_a_retry(
+    shop: Workshop, failing: FailingStore, clock: FakeClock
+) -> None:
+    made = await end_one(shop, last=False)
+    await work(shop)
+    assert (await side_of(shop, made.id, Side.CLIENT)).problem == "store_failed"
+    log_path(shop.spool, made.id, Side.COUNSELOR).unlink()
+    (shop.spool / made.id / "counselor.webm.age").unlink()
+    failing.down = False
+    clock.advance(3_600)
+    await work(shop)
+    assert await side_states(shop, made.id) == [SideState.STORED, SideState.BROKEN]
+    async with shop.database.sessions.begin() as db:
+        await finishing.retry(db, shop.audit, recording=made.id)
+    row = await side_of(shop, made.id, Side.CLIENT)
+    assert (row.problem, row.tries) == (NOT_COMPLETE, 0)
+
+
+async def test_a_log_that_broke_after_it_was_finished_holds_nothing_up(
+    shop: Workshop, failing: FailingStore, clock: FakeClock
+) -> None:
+    one, other = await end_one(shop), await end_one(shop)
+    await work(shop)
+    for made, spoil in ((one, lambda log: log.write_bytes(bytes(9))), (other, Path.unlink)):
+        for side in BOTH:
+            spoil(log_path(shop.spool, made.id, side))
+    failing.down = False
+    clock.advance(3_600)
+    assert await work(shop) == {State.STORED: 2}
+    assert (await side_of(shop, one.id, Side.CLIENT)).problem == NOT_COMPLETE
+    assert (await side_of(shop, other.id, Side.CLIENT)).problem is None
 
 
 async def test_a_broken_side_keeps_no_other_from_being_stored_when_the_store_is_back(

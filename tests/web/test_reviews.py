@@ -7,8 +7,9 @@ from sqlalchemy import select, update
 
 from accounts.notice_tables import NoticeRow
 from recordings import comments, rubric
-from recordings.states import State
-from recordings.tables import RecordingPauseRow, RecordingRow
+from recordings.moving import NOT_COMPLETE
+from recordings.states import Side, State
+from recordings.tables import RecordingPauseRow, RecordingRow, RecordingSideRow
 from tests.fakes import FakeClock
 from tests.web.browsing import get, post, send
 from tests.web.conftest import Client
@@ -75,6 +76,21 @@ async def test_what_may_not_be_opened_is_neither_listed_nor_found(
     await staged.as_(staged.sari)
     assert staged.id not in (await get(staged.client, LIST)).text
     assert (await get(staged.client, staged.page)).status == 404
+
+
+async def test_what_broke_off_is_called_so(staged: Reviewed) -> None:
+    said = ["The client&#39;s side broke off", "The counselor&#39;s side broke off"]
+    await opened(staged)
+    page = await get(staged.client, staged.page)
+    assert [words in page.text for words in said] == [False, False]
+    async with staged.services.database.sessions.begin() as db:
+        await db.execute(
+            update(RecordingSideRow)
+            .where(RecordingSideRow.side == Side.COUNSELOR.value)
+            .values(problem=NOT_COMPLETE)
+        )
+    page = await get(staged.client, staged.page)
+    assert [words in page.text for words in said] == [False, True]
 
 
 async def test_the_hold_of_72_hours_is_kept(staged: Reviewed) -> None:

@@ -141,7 +141,8 @@ async def _list(config: Config, asked: argparse.Namespace) -> None:
         say(json.dumps(rows))
         return
     for one in rows:
-        problem = f"  {one['problem']}, {one['tries']} tries" if one["problem"] else ""
+        tries = f", {one['tries']} tries" if one["tries"] else ""
+        problem = f"  {one['problem']}{tries}" if one["problem"] else ""
         say(
             f"{one['id']}  {one['state']:<10}  {one['side']:<9}  {one['side_state']:<9}  "
             f"{one['bytes']:>12} bytes  until {one['expires_at']}{problem}"
