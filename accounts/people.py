@@ -121,7 +121,7 @@ async def get(db: AsyncSession, *, user: UserId) -> Person:
     return person
 
 
-def leaving() -> Select[tuple[str]]:
+def leaving() -> Select[str]:
     """Choose those who asked to be erased, for a statement that leaves them out."""
     return select(UserRow.id).where(UserRow.erase_at.is_not(None))
 
