@@ -238,9 +238,10 @@ class Recorded:
             return
         hands = self._hands
         recipient = await hands.studio.key(made.id)
-        now, number = hands.clock.now(), self.live.readings.begin()
+        now = hands.clock.now()
         async with hands.db.begin() as db:
             await hands.studio.audit.hold(db)
+            number = self.live.readings.begin()
             asking = await hands.studio.asking(db, self.live.id)
             holds = asking is not None and asking.heard and self._all_agreed_to(asking)
             if holds:
