@@ -24,6 +24,7 @@ TEXT = (ROOT / "docs" / "privacy.md").read_text()
 ROWS = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|$", TEXT, re.MULTILINE))
 DELETIONS = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 CHILDREN = ("participants", "session_events")
+NOW = "2026-03-02 09:00:00.000000"
 
 
 def test_every_table_and_every_column_is_named() -> None:
@@ -48,6 +49,25 @@ async def test_deleting_as_shown_leaves_nothing_of_a_session(
         assert all(_count(db, table) for table in CHILDREN)
         db.executescript(DELETIONS[number].replace("s_…", session))
         assert [_count(db, table) for table in ("sessions", *CHILDREN)] == [0, 0, 0]
+
+
+async def test_the_old_sessions_that_go_are_none_that_a_recording_hangs_on(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """It may be held for a complaint, or be kept for longer than that: who deletes these means it."""
+    file = tmp_path / "teduh.db"
+    kept, destroyed, _never_recorded = [await _ended_long_ago(file, clock) for _ in range(3)]
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        for number, (session, gone) in enumerate([(kept, None), (destroyed, NOW), (None, None)]):
+            db.execute(
+                "INSERT INTO recordings"
+                " (id, session_id, state, started_at, expires_at, held_at, destroyed_at)"
+                " VALUES (?, ?, 'stored', ?, ?, ?, ?)",
+                (f"r_{number}", session, NOW, NOW, NOW, gone),
+            )
+        db.commit()
+        db.executescript(DELETIONS[1])
+        assert db.execute("SELECT id FROM sessions").fetchall() == [(kept,)]
 
 
 async def _ended_long_ago(file: Path, clock: FakeClock) -> str:
