@@ -1,7 +1,7 @@
 """`/quality/trends`: how lines were over many sessions; small groups are kept back.
 
-Admins see all sessions, supervisors those of the counselors whom they supervise. No client and no session
-can be told apart in it.
+Admins see all sessions, supervisors those of the counselors whom they supervise. No session can be told apart
+in it; who a client is, no summary knows, so that several of one client may be a group.
 """
 
 from __future__ import annotations
