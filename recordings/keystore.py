@@ -78,6 +78,17 @@ class KeyStore:
         self.path = path
         self._read_only = read_only
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file."""
+        try:
+            return self.path.exists()
+        except OSError as error:  # a directory that this user may not enter
+            raise KeysUnusable(
+                f"Nobody here can tell whether recordings' keys are in {self.path} (TEDUH_KEYS_DB): "
+                f"{error.strerror}."
+            ) from None
+
     def add(self, key: KeptKey) -> None:
         """Keep a key; it is on disk when this returns. Raises ``InvalidState`` if the recording has one."""
         row = (key.recording_id, key.recipient, key.key_id, key.sealed, key.escrow, rfc3339(key.made_at))
@@ -109,7 +120,7 @@ class KeyStore:
 
         Where there is no file nothing is known to be gone: that raises too.
         """
-        if not self.path.exists():
+        if not self.is_there:
             raise KeysUnusable(f"The keys of recordings are not there: {self.path}.")
         with self._open() as db:
             with _transaction(db):
@@ -191,7 +202,7 @@ class KeyStore:
         if make:
             _make_file(self.path)
         mode = "mode=ro&immutable=1" if self._read_only else "mode=rw"
-        there = self._read_only or self.path.exists()
+        there = self._read_only or self.is_there
         uri = f"{self.path.absolute().as_uri()}?{mode}" if there else "file::memory:"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
 

@@ -140,4 +140,5 @@ def _recordings_in(spool: Path) -> list[str]:
 
 def _keys(path: Path) -> list[str]:
     """Name the recordings that have a key; a file that is not there yet is not made."""
-    return [key.recording_id for key in KeyStore(path).every()] if path.exists() else []
+    store = KeyStore(path)
+    return [key.recording_id for key in store.every()] if store.is_there else []

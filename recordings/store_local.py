@@ -68,9 +68,9 @@ class LocalStore:
     @contextlib.contextmanager
     def _told(self, name: str) -> Iterator[None]:
         """Say in our words what went wrong with a file."""
-        if self._mounted and not self._root.is_dir():
-            raise StoreFailed(f"The directory of recordings is not there: {self._root}.")
         try:
+            if self._mounted and not self._root.is_dir():
+                raise StoreFailed(f"The directory of recordings is not there: {self._root}.")
             yield
         except FileNotFoundError:
             raise NotStored(f"There is nothing under {name}.") from None

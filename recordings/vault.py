@@ -83,8 +83,8 @@ class Vault:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is such a file; the first key makes it."""
-        return self._store.path.exists()
+        """Whether there is such a file; the first key makes it. Raises ``KeysUnusable``."""
+        return self._store.is_there
 
     async def check(self) -> None:
         """Raise ``KeyMissing`` if a wrapping key that something hangs on is not there, or is another.

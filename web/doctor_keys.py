@@ -53,8 +53,9 @@ class KeyFacts:
 
 async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFacts:
     """Find out how things are; nothing is made or opened."""
-    vault, problem = Vault.of(config, master=master, clock=clock), None
+    vault, problem, made = Vault.of(config, master=master, clock=clock), None, True
     try:
+        made = vault.is_there
         await vault.check()
     except TeduhError as error:
         problem = str(error)
@@ -67,7 +68,7 @@ async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFact
         data_dir=config.data_dir,
         keys_dir=config.keys_at.directory,
         keys_file=config.keys_file,
-        there=vault.is_there,
+        there=made,
         problem=problem,
         backup_dir=config.keys_backup,
         backup_at=there[-1].at if there else None,
@@ -81,9 +82,10 @@ async def gather_keys(config: Config, *, master: bytes, clock: Clock) -> KeyFact
 
 def _one_disk(keys: Path | None, data: Path) -> bool:
     """Whether both are there, on one file system."""
-    if keys is None or not keys.exists() or not data.exists():
+    try:
+        return keys is not None and keys.stat().st_dev == data.stat().st_dev
+    except OSError:
         return False
-    return keys.stat().st_dev == data.stat().st_dev
 
 
 async def _is_said(config: Config, words: re.Pattern[str]) -> bool:

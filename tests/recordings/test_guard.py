@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from core.db import Database
 from core.keyring import KeyMissing
 from recordings import guard
 from recordings.guard import KeysLost
+from recordings.keystore import KeysUnusable
 from recordings.states import State
 from recordings.tables import RecordingRow
 from recordings.vault import Vault
@@ -41,6 +42,22 @@ async def kept(database: Database, clock: FakeClock, tmp_path: Path) -> Kept:
     async with database.sessions.begin() as db:
         await db.execute(insert(RecordingRow).values(recording("r_1", clock.now())))
     return Kept(config, database, vault)
+
+
+async def test_a_place_that_cannot_be_looked_into_is_said_in_a_sentence(
+    kept: Kept, clock: FakeClock, tmp_path: Path
+) -> None:
+    """As a directory of somebody else's; of a name that is too long nobody can tell either."""
+    config = replace(kept.config, keys_db=tmp_path / ("x" * 300) / "keys.db")
+    vault = Vault.of(config, master=bytes(32), clock=clock)
+    async with kept.database.sessions() as db:
+        with pytest.raises(KeysUnusable, match="TEDUH_KEYS_DB"):
+            await guard.check(db, vault)
+    for doing in (vault.check(), vault.create("r_2"), vault.has("r_1"), vault.tidy()):
+        with pytest.raises(KeysUnusable):
+            await doing
+    with pytest.raises(KeysUnusable):
+        await vault.destroy("r_1", now=clock.now())
 
 
 def recording(recording_id: str, now: datetime) -> dict[str, object]:

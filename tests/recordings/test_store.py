@@ -240,6 +240,12 @@ async def test_a_directory_that_cannot_be_written_fails_in_our_words(name: str, 
         await LocalStore(tmp_path / "stored").put(name, file(tmp_path, b"x"))
 
 
+async def test_a_disk_that_cannot_be_looked_at_fails_in_our_words(name: str, tmp_path: Path) -> None:
+    """As one that belongs to somebody else; of a name that is too long nobody can tell either."""
+    with pytest.raises(StoreFailed):
+        await LocalStore(tmp_path / ("x" * 300), mounted=True).size(name)
+
+
 async def test_a_disk_that_is_away_is_neither_made_nor_read_as_empty(name: str, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "disk", mounted=True)
     for doing in (

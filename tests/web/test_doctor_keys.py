@@ -104,6 +104,16 @@ async def test_it_gathers_what_is_there(tmp_path: Path, clock: FakeClock) -> Non
     assert "chmod 600" in wide.problem
 
 
+async def test_a_place_of_keys_that_it_may_not_look_into_is_a_finding(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    shut = tmp_path / ("x" * 300)
+    config = Config(data_dir=tmp_path, keys_db=shut / "keys.db", keys=KeysAt(directory=shut))
+    facts = await gather_keys(config, master=bytes(32), clock=clock)
+    assert facts.problem is not None
+    assert "TEDUH_KEYS_DB" in facts.problem
+
+
 async def test_it_sees_whether_keys_and_recordings_share_a_disk(tmp_path: Path, clock: FakeClock) -> None:
     data = tmp_path / "data"
     data.mkdir()

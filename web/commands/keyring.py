@@ -101,9 +101,10 @@ async def _rotate(config: Config, _asked: argparse.Namespace) -> None:
 
 
 async def _backup(config: Config, asked: argparse.Namespace) -> None:
-    if not config.keys_file.exists():
+    keys = KeyStore(config.keys_file)
+    if not keys.is_there:
         raise NotFound(f"There are no keys of recordings at {config.keys_file} yet.")
-    made = keybackup.back_up(KeyStore(config.keys_file), asked.directory, now=SystemClock().now())
+    made = keybackup.back_up(keys, asked.directory, now=SystemClock().now())
     say(f"{made.path}")
 
 
