@@ -191,12 +191,17 @@ async def move(
         await _written_down(db, audit, "export:make", recording, None, now=now)
 
 
+def check_fetch(export: Export, person: Person) -> None:
+    """Raise ``NotFound`` for all but who asked for it, and when there is none."""
+    if export.asker != person.id or export.state is not State.READY:
+        raise NotFound("There is no such file.")
+
+
 async def fetched(
     db: AsyncSession, audit: Audit, *, export: Export, recording: Recording, person: Person, now: datetime
 ) -> None:
-    """Write down that who asked for it took it. Raises ``NotFound`` for others, and when there is none."""
-    if export.asker != person.id or export.state is not State.READY:
-        raise NotFound("There is no such file.")
+    """Write down that who asked for it took it. Raises ``NotFound`` as ``check_fetch``."""
+    check_fetch(export, person)
     await _written_down(db, audit, "export:fetch", recording, person.id, now=now)
 
 

@@ -86,10 +86,10 @@ async def _send(request: http.Request, medium: Medium, span: Span, grant: Grant)
     except (AgeError, StoreFailed) as error:
         extra = {"object": medium.name, "error": error.code}
         logger.error("playback.broken", extra=extra)  # noqa: TRY400  # where it was says nothing
-        _cut(request)
+        cut(request)
     except TeduhError:
         playback.forget(grant.id)
-        _cut(request)
+        cut(request)
     finally:
         await _count(request, grant, untold_bytes)
     return response
@@ -102,7 +102,7 @@ async def _count(request: http.Request, grant: Grant, sent_bytes: int) -> None:
             await watching.sent(db, grant, sent_bytes=sent_bytes)
 
 
-def _cut(request: http.Request) -> None:
+def cut(request: http.Request) -> None:
     """End an answer whose head is sent already: it must not look whole."""
     if request.transport is not None:
         request.transport.abort()

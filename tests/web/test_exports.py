@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientError
 from pytest_aiohttp.plugin import AiohttpClient
 from sqlalchemy import select, update
 
+from accounts import grants
 from accounts.notice_tables import NoticeRow
 from core.agefile import Identity, decrypt
 from core.ids import new_id
@@ -23,7 +25,7 @@ from tests.web.reviewed import Reviewed, reviewed
 from tests.web.test_review_media import disable, end_assignment, withdraw_consent
 from web.app import make_app
 from web.exports import end_those_over, make_next
-from web.reviews import REVIEWS
+from web.reviews import REVIEW, REVIEWS
 
 KEY = Identity.generate()
 ASKED = {"recipient": str(KEY.recipient), "whom": "Dr. Wati", "purpose": "training of supervisors"}
@@ -176,12 +178,10 @@ async def test_for_who_may_not_open_it_any_more_nothing_is_made_or_kept(
         assert set(await db.scalars(select(RecordingExportRow.state))) == {State.GONE.value}
 
 
-async def test_an_approval_stands_for_the_grant_that_it_was_asked_under(
-    staged: Reviewed, clock: FakeClock
-) -> None:
+async def test_an_approval_stands_for_the_grant_that_it_was_asked_under(staged: Reviewed) -> None:
     _, path = await asked(staged)
-    clock.advance(3 * 86_400)
-    await staged.as_(staged.dewi)
+    async with staged.services.database.sessions.begin() as db:
+        await grants.end(db, permission=REVIEW, object_id=staged.id, person=staged.sari.id)
     await send(staged.client, path, _page="/admin/exports", approve="1")
     await make_next(staged.services, staged.client.app[REVIEWS])
     assert len(files(staged)) == 1
@@ -233,3 +233,39 @@ async def test_a_file_of_an_export_that_nobody_knows_goes(staged: Reviewed) -> N
         (folder / name).write_bytes(b"sealed")
     await end_those_over(staged.services, doers)
     assert files(staged) == sorted([known, "of the operator.txt"])
+
+
+async def test_a_download_ends_when_the_file_may_not_be_fetched_any_more(
+    staged: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await approved(staged)
+    doers = staged.client.app[REVIEWS]
+    await make_next(staged.services, doers)
+    (name,) = files(staged)
+    path = doers.exporter.path(name.partition(".")[0])
+    path.write_bytes(bytes(64 << 20))
+    monkeypatch.setattr("web.pages.exports.LOOK_EVERY_S", 0)
+    await staged.as_(staged.sari)
+    async with staged.client.get(f"{page}/{name.partition('.')[0]}") as answer:
+        await answer.content.readexactly(1_000)
+        await withdraw_consent(staged)
+        with pytest.raises(ClientError):
+            await answer.read()
+
+
+async def test_a_download_that_broke_off_goes_on_where_it_was(staged: Reviewed) -> None:
+    page = await approved(staged)
+    await make_next(staged.services, staged.client.app[REVIEWS])
+    (name,) = files(staged)
+    await staged.as_(staged.sari)
+    path = f"{page}/{name.partition('.')[0]}"
+    async with staged.client.get(path) as answer:
+        whole, tag = await answer.read(), answer.headers["ETag"]
+    for asked, given, status, body in (
+        ("bytes=100-", tag, 206, whole[100:]),
+        ("bytes=100-199", tag, 206, whole[100:200]),
+        ("bytes=100-", '"another"', 200, whole),
+        (f"bytes={len(whole)}-", tag, 416, b""),
+    ):
+        async with staged.client.get(path, headers={"Range": asked, "If-Range": given}) as answer:
+            assert (answer.status, await answer.read()) == (status, body)

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import os
+from contextlib import suppress
+from typing import BinaryIO, Final
 
 from aiohttp import web as http
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,18 +19,21 @@ from wtforms.validators import DataRequired, Length
 from accounts import people
 from accounts.grants import MAX_PURPOSE_CHARS, MIN_PURPOSE_CHARS
 from accounts.roles import Permission
-from core.errors import Forbidden, InvalidInput, InvalidState, NotFound
+from core.errors import Forbidden, InvalidInput, InvalidState, NotFound, TeduhError
 from core.ids import is_id
 from recordings import exports, reviews
 from recordings.exports import MAX_NAME_CHARS, Export, State
+from recordings.ranges import Span, Unsatisfiable, wanted
 from web.forms import PageForm, Wrong, blank, do_once, sent
-from web.gate import add, person_of
+from web.gate import add, person_of, still_there
 from web.pages.site import SITE
+from web.review_media import LOOK_EVERY_S, cut
 from web.reviews import REVIEW, REVIEWS, find_open, grant_of, may_be_open
 from web.services import SERVICES
 
 DECIDE: Final = Permission.DECIDE_EXPORT
 PAGE: Final = "/admin/exports"
+PIECE_BYTES: Final = 1 << 18
 ASKING: Final = "/supervisor/recordings/{recording}/exports"
 
 
@@ -109,22 +115,81 @@ async def ask(request: http.Request) -> http.Response:
 async def file(request: http.Request) -> http.StreamResponse:
     """Answer `GET /supervisor/recordings/{recording}/exports/{export}`: the sealed file, for who asked."""
     _check_policy(request)
-    services, person = request.app[SERVICES], person_of(request)
+    path = request.app[REVIEWS].exporter.path(await _fetched(request, first=True))
+    try:
+        opened = path.open("rb")
+    except FileNotFoundError:
+        raise NotFound("There is no such file.") from None
+    with opened:
+        return await _answer(request, path.name, opened)
+
+
+async def _answer(request: http.Request, name: str, opened: BinaryIO) -> http.StreamResponse:
+    size, tag = os.fstat(opened.fileno()).st_size, f'"{name}"'
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Type": "application/octet-stream",
+        "ETag": tag,
+    }
+    header = request.headers.get("Range") if request.headers.get("If-Range", tag) == tag else None
+    try:
+        span = wanted(header, size)
+    except Unsatisfiable:
+        return http.Response(status=416, headers=headers | {"Content-Range": f"bytes */{size}"})
+    response = http.StreamResponse(status=206 if span.partial else 200, headers=headers)
+    response.content_length = span.length
+    if span.partial:
+        response.headers["Content-Range"] = span.content_range(size)
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        if await _send(request, response, opened, span):
+            await response.write_eof()
+        else:
+            cut(request)
+    return response
+
+
+async def _send(request: http.Request, response: http.StreamResponse, opened: BinaryIO, span: Span) -> bool:
+    """Send a file for as long as it may be fetched; says whether that was all of it."""
+    clock, left = request.app[SERVICES].clock, span.length
+    looked_s = clock.monotonic()
+    opened.seek(span.first)
+    while left:
+        if clock.monotonic() - looked_s >= LOOK_EVERY_S:
+            try:
+                await _fetched(request, first=False)
+            except TeduhError:
+                return False
+            looked_s = clock.monotonic()
+        piece = await asyncio.to_thread(opened.read, min(left, PIECE_BYTES))
+        if not piece:
+            return False
+        left -= len(piece)
+        await response.write(piece)
+    return True
+
+
+async def _fetched(request: http.Request, *, first: bool) -> str:
+    """Find the export that is asked for, if it may be fetched now; the ``first`` time it is written down.
+
+    Raises ``NotFound`` or ``Forbidden``.
+    """
+    services = request.app[SERVICES]
+    person = person_of(request) if first else await still_there(request)
+    if person is None:
+        raise Forbidden("This login has ended.")
     async with services.database.sessions.begin() as db:
         recording = await find_open(request, db, person)
         export = await exports.find(db, services.audit, export=_number(request), recording=recording)
-        await exports.fetched(
-            db, services.audit, export=export, recording=recording, person=person, now=services.now()
-        )
-    path = request.app[REVIEWS].exporter.path(export.id)
-    return http.FileResponse(
-        path,
-        headers={
-            "Content-Type": "application/octet-stream",
-            "Content-Disposition": f'attachment; filename="{path.name}"',
-            "Cache-Control": "no-store",
-        },
-    )
+        if first:
+            await exports.fetched(
+                db, services.audit, export=export, recording=recording, person=person, now=services.now()
+            )
+        else:
+            exports.check_fetch(export, person)
+    return export.id
 
 
 async def listed(request: http.Request) -> http.Response:
