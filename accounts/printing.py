@@ -52,9 +52,10 @@ class Printer:
 
 
 async def _printed(asked: bytes) -> bytes:
-    # The process gets no setting of ours, and so no secret.
+    # The process gets no setting of ours, and so no secret, and takes no module from this directory (-P).
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "accounts.paper",
         stdin=asyncio.subprocess.PIPE,

@@ -76,7 +76,10 @@ class Desk:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process unless it runs. It gets no setting of ours, and so no secret."""
+        """Start the process unless it runs. It gets no setting of ours, and so no secret.
+
+        Nor does it take a module from the directory that the server runs in (-P): packets are in the clear.
+        """
         if self._process is not None:
             return
         ours, theirs = socket.socketpair()
@@ -84,7 +87,7 @@ class Desk:
             ours.settimeout(0)
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, and a module of ours
-                [sys.executable, "-m", "recordings.taping", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "recordings.taping", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={"PYTHONPATH": str(ROOT), **MEMORY},

@@ -108,6 +108,7 @@ class Exporter:
             # The process gets no setting of ours, and so no secret.
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",
                 "-m",
                 "recordings.bundle",
                 recipient,

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -150,6 +151,20 @@ async def test_a_proof_of_nothing_says_so(database: Database, clock: FakeClock) 
     with pikepdf.open(io.BytesIO(made)) as pdf:
         (page,) = pdf.pages
         assert renderer.text("id", "proof.none") in page_text(page)
+
+
+async def test_no_module_of_the_working_directory_runs_where_it_is_printed(
+    database: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.sessions.begin() as db:
+        await texts.put_first(db, now=clock.now())
+        person = await client_in(db, clock)
+    content = await own_json(database, person, clock)
+    renderer = make_renderer()
+    (tmp_path / "json.py").write_text("raise SystemExit('not the one of the library')")
+    monkeypatch.chdir(tmp_path)
+    made = await Printer().pdf(content, say=lambda key: renderer.text("id", key), language="id")
+    assert made.startswith(b"%PDF")
 
 
 async def test_what_cannot_be_printed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,18 @@ async def test_a_process_that_is_killed_ends_the_recording_and_another_one_start
         assert [r.final for r in read_log(log, recording_id=OTHER, side=Side.CLIENT, identity=KEY)][-1]
 
 
+async def test_no_module_of_the_working_directory_runs_where_packets_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('not the one of the library')")
+    monkeypatch.chdir(tmp_path)
+    async with booth(tmp_path / "logs") as made:
+        at_once(made, made.recorder.sink(Side.CLIENT), both(1))
+        await made.recorder.close()
+        assert made.told(Failed) == []
+        assert made.finalize()[1].numbers == list(range(30))
+
+
 async def test_without_a_process_a_recording_fails_at_once(tmp_path: Path) -> None:
     made = Booth(tmp_path)
     made.recorder.sink(Side.CLIENT)

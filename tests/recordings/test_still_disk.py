@@ -44,7 +44,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have the disk under one recording stand still as long as there is this FIFO."""
     fifo, program, python = (tmp_path / name for name in ("still", "process.py", "python"))
     program.write_text(PROCESS)
-    python.write_text(f"#!/bin/sh\nexec {sys.executable} {program} {NAME} {fifo} {PATIENCE_S} $3\n")
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} {program} {NAME} {fifo} {PATIENCE_S} $4\n")
     python.chmod(0o700)
     monkeypatch.setattr("recordings.desk.sys.executable", str(python))
     return fifo
