@@ -258,7 +258,8 @@ async def test_the_quality_record_is_in_the_order_of_time(database: Database, cl
     def sample(participant: ParticipantId, number: int) -> QualitySample:
         return QualitySample(
             participant_id=participant,
-            at=clock.now() + timedelta(seconds=10 * number),
+            # Written further behind it would be what a clock that was put back has left.
+            at=clock.now() + timedelta(seconds=4 * number),
             grade="fair",
             mos=4.21,
             rtt_ms=20.5,
