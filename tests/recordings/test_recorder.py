@@ -192,6 +192,7 @@ async def test_signals_that_stop_the_server_do_not_stop_the_process(tmp_path: Pa
 
 async def test_a_full_disk_ends_the_recording_and_says_so(tmp_path: Path) -> None:
     """A file may not grow over 20 kB: what the kernel says then is one of the ways to be full."""
+    sent = both(12)  # coding it takes a slow machine seconds, in which nobody would hear the process
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
@@ -202,7 +203,7 @@ async def test_a_full_disk_ends_the_recording_and_says_so(tmp_path: Path) -> Non
     try:
         at_once(made, made.recorder.sink(Side.COUNSELOR), Sender().voice(voice(50)))
         sink = made.recorder.sink(Side.CLIENT)
-        at_once(made, sink, both(12))
+        at_once(made, sink, sent)
         assert await failure(made) is Failure.DISK_FULL
         await made.recorder.close()
         assert made.told(Failed) == [Failed(Failure.DISK_FULL)]
