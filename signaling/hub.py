@@ -153,7 +153,8 @@ class Hub:
     async def close(self, reason: str = "") -> None:
         """Tell everybody that the server restarts (1012), and write down what is left."""
         for live in () if self._closing else self._lives:
-            self._watch.stops(live, now=self.clock.now(), now_s=self.clock.monotonic())
+            with self._going_on("signal.not_kept"):
+                self._watch.stops(live, now=self.clock.now(), now_s=self.clock.monotonic())
         self._closing = True
         self._media_events.drop()
         for task in self._clockwork:
