@@ -12,6 +12,7 @@ const page = {
   /** @type {object[]} */
   heard: [],
   over: false,
+  dark: false,
   /** @type {Record<string, () => void>} */
   on: {},
   tick: () => {},
@@ -31,8 +32,8 @@ const settled = () => new Promise((done) => setImmediate(done));
 /** @type {ReturnType<typeof watch>} */
 let watched;
 beforeEach(() => {
-  Object.assign(page, { ms: 0, playing: false, status: 204, heard: [], over: false });
-  watched = watch('r_1', () => page, () => (page.over = true));
+  Object.assign(page, { ms: 0, playing: false, status: 204, heard: [], over: false, dark: false });
+  watched = watch('r_1', () => page, () => (page.over = true), (yes) => (page.dark = !yes));
 });
 
 /** Play on to a moment, and let the clock tick there. @param {number[]} moments */
@@ -146,4 +147,29 @@ test('who may not go on is told so, and tells nothing more', async () => {
   page.tick();
   await settled();
   assert.deepEqual(page.heard, [{}]);
+});
+
+for (const status of [null, 503]) {
+  test(`who hears no yes for 20 s sees nothing until the next one: ${status}`, async () => {
+    watched.begin();
+    await play(5000);
+    page.status = status;
+    await play(10_000, 15_000, 20_000);
+    assert.ok(!page.dark, 'three times');
+    await play(25_000);
+    assert.ok(page.dark);
+    page.status = 204;
+    await play(25_000);
+    assert.ok(!page.dark);
+    assert.ok(!page.over);
+  });
+}
+
+test('a request that hangs is no yes', async () => {
+  watched.begin();
+  const { fetch } = globalThis;
+  globalThis.fetch = () => new Promise(() => {});
+  await play(5000, 10_000, 15_000, 20_000);
+  globalThis.fetch = fetch;
+  assert.ok(page.dark);
 });

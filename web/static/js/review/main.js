@@ -39,8 +39,13 @@ const watched = watch(
   String(box.dataset.player),
   () => ({ ms: player.positionMs(), playing: player.state() === "playing" }),
   () => player.end(),
+  (yes) => {
+    box.toggleAttribute("data-dark", !yes);
+    player.hold(!yes);
+  },
 );
-setTimeout(() => watched.ask(), Number(box.dataset.left) + 500);
+// Whatever the network does; a moment before, so that what was played last is still told.
+setTimeout(() => player.end(), Math.max(0, Number(box.dataset.left) - 1000));
 
 /** @param {number} ms */
 function go(ms) {

@@ -25,6 +25,7 @@ export function makePlayer(sides, lengthMs, told) {
   /** @type {State} */
   let state = "paused";
   let wished = false;
+  let held = false;
   let speed = 1;
 
   /** @param {State} next */
@@ -55,7 +56,7 @@ export function makePlayer(sides, lengthMs, told) {
       become("paused");
       return;
     }
-    if (active.some((one) => one.seeking || one.readyState < ENOUGH)) {
+    if (held || active.some((one) => one.seeking || one.readyState < ENOUGH)) {
       rest();
       become("waiting");
       return;
@@ -110,6 +111,11 @@ export function makePlayer(sides, lengthMs, told) {
     hasten(next) {
       speed = next;
       sides.forEach((one) => (one.playbackRate = next));
+    },
+    /** Play nothing while nobody knows whether leave to play it stands; then on as before. @param {boolean} now */
+    hold(now) {
+      held = now;
+      look();
     },
     /** Leave to play it has ended: nothing of it stays in the page. */
     end() {

@@ -7,6 +7,8 @@
 const EVERY_MS = 5000;
 /** The server believes no report of more than a minute; what follows on is put into one up to here, in ms. */
 const LONGEST_MS = 50_000;
+/** So many asked without a yes, and nobody knows whether leave to watch still stands: 20 s at most. */
+const UNANSWERED = 3;
 
 /** @typedef {{from_ms: number, to_ms: number}} Stretch */
 
@@ -14,8 +16,9 @@ const LONGEST_MS = 50_000;
  * @param {string} recording
  * @param {() => {ms: number, playing: boolean}} where
  * @param {() => void} ended what to do when the server does not let the page go on
+ * @param {(yes: boolean) => void} heard told whether the server has let it go on lately, as often as it is asked
  */
-export function watch(recording, where, ended) {
+export function watch(recording, where, ended, heard) {
   /** @type {number | null} */
   let from = null;
   /** What was played and the server has not heard of, in its order. @type {Stretch[]} */
@@ -23,6 +26,7 @@ export function watch(recording, where, ended) {
   let telling = false;
   /** Whether the first of them is on its way. */
   let sending = false;
+  let unanswered = 0;
 
   /** @param {Stretch | {}} report */
   const send = (report) =>
@@ -48,6 +52,8 @@ export function watch(recording, where, ended) {
           return;
         }
         if (!answer.ok && answer.status !== 422) return;
+        unanswered = 0;
+        heard(true);
         if (first) untold.shift();
       } while (untold.length);
     } catch {
@@ -76,6 +82,7 @@ export function watch(recording, where, ended) {
   };
 
   setInterval(() => {
+    if (++unanswered > UNANSWERED) heard(false);
     if (where().playing || from !== null) flush();
     void tell();
   }, EVERY_MS);
