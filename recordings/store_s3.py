@@ -102,22 +102,26 @@ class BucketStore:
         return gone
 
     async def every(self) -> AsyncIterator[Stored]:
-        """List all objects with names of ours."""
+        """List all objects with names of ours, as empty where only versions are left of them."""
+        shown = set[str]()
         with self._told():
             async for batch in obstore.list(self._objects):
                 for one in batch:
                     if whose(one["path"]) is not None:
+                        shown.add(one["path"])
                         yield Stored(one["path"], one["size"], one["last_modified"])
+            for key, at in (await asyncio.to_thread(self._kept)).items():
+                if key not in shown:
+                    yield Stored(key, 0, at)
 
     async def sweep(self, *, before: datetime) -> int:
         """End uploads to names of ours that were begun before a time; others may share the bucket."""
-        prefix = f"{self._bucket.prefix}/" if self._bucket.prefix else ""
 
         def old() -> list[_Part]:
             return [
                 one
-                for one in self._uploads(prefix)
-                if one.at < before and whose(one.key.removeprefix(prefix)) is not None
+                for one in self._uploads(self._prefix)
+                if one.at < before and whose(one.key.removeprefix(self._prefix)) is not None
             ]
 
         with self._told():
@@ -158,7 +162,25 @@ class BucketStore:
     def _key(self, name: str) -> str:
         if whose(name) is None:
             raise NotStored("This is no name of a recording.")
-        return f"{self._bucket.prefix}/{name}" if self._bucket.prefix else name
+        return f"{self._prefix}{name}"
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self._bucket.prefix}/" if self._bucket.prefix else ""
+
+    def _kept(self) -> dict[str, datetime]:
+        """Give the names of ours that versions are kept of, also behind a delete marker, and since when."""
+        try:
+            return {
+                name: one["LastModified"]
+                for page in self._pages("list_object_versions", self._prefix)
+                for one in page.get("Versions", ())
+                if whose(name := one["Key"].removeprefix(self._prefix)) is not None
+            }
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in KNOWS_NO_VERSIONS:
+                raise
+        return {}
 
     def _left(self, key: str) -> list[_Part]:
         return self._versions(key) + [one for one in self._uploads(key) if one.key == key]

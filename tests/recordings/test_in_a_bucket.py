@@ -104,6 +104,9 @@ async def test_from_the_end_to_the_last_version(shop: Workshop, s3: S3Server, bu
         proof = await ending.proof_of(db, recording=made.id)
     assert proof is not None
     assert proof.files == 4, "two files, the one in its place, and the mark that it was deleted"
+    s3.raw("PUT", f"/{bucket.name}/{key}", b"a replica comes back")
+    s3.raw("DELETE", f"/{bucket.name}/{key}")
+    assert [one.lack for one in await orphans.look(shop)] == ["row"], "a version of it is there"
 
 
 async def test_a_bucket_with_another_secret_is_stuck_and_then_not(

@@ -131,6 +131,19 @@ async def test_all_versions_go_and_delete_markers_too(s3: S3Server, name: str, t
     await store.close()
 
 
+async def test_what_only_versions_are_left_of_is_listed_too(s3: S3Server, name: str, tmp_path: Path) -> None:
+    """As where somebody deleted a file by hand, in a bucket that keeps versions."""
+    bucket = s3.bucket(f"hidden-{next(_numbers)}", "a", versions=True)
+    store, other = BucketStore(bucket), name.replace("client", "counselor")
+    for one in (name, other):
+        await store.put(one, file(tmp_path, b"one"))
+    s3.raw("DELETE", f"/{bucket.name}/a/{name}")
+    assert {(one.name, one.size_bytes) async for one in store.every()} == {(name, 0), (other, 3)}
+    await store.delete(name)
+    assert await names(store) == [other]
+    await store.close()
+
+
 async def test_more_versions_than_one_page_go_too(
     s3: S3Server, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
