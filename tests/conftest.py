@@ -29,6 +29,7 @@ ON_BOTH = {
     "test_place.py",
     "test_line.py",
     "test_line_socket.py",
+    "test_ordering.py",
 }
 """Of tests/web these always run on both databases; each other page's test on one of the two, see below."""
 _numbers = itertools.count(1)

@@ -30,6 +30,7 @@ from signaling.presence import Dropped, Presence
 from signaling.quality_counts import Measured, QualityCounts
 from signaling.quality_trouble import TroubledSession
 from tests.fakes import FakeClock
+from tests.web.ordering import rows_before_the_audit
 from web.app import make_app
 from web.place import comer_of
 from web.recording import LiveStudio
@@ -227,6 +228,14 @@ def forgotten() -> Iterator[None]:
     """Let go of a test's applications: aiohttp remembers a thousand, by whose handlers it put together."""
     yield
     web_app._cached_build_middleware.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def late_for_the_audit() -> Iterator[list[str]]:
+    """What requests took before the audit: nothing, or two of them may wait for each other."""
+    with rows_before_the_audit() as late:
+        yield late
+    assert late == []
 
 
 @pytest.fixture
