@@ -94,8 +94,8 @@ async def show(request: http.Request) -> http.Response:
     now = services.now()
     async with services.database.sessions.begin() as db:
         await desks.seen(db, counselor=person.id, now=now)
+    # Apart from it: where the history is opened that is written to the audit, which comes before any row.
     async with services.database.sessions.begin() as db:
-        # By itself, for what is opened here is written down: no row is taken before the audit.
         desk = await desks.find(db, counselor=person.id)
         entry = await register.own(db, user=person.id, now=now)
         stands = await standings(db, entries=[entry], today=ours.today(now))
