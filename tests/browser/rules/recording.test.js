@@ -91,3 +91,26 @@ test('nor does one of a consent that the server was not heard to have taken', as
   await wait();
   assert.deepEqual(posted, ['/api/v1/place/consent']);
 });
+
+test('what was recorded before is taken back only after it was said that it goes', async () => {
+  recording.heard({ ...OFF, state: 'on', granted: true, may_agree: false });
+  recording.heard({ ...OFF, granted: true });
+  const dialog = page.get('rec-dialog');
+  let opened = 0;
+  if (dialog) dialog.showModal = () => void (opened += 1);
+  press('rec-stop');
+  await wait();
+  assert.deepEqual([opened, sent, posted], [1, [], []]);
+  assert.equal(page.get('rec-end-words')?.textContent, 'rec.back_client');
+  if (dialog) dialog.returnValue = 'yes';
+  dialog?.onclose?.();
+  await wait();
+  assert.deepEqual(posted, ['/api/v1/place/consent']);
+});
+
+test('a question of our own that waits, with nothing recorded, is taken back at once', async () => {
+  recording.heard({ ...OFF, state: 'asked', question: 'theirs', granted: true, may_agree: false });
+  press('rec-stop');
+  await wait();
+  assert.deepEqual(posted, ['/api/v1/place/consent']);
+});

@@ -25,11 +25,14 @@ export function offers(now, me) {
   const off = now.off_record.includes(me);
   return {
     ask: now.state === 'off' && now.may_agree,
-    pause: (now.state === 'on' || now.state === 'paused') && !off,
+    pause: runs(now) && !off,
     resume: now.state === 'paused' && off,
-    stop: now.state === 'on' || now.state === 'paused' || (now.granted && now.question !== 'yours'),
+    stop: runs(now) || (now.granted && now.question !== 'yours'),
   };
 }
+
+/** Whether something is recorded, or will be when a pause ends. @param {Standing | null} now */
+const runs = (now) => now?.state === 'on' || now?.state === 'paused';
 
 /** Which words stand on the sign. @param {Standing} now @param {string} me */
 export function words(now, me) {
@@ -94,9 +97,10 @@ export class Recording {
     const before = this.now;
     this.now = now;
     this.agreed ||= now.granted;
-    this.recorded ||= now.state === 'on' || now.state === 'paused';
+    this.recorded ||= runs(now);
     if (now.state !== 'off' || !now.may_agree) this.asking = false;
-    if (now.state === 'off') this.dialog.close();
+    // Its words were of how it stood before.
+    if (!offers(now, this.call().me).stop || runs(now) !== runs(before)) this.dialog.close();
     const fresh = words(now, this.call().me) !== (before && words(before, this.call().me));
     if (now.reason) toast(t(`rec.ended_${now.reason}`));
     else if (before && before.question === 'theirs' && now.state === 'off') toast(t('rec.not'));
@@ -118,7 +122,7 @@ export class Recording {
     action('rec-pause').hidden = !can.pause;
     action('rec-resume').hidden = !can.resume;
     action('rec-stop').hidden = !can.stop;
-    write(action('rec-stop'), t(now.state === 'on' || now.state === 'paused' ? 'rec.stop' : 'rec.take_back'));
+    write(action('rec-stop'), t(runs(now) ? 'rec.stop' : 'rec.take_back'));
     const asked = now.question === 'yours';
     box('rec-question').hidden = !asked && !this.asking;
     write(box('rec-title'), t(asked ? `rec.title_${role}` : 'rec.title_ask', { name }));
@@ -156,9 +160,12 @@ export class Recording {
   }
 
   #confirm() {
-    const running = this.now?.state === 'on' || this.now?.state === 'paused';
-    if (!running) return void this.#consent(false);
-    write(box('rec-end-words'), t(`rec.end_${this.call().role}${this.login ? '' : '_guest'}`));
+    const running = runs(this.now);
+    // A question that waits takes nothing with it. What was recorded goes, and is asked for first.
+    if (!running && !this.recorded) return void this.#consent(false);
+    const what = running ? 'end' : 'back';
+    for (const part of ['title', 'no', 'yes']) write(box(`rec-end-${part}`), t(`rec.${what}_${part}`));
+    write(box('rec-end-words'), t(`rec.${what}_${this.call().role}${this.login ? '' : '_guest'}`));
     this.dialog.returnValue = 'no';
     this.dialog.showModal();
     return undefined;
