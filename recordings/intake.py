@@ -116,7 +116,7 @@ class Intake:
         if line is not None and repaired is not None and len(packet.payload) > 2:
             packet.payload_type = repaired
             sequence, packet.payload = int.from_bytes(packet.payload[:2], "big"), packet.payload[2:]
-            if not line.order.is_before_all(sequence):
+            if not line.order.is_behind(sequence):
                 line.give(line, line.order.push(sequence, packet))
 
     def report(self, ssrc: int, middle: int, timestamp: int) -> None:

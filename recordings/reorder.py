@@ -53,9 +53,9 @@ class Reorder:
         """Whether anything is held."""
         return bool(self._held)
 
-    def is_before_all(self, sequence: int) -> bool:
-        """Whether a number is from before the first packet that came, as far as that is known yet."""
-        return not self._started and 0 < (self._next - sequence) & 0xFFFF < _HALF
+    def is_behind(self, sequence: int) -> bool:
+        """Whether a number is behind what is awaited: it was given out or up, or is from before the first."""
+        return 0 < (self._next - sequence) & 0xFFFF < _HALF
 
     def push(self, sequence: int, packet: Packet) -> Sequence[Packet]:
         """Take one packet; returns what is in order with it, itself included.

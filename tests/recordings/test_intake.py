@@ -126,6 +126,13 @@ def test_a_retransmission_brings_no_picture_from_before_it_was_recorded() -> Non
     assert played(came).numbers == [*range(30, 60)]
 
 
+def test_nor_does_one_that_comes_late_begin_the_order_anew() -> None:
+    sent = Sender().pictures(Codec.VP8, seen(Codec.VP8, 200))
+    before, soon, later = sent[:40], sent[40:135], sent[135:]
+    again = [Sent(soon[-1].at_s + 0.001 * at, as_repair(one.data)) for at, one in enumerate(before[-10:], 1)]
+    assert played([*soon, *again, *later]).numbers == played([*soon, *later]).numbers
+
+
 @pytest.mark.parametrize(("lost", "kept"), [(0.01, 0.85), (0.05, 0.5)])
 def test_with_key_frames_on_asking_most_pictures_are_kept(lost: float, kept: float) -> None:
     """A sender that answers: 60 s, and nothing is sent again."""
