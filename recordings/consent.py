@@ -30,7 +30,7 @@ else. Whose line is lost cannot see the sign nor use its buttons, and is as off 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -122,7 +122,9 @@ class Consent:
             case Agrees():
                 return self._agrees(event, now)
             case Refuses():
-                return self._refuses(event.side)
+                # What was answered elsewhere meanwhile (``Closes``) is no word on what was recorded before.
+                done = self._refuses(event.side)
+                return [replace(one, said=True) if isinstance(one, Write) else one for one in done]
             case Pauses():
                 return self._pauses(event.side)
             case Resumes():

@@ -174,6 +174,8 @@ class Write:
     why: Why
     only: Side | None = None
     """Who alone hears of it: themselves, where the other is not to be asked."""
+    said: bool = False
+    """Whether it was taken back here, by a word: then all that was recorded of the session goes."""
 
 
 @dataclass(frozen=True, slots=True)

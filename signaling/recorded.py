@@ -214,7 +214,7 @@ class Recorded:
             await records.agree(
                 db, audit, seat=seat, granted=effect.granted, terms=effect.terms, why=effect.why, now=now
             )
-            if effect.why is Why.WITHDREW:
+            if effect.said:
                 # All of this session goes, as by HTTP. What records now goes with its own end (``_finish``).
                 await withdrawals.withdraw_ended(db, audit, participant=seat.participant, now=now)
 

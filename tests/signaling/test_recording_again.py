@@ -99,6 +99,24 @@ async def test_a_no_to_a_question_takes_nothing_that_was_recorded_before(room: R
     assert {row.why for row in agreed if not row.granted} == {"failed"}
 
 
+async def test_an_answer_that_was_changed_beforehand_takes_nothing_that_was_recorded_before(
+    make_house: MakeHouse,
+) -> None:
+    """On the page of the appointment they do not know yet, in the middle of the talk: only asking ends."""
+    studio = FakeStudio()
+    house = await open_house(make_house, studio)
+    user = await house.account()
+    session = await house.session(recording=Recording.ASK, user=user)
+    client, counselor = await house.pair(session)
+    room = (house, studio, session, client, counselor)
+    await record_until_the_disk_is_full(room)
+    await record(room)
+    studio.heard = False
+    await house.hub.recheck_recordings_of(user)
+    await written(room)
+    assert await kept(house) == [("ended", "disk", False), gone(3, whose(3))]
+
+
 @SIDES
 async def test_it_takes_all_also_where_the_server_is_gone_before_the_database_is_back(
     make_house: MakeHouse, who: int
