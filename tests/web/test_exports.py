@@ -253,6 +253,17 @@ async def test_a_download_ends_when_the_file_may_not_be_fetched_any_more(
             await answer.read()
 
 
+async def test_asked_for_its_head_alone_nothing_of_the_file_is_sent(staged: Reviewed) -> None:
+    page = await approved(staged)
+    await make_next(staged.services, staged.client.app[REVIEWS])
+    (name,) = files(staged)
+    await staged.as_(staged.sari)
+    path = f"{page}/{name.partition('.')[0]}"
+    async with staged.client.head(path) as head, staged.client.get(path) as whole:
+        assert (head.status, whole.status) == (200, 200)
+        assert int(head.headers["Content-Length"]) == len(await whole.read())
+
+
 async def test_a_download_that_broke_off_goes_on_where_it_was(staged: Reviewed) -> None:
     page = await approved(staged)
     await make_next(staged.services, staged.client.app[REVIEWS])

@@ -142,6 +142,8 @@ async def _answer(request: http.Request, name: str, opened: BinaryIO) -> http.St
     response.content_length = span.length
     if span.partial:
         response.headers["Content-Range"] = span.content_range(size)
+    if request.method == "HEAD":
+        return response
     with suppress(ConnectionError):
         await response.prepare(request)
         if await _send(request, response, opened, span):
