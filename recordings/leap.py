@@ -108,10 +108,10 @@ def believe(spool: Path, *, now: datetime) -> None:
 
 
 def read(spool: Path) -> Seen | None:
-    """Give what was written down; None where there is nothing, or nothing whole."""
+    """Give what was written down; None where there is nothing, nothing whole, or nothing that may be read."""
     try:
         return msgspec.json.decode((spool / NAME).read_bytes(), type=Seen)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):
         return None
 
 

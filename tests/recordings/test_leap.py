@@ -141,6 +141,12 @@ async def test_what_goes_with_its_session_waits_for_no_clock(shop: Workshop, clo
     assert await state_of(shop, made.id) is State.DESTROYED
 
 
+def test_a_file_that_may_not_be_read_is_as_none(shop: Workshop) -> None:
+    """Such as root's own, after a command that root has run."""
+    (shop.spool / NAME).mkdir(parents=True)
+    assert leap.read(shop.spool) is None
+
+
 @pytest.mark.parametrize("torn", [b"", b"{", b"[1]"])
 async def test_a_torn_file_stops_nothing(shop: Workshop, torn: bytes) -> None:
     made = await end_one(shop)
