@@ -63,8 +63,8 @@ class Steady:
     _worse: bool = False
 
     def begin(self, moment: Grade, now_s: float) -> bool:
-        """Take the first moment of a line that comes after an absence as it is; True when that is another."""
-        changed, self._heard_s = moment is not self.grade, now_s
+        """Take the first moments of a line after an absence as they are; True when that is another grade."""
+        changed, self._heard_s, self._before_loss = moment is not self.grade, now_s, Grade.GOOD
         self._become(moment)
         return changed
 

@@ -279,7 +279,7 @@ def _blame(number: int, sides: tuple[Side, Side], queues_ms: tuple[float, float]
     whose = _whose(number, sides, queues_ms)
     lost_pct = sides[whose].loss_up_pct if whose == number else sides[whose].loss_down_pct
     lossy = (lost_pct or 0.0) > SINGLE_LOSS_PCT
-    if not lossy and max(queues_ms) < max(TELLING_QUEUE_MS, 2 * min(queues_ms)):
+    if not lossy and max(queues_ms) < min(CLEAR_QUEUE_MS, max(TELLING_QUEUE_MS, 2 * min(queues_ms))):
         return None
     kind = Trouble.LOSS if lossy and queues_ms[whose] <= CLEAR_QUEUE_MS else Trouble.RATE
     return Blame(whose, Cause(kind, Direction.UP if whose == number else Direction.DOWN))

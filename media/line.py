@@ -24,6 +24,8 @@ LEAST_S = 120
 # Fewer lost packets than this are chance: in a pause of DTX ten seconds have 25 packets.
 LEAST_LOST = 3
 LEAST_OVERTAKEN = 10
+# So many are a line that comes after an absence.
+FIRST_SECONDS = 4
 # Two seconds of ten may be odd: a page or this machine that was busy.
 ODD_SECONDS = 2
 CUT_AFTER_MS = 1_000
@@ -72,6 +74,7 @@ class Line:
     _lows: deque[float] = field(default_factory=lambda: deque(maxlen=BASE_S))
     _cut_until_s: float = float("-inf")
     _anew: bool = False
+    _muted_s: int = -1
 
     # --- a second --------------------------------------------------------------------------
 
@@ -93,7 +96,10 @@ class Line:
         low_ms, spread_ms = self._transits(seen)
         if before is None:
             return None
-        sends = seen.unsaid_ms is not None or any(one.expected_up for one in self._recent)
+        if seen.unsaid_ms is None and before.unsaid_ms is not None:
+            self._muted_s = int(now_s)
+        speaks = seen.unsaid_ms is not None and not seen.hears
+        sends = speaks or any(one.expected_up for one in self._recent if one.at_s > self._muted_s)
         silent_after_ms = CUT_AFTER_MS if sends else QUIET_MS
         if (sample.silent_ms or 0) >= silent_after_ms or (seen.stalled_ms or 0) >= CUT_AFTER_MS:
             self._cut_until_s = now_s + AFTER_CUT_S
@@ -163,7 +169,7 @@ class Line:
             found = diagnose(seconds, self.ways, usual)
             if found is not None and not self._is_queue_still(found):
                 self.cause = found
-        if self._anew and seconds:
+        if self._anew and (len(seconds) >= FIRST_SECONDS or self.steady.grade is Grade.LOST):
             self._anew = False
             return self.steady.begin(moment, now_s)
         return self.steady.hear(moment, now_s)

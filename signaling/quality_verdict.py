@@ -42,7 +42,12 @@ def verdict(sides: Mapping[Role, SideQuality], *, stood_ms: int) -> Verdict:
     total = sum(trouble.values())
     if max(stood_ms, *map(away_ms, sides.values())) > max(FEW_MS, total):
         return Verdict.SERVER
-    broken = sum(broken_ms(side) for side in sides.values())
+    broken = sum(
+        gap.gap_ms
+        for side in sides.values()
+        for gap in side.gaps
+        if gap.cause.kind not in (Trouble.SERVER, Trouble.BROWSER_CLOSED)
+    )
     if broken <= FEW_GAPS_MS and total <= max(FEW_MS, samples * SAMPLE_MS * FEW_PCT / 100):
         return Verdict.NOBODY
     for role, one in trouble.items():

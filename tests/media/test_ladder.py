@@ -282,6 +282,10 @@ def test_the_voice_goes_twice_while_much_is_lost_and_the_line_has_room() -> None
             Blame(1, Cause(Trouble.RATE, Direction.DOWN)),
         ),
         ((replace(GOOD, available_kbps=150.0), replace(GOOD, rtt_ms=70.0)), None),
+        (
+            (replace(GOOD, rtt_ms=440.0), replace(GOOD, rtt_ms=440.0)),
+            Blame(0, Cause(Trouble.RATE, Direction.UP)),
+        ),
     ],
 )
 def test_a_picture_made_smaller_says_whose_line_and_why(

@@ -114,7 +114,7 @@ def test_who_comes_back_after_an_absence_is_graded_by_what_is_now() -> None:
         line.take(sample(seen, leg="l_2"), ws_rtt_ms=None, now_s=now_s)
         told.append(line.look(silent_ms=0, expected=True, peer_spread_ms=0, now_s=now_s))
     assert (line.steady.grade, line.ways.loss_up_pct) == (Grade.GOOD, 0.0)
-    assert told == [False, True, False, False, False]
+    assert told == [False, False, False, False, True]
 
 
 def test_a_senders_clock_that_jumps_is_no_delay() -> None:
@@ -159,6 +159,15 @@ def test_who_only_listens_has_a_line_too() -> None:
         line.look(silent_ms=silent_ms, expected=False, peer_spread_ms=0, now_s=now_s)
     assert not any(one.cut for one in line.ring.last(30))
     assert (line.steady.grade, line.cause) == (Grade.POOR, Cause(Trouble.LOSS, Direction.DOWN))
+
+
+def test_a_mute_that_was_announced_is_no_cut() -> None:
+    line = Line()
+    for now_s in range(20):
+        muted_ms = 1_000 * max(0, now_s - 10)
+        seen = Seen(at=now_s, expected_up=50 * min(now_s, 10), unsaid_ms=None if muted_ms else 20)
+        line.take(sample(seen, silent_ms=muted_ms % 2_500), ws_rtt_ms=None, now_s=now_s)
+    assert not any(one.cut for one in line.ring.last(20))
 
 
 def test_a_picture_alone_that_stops_is_cut_at_once_and_a_listener_after_some_checks() -> None:

@@ -28,6 +28,7 @@ def side(*, good: int = 0, poor: int = 0, gap_ms: int = 0, kind: str = "cut") ->
         (side(good=90, gap_ms=900), side(good=90), 0, Verdict.NOBODY),
         (side(good=360, gap_ms=4_000), side(good=360), 0, Verdict.NOBODY),
         (side(good=360), side(good=360, gap_ms=72_000), 0, Verdict.COUNSELOR),
+        (side(good=360, gap_ms=7_000, kind="browser_closed"), side(good=360), 0, Verdict.NOBODY),
         (side(good=88, poor=2), side(good=90), 0, Verdict.CLIENT),
         (side(good=90), side(good=90, gap_ms=20_000), 0, Verdict.COUNSELOR),
         (side(good=80, poor=10), side(good=86, poor=4), 0, Verdict.CLIENT),
