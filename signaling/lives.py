@@ -114,7 +114,7 @@ class Lives:
         return record, carried
 
     def _load(self, record: SessionRecord, carried: Mapping[ParticipantId, Carried]) -> Live:
-        live = revive(record, settings=self._settings, now=self._clock.now(), new_tag=_new_tag)
+        live = revive(record, settings=self._settings, now=self.now(), new_tag=_new_tag)
         for participant, one in carried.items():
             # What somebody pays for counts from the beginning of the session, not of this process.
             live.meters[participant].past_up, live.meters[participant].past_down = one.up, one.down
@@ -128,7 +128,7 @@ class Lives:
 
     def _missed(self, live: Live, seen_at: datetime) -> None:
         """Call the lines of those who sat here broken by us, since the former process looked at them last."""
-        now, now_s = self._clock.now(), self._clock.monotonic()
+        now, now_s = self.now(), self._clock.monotonic()
         gap_ms = max(0, (now - seen_at) // timedelta(milliseconds=1))
         for place in live.call.places:
             if place.is_kept:
