@@ -155,7 +155,7 @@ class FailingStore(LocalStore):
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
         found = await super().read(name, offset, length)
-        return found[:-1] + b"?" if self.lies else found
+        return found[:-1] + bytes([found[-1] ^ 1]) if self.lies else found
 
 
 @pytest.fixture

@@ -43,9 +43,9 @@ async def test_a_line_in_chat_that_goes_dark_is_noticed(
     house.hub.watch_closely(frozenset({user} if in_danger else ()))
     await client.ask("chat", text="last words")
     go_dark(client)
-    await pass_time(house, noticed_s - 1.5)
+    await pass_time(house, noticed_s - 4)
     assert stands(house, session, 0) is Presence.THERE
-    await pass_time(house, 2)
+    await pass_time(house, 4.5)
     assert stands(house, session, 0) is Presence.GONE
     assert (await reading)["id"] == session.participants[0].id
     assert stands(house, session, 1) is Presence.THERE, "who answers stays"
