@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * @file The sign of the recording, which nobody can put away; the question, asked once; off the record, and the end.
+ * @file The sign of the recording, which nobody can put away; the question; off the record, and the end.
  * The server decides and says how it stands (signaling/PROTOCOL.md, consent and recording).
  */
 
