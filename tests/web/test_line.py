@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,6 +30,7 @@ from signaling import directory
 from signaling.directory import Role, SessionState
 from tests.counseling.lines import URGENT
 from tests.fakes import FakeClock
+from tests.web.browsing import get
 from tests.web.conftest import Client, FakeEngine
 from tests.web.counselors import verified
 from tests.web.people import log_in, make, send
@@ -146,6 +150,29 @@ async def test_a_counselor_is_told_no_more_than_they_may_know(client: Client, se
     assert (last["offer"], last["waiting"]) == (None, 0)
     async with services.database.sessions() as db:
         assert last["go"] == await opening.place_path(db, talk, ratna.id)
+
+
+async def test_a_desk_shows_all_that_it_says_it_was_told(
+    client: Client, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An offer comes while the page is made: were it in what the page was told alone, it would not show."""
+    embun, ratna = await make(client), await verified(client)
+    await log_in(client, ratna)
+    await open_desk(services, ratna)
+    await ask(services, embun)
+    real = line.offer_to
+
+    async def offer_to(*args: Any, **named: Any) -> Walkin | None:
+        monkeypatch.undo()
+        found = await real(*args, **named)
+        await turn(client)
+        return found
+
+    monkeypatch.setattr(line, "offer_to", offer_to)
+    page = (await get(client, "/counselor/desk")).text
+    (was_told,) = re.findall('data-line="([^"]*)"', page)
+    assert json.loads(html.unescape(was_told))["offer"] is None
+    assert "data-offer" in page
 
 
 async def test_nothing_is_said_twice(client: Client, services: Services) -> None:

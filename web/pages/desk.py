@@ -96,6 +96,8 @@ async def show(request: http.Request) -> http.Response:
         await desks.seen(db, counselor=person.id, now=now)
     # Apart from it: where the history is opened that is written to the audit, which comes before any row.
     async with services.database.sessions.begin() as db:
+        # First: what the page shows may be newer, and the socket tells it then. Were it older, nothing would.
+        told = await line.counselor_news(request, db, counselor=person.id)
         desk = await desks.find(db, counselor=person.id)
         entry = await register.own(db, user=person.id, now=now)
         stands = await standings(db, entries=[entry], today=ours.today(now))
@@ -103,7 +105,6 @@ async def show(request: http.Request) -> http.Response:
         offer = await queue.offer_to(db, counselor=person.id, now=now)
         line_of = await _waiting(db, request, person)
         talk = await talks.open_of_counselor(db, counselor=person.id)
-        told = await line.counselor_news(request, db, counselor=person.id)
         today = await _today(db, request, person, now)
         clients = [
             *(one.client for one in line_of[: SHOWN + 1]),

@@ -95,15 +95,16 @@ async def show(request: http.Request) -> http.Response:
     services, person = request.app[SERVICES], person_of(request)
     now = services.now()
     async with services.database.sessions.begin() as db:
-        talk = await talks.open_of_client(db, client=person.id)
         walkin = await walkins.find_open(db, client=person.id)
-        if walkin is None and talk is None:
-            return _to(ASK)
         if walkin is not None:
             await walkins.seen(db, walkin=walkin.id, now=now)
+        # Before the talk: what the page shows of it may be newer, and the socket tells it then.
+        told = await line.client_news(services, db, client=person.id)
+        talk = await talks.open_of_client(db, client=person.id)
+        if walkin is None and talk is None:
+            return _to(ASK)
         if talk is None and walkin is not None and walkin.triage.risk is Risk.URGENT:
             return _to(URGENT)
-        told = await line.client_news(services, db, client=person.id)
         counselor = None if talk is None else await who(db, talk.counselor, talk.reasons)
         preferred = None
         if talk is None and walkin is not None and walkin.prefers is not None:
