@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,8 +118,8 @@ def read(spool: Path) -> Seen | None:
 
 def _write(path: Path, seen: Seen) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Whole or not at all, and of each process its own: the server looks, and so does its worker.
-    draft = path.with_name(f"{NAME}.{os.getpid()}")
+    # Whole or not at all, and of each who looks its own: the server's jobs do, and so does its worker.
+    draft = path.with_name(f"{NAME}.{os.getpid()}.{threading.get_ident()}")
     draft.write_bytes(msgspec.json.encode(seen))
     draft.replace(path)
 
