@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from core.ids import UserId
 from recordings import consent_steps as steps
 from recordings import withdrawals
 from recordings.states import Ending
@@ -23,8 +24,11 @@ SIDES = pytest.mark.parametrize("who", [3, 4], ids=["client", "counselor"])
 async def room(make_house: MakeHouse) -> Room:
     """Two people in a session that was recorded once, until the disk was full."""
     studio = FakeStudio()
-    house = await open_house(make_house, studio)
-    session = await house.session(recording=Recording.ASK)
+    return await recorded_once(await open_house(make_house, studio), studio)
+
+
+async def recorded_once(house: House, studio: FakeStudio, *, user: UserId | None = None) -> Room:
+    session = await house.session(recording=Recording.ASK, user=user)
     client, counselor = await house.pair(session)
     room = (house, studio, session, client, counselor)
     await record_until_the_disk_is_full(room)
@@ -106,10 +110,7 @@ async def test_an_answer_that_was_changed_beforehand_takes_nothing_that_was_reco
     studio = FakeStudio()
     house = await open_house(make_house, studio)
     user = await house.account()
-    session = await house.session(recording=Recording.ASK, user=user)
-    client, counselor = await house.pair(session)
-    room = (house, studio, session, client, counselor)
-    await record_until_the_disk_is_full(room)
+    room = await recorded_once(house, studio, user=user)
     await record(room)
     studio.heard = False
     await house.hub.recheck_recordings_of(user)
